@@ -1,0 +1,42 @@
+package pullpass
+
+import "time"
+
+// Action is what a credential is for.
+type Action string
+
+// The actions. Push includes pull.
+const (
+	ActionPull Action = "pull"
+	ActionPush Action = "push"
+)
+
+// Credential opens a registry until it expires. It is never stored.
+type Credential struct {
+	Host     string // the registry it belongs to: never send it anywhere else
+	Username string
+	Secret   Secret
+	Expires  time.Time // zero: the registry sets no end (a stored password)
+	// Unscoped says that it opens more than was asked for, because the registry
+	// or the identity behind it cannot be narrowed.
+	Unscoped bool
+}
+
+// ValidFor reports whether the credential can be used for at least d from now.
+func (c Credential) ValidFor(d time.Duration, now time.Time) bool {
+	return c.Expires.IsZero() || c.Expires.Sub(now) >= d
+}
+
+// Grant is the server's audited permission for a runner to mint a credential
+// with its own AWS identity. That credential never passes the server.
+type Grant struct {
+	Organization OrganizationID
+	Runner       RunnerID
+	Environment  EnvironmentID
+	Host         string
+	Account      string
+	Region       string
+	Repositories []string
+	Action       Action
+	Expires      time.Time
+}

@@ -1,0 +1,39 @@
+package pullpass
+
+import "time"
+
+// Integration is access to one AWS account, reused by many registries.
+type Integration struct {
+	ID           IntegrationID
+	Organization OrganizationID
+	Name         string
+	Mode         IntegrationMode
+	Account      string // 12 digits: the account that Mode's identity belongs to
+	Region       string // where STS is asked, and the default for its registries
+	AccessKeyID  string // ModeAccessKey only; the secret half is sealed apart
+	Chain        []RoleHop
+	Runners      []RunnerID // empty: all runners
+	Principal    string     // ARN last seen by GetCallerIdentity: what others put in policies
+	Generation   int64      // grows with each update
+	CreatedAt    time.Time
+	UpdatedAt    time.Time
+}
+
+// IntegrationMode is the first rung of an integration's identity ladder.
+type IntegrationMode string
+
+// The modes.
+const (
+	ModeAccessKey    IntegrationMode = "access-key"    // a stored IAM user key: works everywhere, the lesser choice
+	ModeAmbient      IntegrationMode = "ambient"       // the server's own AWS identity
+	ModeWebIdentity  IntegrationMode = "web-identity"  // a token that Pullpass issues; no stored secret
+	ModeRunnerNative IntegrationMode = "runner-native" // the runner's own AWS identity
+)
+
+// RoleHop is one AssumeRole of a role chain.
+type RoleHop struct {
+	RoleARN        string
+	ExternalID     string
+	SourceIdentity string
+	SessionTags    map[string]string
+}

@@ -1,0 +1,41 @@
+package pullpass
+
+import "time"
+
+// Runner is the agent beside a Docker Engine or in a Kubernetes cluster. It asks
+// the server for wanted environments and makes them so.
+type Runner struct {
+	ID           RunnerID
+	Organization OrganizationID
+	Name         string
+	Kind         RunnerKind
+	Hosted       bool // operated by whoever operates the server
+	Version      string
+	Capabilities []string
+	AWSIdentity  string // ARN of the runner's own AWS principal; empty if it has none
+	Phase        RunnerPhase
+	Message      string // why it is degraded; empty otherwise
+	LastSeenAt   time.Time
+	CreatedAt    time.Time
+}
+
+// RunnerKind is what runs the runner's containers.
+type RunnerKind string
+
+// The kinds of runner.
+const (
+	RunnerDocker     RunnerKind = "docker"
+	RunnerKubernetes RunnerKind = "kubernetes"
+)
+
+// RunnerPhase is where a runner stands.
+type RunnerPhase string
+
+// The phases of a runner.
+const (
+	RunnerCreated  RunnerPhase = "created"  // no agent has joined yet
+	RunnerActive   RunnerPhase = "active"   // seen lately, its engine answers
+	RunnerDegraded RunnerPhase = "degraded" // seen lately, its engine does not answer
+	RunnerInactive RunnerPhase = "inactive" // not seen lately
+	RunnerDeleting RunnerPhase = "deleting"
+)
