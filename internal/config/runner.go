@@ -1,0 +1,34 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+)
+
+// Runner is what `pullpass runner` can be told.
+type Runner struct {
+	Server     string `required:"" env:"PULLPASS_SERVER" placeholder:"URL" help:"Address of the Pullpass server."`
+	JoinToken  string `name:"join-token-file" env:"PULLPASS_JOIN_TOKEN_FILE" placeholder:"FILE" help:"File with the one-time token that 'pullpass runner add' printed; - reads standard input. Needed on the first start only."`
+	State      string `default:"${runner_dir}" env:"PULLPASS_RUNNER_STATE" placeholder:"DIR" help:"Directory for the runner's own token and its agent sockets. Created with mode 0700."`
+	DockerHost string `env:"DOCKER_HOST" placeholder:"URL" help:"Address of the Docker Engine: unix:///var/run/docker.sock if it is not given."`
+	Parallel   int    `default:"4" env:"PULLPASS_RUNNER_PARALLEL" placeholder:"N" help:"Environments worked on at the same time."`
+	Log
+}
+
+// Check reports everything that is wrong with the options.
+func (r *Runner) Check() error {
+	var p problems
+	p.url("--server", r.Server)
+	if r.Parallel < 1 || r.Parallel > 256 {
+		p.add("--parallel", "want 1 to 256")
+	}
+	return p.err()
+}
+
+// DefaultRunnerState is the state directory of a runner that is not told one.
+func DefaultRunnerState() string {
+	if os.Geteuid() == 0 {
+		return "/var/lib/pullpass/runner"
+	}
+	return filepath.Join(filepath.Dir(DefaultData()), "runner")
+}

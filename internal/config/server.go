@@ -1,0 +1,100 @@
+package config
+
+import (
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Server is what `pullpass server` can be told.
+type Server struct {
+	Listen      string        `default:"127.0.0.1:8420" env:"PULLPASS_LISTEN" placeholder:"HOST:PORT" help:"Address to serve the API and the pages on. Port 0 picks a free one."`
+	URL         string        `env:"PULLPASS_URL" placeholder:"URL" help:"Address by which others reach this server; taken from --listen if it is not given."`
+	Data        string        `default:"${data_dir}" env:"PULLPASS_DATA" placeholder:"DIR" help:"Directory for the database and what belongs to it. Created with mode 0700."`
+	Database    string        `env:"PULLPASS_DATABASE" placeholder:"URL" help:"postgres://… for several replicas. Without it: SQLite in the data directory."`
+	KeyFile     string        `env:"PULLPASS_KEY_FILE" placeholder:"FILE" help:"Key-encryption key, mode 0600. Without it: pullpass.key beside the data directory; made on the first start."`
+	KMSKey      string        `name:"kms-key" env:"PULLPASS_KMS_KEY" placeholder:"ARN" help:"Keep the key-encryption key in AWS KMS instead of a file."`
+	KMSEndpoint string        `name:"kms-endpoint" env:"PULLPASS_KMS_ENDPOINT" placeholder:"URL" help:"Address of KMS, where it is not the public one."`
+	Hosts       []HostMapping `name:"host" env:"PULLPASS_HOSTS" sep:";" placeholder:"MAPPING" help:"An ECR registry under another name (VPC endpoint, custom domain, emulator): host=…,account=…,region=…,api=URL,sts=URL,registry=URL. Can be repeated."`
+	AllowEgress []string      `name:"allow-egress" env:"PULLPASS_ALLOW_EGRESS" sep:"," placeholder:"PREFIX" help:"Private address ranges that registries may be in: 10.0.0.0/8, or 127.0.0.1:5000 for one address. Loopback, link-local and private ranges are refused otherwise."`
+	Downloads   string        `env:"PULLPASS_DOWNLOADS" placeholder:"DIR" help:"Directory of binaries to serve under /downloads/, beside the server's own."`
+	TLSCert     string        `name:"tls-cert" env:"PULLPASS_TLS_CERT" placeholder:"FILE" help:"Certificate chain in PEM. Without it: plain HTTP, for loopback or behind a proxy."`
+	TLSKey      string        `name:"tls-key" env:"PULLPASS_TLS_KEY" placeholder:"FILE" help:"Private key of --tls-cert."`
+	Log
+}
+
+// Log is what every long-running command can be told about its log.
+type Log struct {
+	LogLevel  string `default:"info" enum:"debug,info,warn,error" env:"PULLPASS_LOG_LEVEL" help:"Least severity that is logged: ${enum}."`
+	LogFormat string `default:"text" enum:"text,json" env:"PULLPASS_LOG_FORMAT" help:"Form of the log on standard error: ${enum}."`
+}
+
+// Check reports everything that is wrong with the options, not just the first.
+func (s *Server) Check() error {
+	var p problems
+	if _, _, err := net.SplitHostPort(s.Listen); err != nil {
+		p.add("--listen", "want host:port, such as 127.0.0.1:8420")
+	}
+	if s.URL != "" {
+		p.url("--url", s.URL)
+	}
+	if s.Database != "" && !strings.HasPrefix(s.Database, "postgres://") && !strings.HasPrefix(s.Database, "postgresql://") {
+		p.add("--database", "want postgres://…; leave it out for SQLite in --data")
+	}
+	if s.KeyFile != "" && s.KMSKey != "" {
+		p.add("--kms-key", "cannot be used together with --key-file: choose one")
+	}
+	if s.KMSEndpoint != "" && s.KMSKey == "" {
+		p.add("--kms-endpoint", "needs --kms-key")
+	}
+	if (s.TLSCert == "") != (s.TLSKey == "") {
+		p.add("--tls-cert", "needs --tls-key, and the other way round")
+	}
+	for _, a := range s.AllowEgress {
+		if !validAllowance(a) {
+			p.add("--allow-egress", "want a prefix such as 10.0.0.0/8 or an address such as 127.0.0.1:5000")
+		}
+	}
+	return p.err()
+}
+
+// KeyPath is where the key-encryption key is kept: beside the data directory and
+// not in it, so that a copy of the data alone opens nothing.
+func (s *Server) KeyPath() string {
+	if s.KeyFile != "" {
+		return s.KeyFile
+	}
+	return filepath.Clean(s.Data) + ".key"
+}
+
+// DefaultData is the data directory of a server that is not told one.
+func DefaultData() string {
+	if os.Geteuid() == 0 {
+		return "/var/lib/pullpass/server"
+	}
+	if dir := os.Getenv("XDG_STATE_HOME"); dir != "" {
+		return filepath.Join(dir, "pullpass", "server")
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return filepath.Join(".", "pullpass-data")
+	}
+	return filepath.Join(home, ".local", "state", "pullpass", "server")
+}
+
+func validAllowance(a string) bool {
+	if _, err := netip.ParsePrefix(a); err == nil {
+		return true
+	}
+	_, err := netip.ParseAddrPort(a)
+	return err == nil
+}
+
+func validURL(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" &&
+		u.User == nil && u.RawQuery == "" && u.Fragment == ""
+}
