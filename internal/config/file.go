@@ -67,22 +67,23 @@ func (f *File) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, err
 	if !ok {
 		return nil, nil
 	}
-	return plain(value)
+	return plain(value, string(flag.Tag.Sep))
 }
 
-// plain turns a YAML value into what a flag takes: text, or a list of text.
-func plain(value any) (any, error) {
+// plain turns a YAML value into the text that a flag takes; a list is written
+// with the flag's own separator.
+func plain(value any, sep string) (any, error) {
 	switch v := value.(type) {
 	case []any:
-		var items []any
+		var items []string
 		for _, item := range v {
-			text, err := plain(item)
+			text, err := plain(item, sep)
 			if err != nil {
 				return nil, err
 			}
-			items = append(items, text)
+			items = append(items, fmt.Sprint(text))
 		}
-		return items, nil
+		return strings.Join(items, sep), nil
 	case map[string]any:
 		var parts []string
 		for _, key := range sortedKeys(v) {
