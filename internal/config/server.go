@@ -15,7 +15,7 @@ type Server struct {
 	URL         string        `env:"PULLPASS_URL" placeholder:"URL" help:"Address by which others reach this server; taken from --listen if it is not given."`
 	Data        string        `default:"${data_dir}" env:"PULLPASS_DATA" placeholder:"DIR" help:"Directory for the database and what belongs to it. Created with mode 0700."`
 	Database    string        `env:"PULLPASS_DATABASE" placeholder:"URL" help:"postgres://… for several replicas. Without it: SQLite in the data directory."`
-	KeyFile     string        `env:"PULLPASS_KEY_FILE" placeholder:"FILE" help:"Key-encryption key, mode 0600. Without it: pullpass.key beside the data directory; made on the first start."`
+	KeyFile     string        `env:"PULLPASS_KEY_FILE" placeholder:"FILE" help:"Key-encryption key, mode 0600. Without it: the path of the data directory with .key appended; made on the first start."`
 	KMSKey      string        `name:"kms-key" env:"PULLPASS_KMS_KEY" placeholder:"ARN" help:"Keep the key-encryption key in AWS KMS instead of a file."`
 	KMSEndpoint string        `name:"kms-endpoint" env:"PULLPASS_KMS_ENDPOINT" placeholder:"URL" help:"Address of KMS, where it is not the public one."`
 	Hosts       []HostMapping `name:"host" env:"PULLPASS_HOSTS" sep:";" placeholder:"MAPPING" help:"An ECR registry under another name (VPC endpoint, custom domain, emulator): host=…,account=…,region=…,api=URL,sts=URL,registry=URL. Can be repeated."`
