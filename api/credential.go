@@ -1,0 +1,28 @@
+package api
+
+import (
+	"time"
+
+	"github.com/pullpass/pullpass"
+)
+
+// CredentialRequest asks for what opens one repository. A runner names one of
+// its environments; everybody else a project.
+type CredentialRequest struct {
+	Environment pullpass.EnvironmentID `json:"environment,omitempty"`
+	Project     pullpass.ProjectID     `json:"project,omitempty"`
+	Host        string                 `json:"host" minLength:"1" maxLength:"512" example:"222222222222.dkr.ecr.eu-west-1.amazonaws.com"`
+	Repository  string                 `json:"repository,omitempty" maxLength:"255" example:"team/app" doc:"Leave out to log in to the whole host, where the registry allows it."`
+	Action      pullpass.Action        `json:"action,omitempty" enum:"pull,push" doc:"pull unless given."`
+	Inside      bool                   `json:"inside,omitempty" doc:"For a person inside the environment, not for its start."`
+}
+
+// Credential opens a registry until it expires.
+type Credential struct {
+	Host     string              `json:"host" doc:"Never send it anywhere else."`
+	Username string              `json:"username"`
+	Secret   Secret              `json:"secret" format:"password"`
+	Expires  time.Time           `json:"expires,omitzero" doc:"Left out where the registry sets no end."`
+	Unscoped bool                `json:"unscoped" doc:"It opens more than was asked for."`
+	Registry pullpass.RegistryID `json:"registry"`
+}

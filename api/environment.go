@@ -1,0 +1,40 @@
+package api
+
+import (
+	"time"
+
+	"github.com/pullpass/pullpass"
+)
+
+// Environment is wanted and actual state.
+type Environment struct {
+	ID         pullpass.EnvironmentID        `json:"id"`
+	Project    pullpass.ProjectID            `json:"project"`
+	Runner     pullpass.RunnerID             `json:"runner"`
+	Name       string                        `json:"name"`
+	Services   []pullpass.Service            `json:"services" nullable:"false"`
+	Wanted     pullpass.Wanted               `json:"wanted" enum:"running,stopped,deleted"`
+	Phase      pullpass.Phase                `json:"phase" enum:"creating,starting,running,stopping,stopped,failed,deleting,deleted"`
+	Conditions []pullpass.Condition          `json:"conditions" nullable:"false"`
+	Status     []pullpass.ServiceStatus      `json:"status" nullable:"false"`
+	Registries []pullpass.RegistryGeneration `json:"registries" nullable:"false" doc:"What it was started with."`
+	Start      int64                         `json:"start" doc:"Counts the starts."`
+	Revision   int64                         `json:"revision" doc:"Grows with every change; wait for the next with ?after=."`
+	CreatedAt  time.Time                     `json:"created_at"`
+	UpdatedAt  time.Time                     `json:"updated_at"`
+}
+
+// NewEnvironment asks for an environment.
+type NewEnvironment struct {
+	Project  pullpass.ProjectID `json:"project"`
+	Runner   pullpass.RunnerID  `json:"runner,omitempty" doc:"Leave out where only one runner is active."`
+	Name     string             `json:"name" minLength:"1" maxLength:"127" example:"ada-payments"`
+	Services []pullpass.Service `json:"services" minItems:"1" maxItems:"100" nullable:"false"`
+}
+
+// Output is the end of what a service has printed, at most 64 KiB.
+type Output struct {
+	Service string `json:"service"`
+	Offset  int64  `json:"offset" doc:"Bytes printed before Data."`
+	Data    []byte `json:"data" doc:"base64"`
+}

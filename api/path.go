@@ -1,0 +1,64 @@
+package api
+
+// ContentType is that of every request and answer; errors are ProblemType.
+const (
+	ContentType = "application/json"
+	ProblemType = "application/problem+json"
+)
+
+// The paths of the API. The organization is never part of a path: it comes from
+// the token.
+const (
+	PathSetup = "/api/v1/setup"
+	PathSelf  = "/api/v1/self"
+
+	PathProjects = "/api/v1/projects"
+	PathProject  = "/api/v1/projects/{project}"
+
+	PathRegistries = "/api/v1/registries"
+	PathRegistry   = "/api/v1/registries/{registry}"
+
+	PathIntegrations = "/api/v1/integrations"
+	PathIntegration  = "/api/v1/integrations/{integration}"
+
+	PathRunners    = "/api/v1/runners"
+	PathRunner     = "/api/v1/runners/{runner}"
+	PathRunnerJoin = "/api/v1/runners/join"
+
+	PathEnvironments       = "/api/v1/environments"
+	PathEnvironment        = "/api/v1/environments/{environment}"
+	PathEnvironmentStart   = "/api/v1/environments/{environment}/start"
+	PathEnvironmentStop    = "/api/v1/environments/{environment}/stop"
+	PathEnvironmentRestart = "/api/v1/environments/{environment}/restart"
+	PathEnvironmentOutput  = "/api/v1/environments/{environment}/output"
+
+	PathCredentials = "/api/v1/credentials"
+
+	PathTokens = "/api/v1/tokens"
+	PathToken  = "/api/v1/tokens/{token}"
+
+	PathAuditEvents = "/api/v1/audit/events"
+	PathAuditVerify = "/api/v1/audit/verify"
+
+	// What a runner asks about itself: its token says which runner it is.
+	PathRunnerHeartbeat    = "/api/v1/runner/heartbeat"
+	PathRunnerEnvironments = "/api/v1/runner/environments"
+	PathRunnerStatus       = "/api/v1/runner/environments/{environment}/status"
+	PathRunnerOutput       = "/api/v1/runner/environments/{environment}/output"
+
+	// Outside the versioned API.
+	PathLive        = "/livez"
+	PathReady       = "/readyz"
+	PathMetrics     = "/metrics"
+	PathOpenAPIJSON = "/openapi.json"
+	PathOpenAPIYAML = "/openapi.yaml"
+	PathDocs        = "/docs"
+	PathSetupPage   = "/setup" // the setup token follows in the fragment
+	PathDownloads   = "/downloads/"
+)
+
+// MaxWait is the longest that a long poll waits, in seconds.
+const MaxWait = 30
+
+// MaxBody is the longest request body, in bytes.
+const MaxBody = 1 << 20
