@@ -1,0 +1,185 @@
+package iam
+
+import (
+	"fmt"
+	"strings"
+)
+
+// PrincipalKind says what kind of caller a Principal is.
+type PrincipalKind uint8
+
+// The kinds of callers.
+const (
+	Anonymous     PrincipalKind = iota // unsigned request
+	Root                               // an account's root user
+	User                               // an IAM user
+	Role                               // a role, whatever the session
+	RoleSession                        // a named session of a role
+	FederatedUser                      // GetFederationToken
+	Service                            // an AWS service itself
+	Federated                          // a web identity or SAML assertion, before it has a role
+	CanonicalUser                      // the S3 id of an account
+)
+
+var principalKindNames = [...]string{
+	"anonymous", "root", "user", "role", "role session", "federated user", "service", "web identity", "canonical user",
+}
+
+func (k PrincipalKind) String() string { return principalKindNames[k] }
+
+// Principal is who makes a request. The zero Principal is anonymous.
+type Principal struct {
+	Kind      PrincipalKind
+	Partition string // "aws" unless the ARN says otherwise
+	Account   string // empty for services, anonymous and federated callers outside of AWS
+	Path      string // of a user or role: "/" or "/team/"; empty if unknown
+	Name      string // of a user, role or federated user; the service, provider or id otherwise
+	Session   string // of a role session
+	ARN       string // who calls: a session's own ARN; the service or id where there is no ARN
+	RoleARN   string // of a role or role session; see WithSession for roles with a path
+	RootARN   string // the account's root
+	Linked    bool   // a service-linked role
+}
+
+// ParsePrincipal reads who calls: the ARN of a user, role, role session,
+// federated user, root or OIDC or SAML provider; an account id; a service
+// ("codebuild.amazonaws.com"); a canonical user id; or "*" for anonymous.
+//
+// A session's ARN does not show its role's path. For such a role parse the
+// role's ARN and use WithSession.
+func ParsePrincipal(text string) (Principal, error) {
+	switch {
+	case text == "*":
+		return Principal{Partition: "aws", ARN: "*"}, nil
+	case IsAccountID(text):
+		return rootOf("aws", text), nil
+	case strings.HasPrefix(text, "arn:"):
+		return principalFromARN(text)
+	case isCanonicalID(text):
+		return Principal{Kind: CanonicalUser, Partition: "aws", Name: text, ARN: text}, nil
+	case isServiceName(text):
+		return Principal{Kind: Service, Partition: "aws", Name: text, ARN: text}, nil
+	case isWellKnownProvider(text):
+		return Principal{Kind: Federated, Partition: "aws", Name: text, ARN: text}, nil
+	}
+	return Principal{}, fmt.Errorf("%s is not a principal: give an ARN, an account id, a service or *", quote(text))
+}
+
+func rootOf(partition, account string) Principal {
+	arn := "arn:" + partition + ":iam::" + account + ":root"
+	return Principal{Kind: Root, Partition: partition, Account: account, ARN: arn, RootARN: arn}
+}
+
+func principalFromARN(text string) (Principal, error) {
+	arn, ok := ParseARN(text)
+	if !ok || arn.Region != "" || !IsAccountID(arn.Account) || strings.ContainsAny(text, "*?") {
+		return Principal{}, fmt.Errorf("%s is not the ARN of a principal: want arn:aws:iam::<12 digits>:role/<name>", quote(text))
+	}
+	p := rootOf(arn.Partition, arn.Account)
+	p.ARN = text
+	kind, rest, _ := strings.Cut(arn.Resource, "/")
+	switch arn.Service + ":" + kind {
+	case "iam:root":
+		ok = rest == "" && arn.Resource == "root"
+	case "iam:user":
+		p.Kind = User
+		p.Path, p.Name, ok = splitPath(rest)
+	case "iam:role":
+		p.Kind, p.RoleARN = Role, text
+		p.Path, p.Name, ok = splitPath(rest)
+		p.Linked = strings.HasPrefix(p.Path, "/aws-service-role/")
+	case "sts:assumed-role":
+		var named bool
+		p.Kind = RoleSession
+		p.Name, p.Session, named = strings.Cut(rest, "/")
+		ok = named && p.Name != "" && p.Session != "" && !strings.Contains(p.Session, "/")
+		p.RoleARN = "arn:" + arn.Partition + ":iam::" + arn.Account + ":role/" + p.Name
+		// IAM keeps this prefix for service-linked roles, whose path the
+		// session's ARN does not show.
+		p.Linked = strings.HasPrefix(p.Name, "AWSServiceRoleFor")
+	case "sts:federated-user":
+		p.Kind, p.Name = FederatedUser, rest
+		ok = rest != ""
+	case "iam:oidc-provider", "iam:saml-provider":
+		p.Kind, p.Name = Federated, rest
+		ok = rest != ""
+	default:
+		ok = false
+	}
+	if !ok {
+		return Principal{}, fmt.Errorf("%s is not the ARN of a user, role, session, federated user, root or identity provider", quote(text))
+	}
+	return p, nil
+}
+
+// WithSession returns the named session of a role.
+func (p Principal) WithSession(name string) (Principal, error) {
+	if p.Kind != Role && p.Kind != RoleSession {
+		return Principal{}, fmt.Errorf("%s is a %s: only a role has sessions", quote(p.ARN), p.Kind)
+	}
+	if name == "" || strings.ContainsAny(name, "/*?") {
+		return Principal{}, fmt.Errorf("%s is not a session name", quote(name))
+	}
+	p.Kind, p.Session = RoleSession, name
+	p.ARN = "arn:" + p.Partition + ":sts::" + p.Account + ":assumed-role/" + p.Name + "/" + name
+	return p, nil
+}
+
+// inside reports whether the caller is an identity of an account: one that
+// has identity policies and stands under service control policies.
+func (p *Principal) inside() bool {
+	switch p.Kind {
+	case Root, User, Role, RoleSession, FederatedUser:
+		return true
+	}
+	return false
+}
+
+func splitPath(rest string) (path, name string, ok bool) {
+	i := strings.LastIndexByte(rest, '/')
+	path, name = "/"+rest[:i+1], rest[i+1:]
+	return path, name, name != ""
+}
+
+// isServiceName accepts what ends like AWS's service principals do:
+// "ecs-tasks.amazonaws.com", "states.eu-west-1.amazonaws.com".
+func isServiceName(text string) bool {
+	for _, suffix := range [...]string{".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu", ".amazon.com", ".aws.internal"} {
+		if name, found := strings.CutSuffix(text, suffix); found && name != "" && !isWellKnownProvider(text) {
+			return isHostName(text)
+		}
+	}
+	return false
+}
+
+// isWellKnownProvider knows the providers that trust policies name without an
+// ARN.
+func isWellKnownProvider(text string) bool {
+	switch text {
+	case "cognito-identity.amazonaws.com", "accounts.google.com", "graph.facebook.com", "www.amazon.com":
+		return true
+	}
+	return false
+}
+
+func isHostName(text string) bool {
+	for i := range len(text) {
+		c := text[i]
+		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '.' || c == '_') {
+			return false
+		}
+	}
+	return true
+}
+
+func isCanonicalID(text string) bool {
+	if len(text) != 64 {
+		return false
+	}
+	for i := range len(text) {
+		if c := text[i]; !('0' <= c && c <= '9' || 'a' <= c && c <= 'f') {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,81 @@
+package iam
+
+import (
+	"errors"
+	"strings"
+)
+
+// Request is one call as AWS's authorization sees it.
+type Request struct {
+	Action    string // "ecr:BatchGetImage"
+	Resource  string // an ARN, or "*" for actions without a resource
+	Principal Principal
+	// ResourceAccount owns the resource. It may be empty where the ARN names
+	// the account.
+	ResourceAccount string
+	// Context holds the request's condition keys. Global keys that follow from
+	// the principal and the resource need not be given.
+	Context map[string][]string
+}
+
+// Longest strings that AWS itself accepts in a request: an ARN of 2,048
+// characters, an action of 128.
+const (
+	maxAction   = 128
+	maxResource = 2048
+)
+
+// Validate reports what makes the request no request at all. Such a request is
+// denied.
+func (r *Request) Validate() error {
+	service, name, found := strings.Cut(r.Action, ":")
+	switch {
+	case !found || service == "" || name == "" || len(r.Action) > maxAction:
+		return errors.New("an action is written service:Name, such as ecr:BatchGetImage")
+	case r.Resource == "" || len(r.Resource) > maxResource:
+		return errors.New(`a resource is an ARN of at most 2048 characters, or "*"`)
+	}
+	return nil
+}
+
+// owner returns the account that owns the resource: as given, as the ARN says,
+// or the caller's own where neither tells.
+func (r *Request) owner() string {
+	if r.ResourceAccount != "" {
+		return r.ResourceAccount
+	}
+	if account := arnAccount(r.Resource); account != "" {
+		return account
+	}
+	return r.Principal.Account
+}
+
+// arnAccount is ParseARN(text).Account without the parts.
+func arnAccount(text string) string {
+	rest, found := strings.CutPrefix(text, "arn:")
+	for range 3 {
+		if !found {
+			return ""
+		}
+		_, rest, found = strings.Cut(rest, ":")
+	}
+	account, _, found := strings.Cut(rest, ":")
+	if !found || !IsAccountID(account) {
+		return ""
+	}
+	return account
+}
+
+// Policies are all policies that bear on one request.
+type Policies struct {
+	Identity []*Policy
+	// Resource holds the policies of the resource: a repository's and its
+	// registry's, or the trust policy of the role for sts:AssumeRole….
+	Resource   []*Policy
+	Boundaries []*Policy
+	Session    []*Policy
+	// ServiceControl and ResourceControl are by level: root, each
+	// organizational unit, account.
+	ServiceControl  [][]*Policy
+	ResourceControl [][]*Policy
+}
