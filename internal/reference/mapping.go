@@ -1,0 +1,154 @@
+package reference
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/pullpass/pullpass"
+)
+
+// Mapping is an operator's word on one host that the grammar cannot know: a VPC
+// endpoint, a custom domain, an emulator. Host is as in image references; the
+// rest is optional, Account and Region go together.
+type Mapping struct {
+	Host        string `json:"host" yaml:"host"`
+	Account     string `json:"account,omitempty" yaml:"account"`
+	Region      string `json:"region,omitempty" yaml:"region"`
+	APIEndpoint string `json:"api_endpoint,omitempty" yaml:"api_endpoint"` // of ECR
+	STSEndpoint string `json:"sts_endpoint,omitempty" yaml:"sts_endpoint"`
+	RegistryURL string `json:"registry_url,omitempty" yaml:"registry_url"` // "http://127.0.0.1:5001"
+}
+
+// Hosts is a set of mappings over the grammar. The zero value and nil know the
+// grammar alone.
+type Hosts struct{ byName map[string]mapped }
+
+type mapped struct {
+	host    Host
+	mapping Mapping
+}
+
+// NewHosts checks mappings and puts them in force.
+func NewHosts(mappings ...Mapping) (*Hosts, error) {
+	h := &Hosts{byName: make(map[string]mapped, len(mappings))}
+	for _, m := range mappings {
+		host, err := m.resolve()
+		if err != nil {
+			return nil, err
+		}
+		if _, twice := h.byName[host.Name]; twice {
+			return nil, invalid("the host mapping", host.Name, "the host is mapped twice", "keep one of the two")
+		}
+		h.byName[host.Name] = mapped{host, m}
+	}
+	return h, nil
+}
+
+// Parse reads a registry host: mappings first, then the grammar.
+func (h *Hosts) Parse(s string) (Host, error) {
+	name, err := hostName(s)
+	if err != nil {
+		return Host{}, err
+	}
+	if h != nil {
+		if m, ok := h.byName[name]; ok {
+			return m.host.clone(), nil
+		}
+	}
+	return hostNamed(name)
+}
+
+// Mappings lists the mappings in order of host.
+func (h *Hosts) Mappings() []Mapping {
+	if h == nil {
+		return nil
+	}
+	all := make([]Mapping, 0, len(h.byName))
+	for _, m := range h.byName {
+		all = append(all, m.mapping)
+	}
+	slices.SortFunc(all, func(a, b Mapping) int { return strings.Compare(a.Host, b.Host) })
+	return all
+}
+
+func (h Host) clone() Host {
+	if h.ECR != nil {
+		e := *h.ECR
+		h.ECR = &e
+	}
+	return h
+}
+
+func (m Mapping) resolve() (Host, error) {
+	name, err := hostName(m.Host)
+	if err != nil {
+		return Host{}, err
+	}
+	bad := func(cause string) error {
+		return invalid("the mapping of host", name, cause, "host=…,account=…,region=…,api=…,sts=…,registry=…")
+	}
+	for _, u := range []string{m.APIEndpoint, m.STSEndpoint, m.RegistryURL} {
+		if u != "" && !validEndpoint(u) {
+			return Host{}, bad("an endpoint is http:// or https://, a host and perhaps a port, nothing else")
+		}
+	}
+	h := Host{Name: name, Kind: knownKind(name), url: m.RegistryURL}
+	e, isECR := parseECR(name)
+	switch {
+	case m.Account == "" && m.Region == "" && !isECR:
+		if m.APIEndpoint != "" || m.STSEndpoint != "" {
+			return Host{}, bad("endpoints of AWS need an account and a region")
+		}
+		return h, nil
+	case m.Account == "" && m.Region == "": // the grammar's own
+	case !ValidAccount(m.Account):
+		return Host{}, bad("the account is not 12 digits")
+	default:
+		p, ok := partitionOfRegion(m.Region)
+		if !ok {
+			return Host{}, bad("the region is none of AWS")
+		}
+		if isECR && (e.Account != m.Account || e.Region != m.Region) {
+			return Host{}, bad("the host itself names another account or region")
+		}
+		if !isECR {
+			e = &ECR{Account: m.Account, Region: m.Region, Partition: p.id}
+		}
+	}
+	e.api, e.sts = m.APIEndpoint, m.STSEndpoint
+	h.Kind, h.ECR = KindECR, e
+	return h, nil
+}
+
+// validEndpoint accepts what URL rebuilds: scheme and authority only.
+func validEndpoint(s string) bool {
+	u, err := url.Parse(s)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" {
+		return false
+	}
+	return u.Scheme+"://"+u.Host == s
+}
+
+// ParseMapping reads a mapping from one line, for flags and variables:
+// host=127.0.0.1:4512,account=222222222222,region=eu-west-1,registry=http://127.0.0.1:4512
+func ParseMapping(line string) (Mapping, error) {
+	var m Mapping
+	fields := map[string]*string{
+		"host": &m.Host, "account": &m.Account, "region": &m.Region,
+		"api": &m.APIEndpoint, "sts": &m.STSEndpoint, "registry": &m.RegistryURL,
+	}
+	for part := range strings.SplitSeq(line, ",") {
+		key, value, ok := strings.Cut(strings.TrimSpace(part), "=")
+		field, known := fields[key]
+		if !ok || !known || *field != "" {
+			return Mapping{}, &pullpass.Error{Kind: pullpass.Invalid, Code: "mapping_invalid",
+				What:  "cannot read a host mapping",
+				Cause: "it is a list of host=, account=, region=, api=, sts= and registry=, each at most once",
+				Hint:  "host=127.0.0.1:4512,account=222222222222,region=eu-west-1,registry=http://127.0.0.1:4512"}
+		}
+		*field = value
+	}
+	_, err := m.resolve()
+	return m, err
+}
