@@ -1,0 +1,138 @@
+package generate
+
+// publishedPull is what the guides list for pulls, in each one's own order.
+// BatchCheckLayerAvailability is not needed, but harmless.
+const (
+	batchCheck = "ecr:BatchCheckLayerAvailability"
+	batchGet   = "ecr:BatchGetImage"
+	download   = "ecr:GetDownloadUrlForLayer"
+)
+
+func gitpodEnterpriseRepository(c *check, p Preset, o PresetOptions) (Stack, error) {
+	return c.publishedRepository(p, o, []string{o.Platform}, "Gitpod Access", []string{batchCheck, batchGet, download})
+}
+
+func gitpodFlexRepository(c *check, p Preset, o PresetOptions) (Stack, error) {
+	return c.publishedRepository(p, o, o.Principals, "AllowGitpodRunnerPull", []string{batchGet, download, batchCheck})
+}
+
+func releaseRepository(c *check, p Preset, o PresetOptions) (Stack, error) {
+	principals := o.Principals
+	if len(principals) == 0 {
+		principals = []string{o.Platform}
+	}
+	return c.publishedRepository(p, o, principals, "AllowReleasePull", []string{
+		batchCheck, batchGet, "ecr:DescribeImages", "ecr:DescribeRepositories", download,
+		"ecr:GetRepositoryPolicy", "ecr:ListImages",
+	})
+}
+
+func (c *check) publishedRepository(p Preset, o PresetOptions, principals []string, sid string, actions []string) (Stack, error) {
+	registry := c.registry(o.Registry, false)
+	if !isRepository(o.Repository) {
+		c.failf("%q is not the name of a repository", o.Repository)
+	}
+	named := c.principals(principals, registry.Partition)
+	if err := c.err(p.Name); err != nil {
+		return Stack{}, err
+	}
+	policy := Policy{Kind: RepositoryPolicy, Statements: []Statement{{
+		Sid: sid, Principals: []Principal{{"AWS", named}}, Actions: actions,
+	}}}
+	return Stack{
+		Resources: []Resource{RepositoryResource{Registry: registry, Repository: o.Repository, Policy: policy}},
+		Notes:     otherHalf(named, registry, []string{o.Repository}),
+	}, nil
+}
+
+func gitpodEnterpriseRole(c *check, p Preset, o PresetOptions) (Stack, error) {
+	return c.publishedRole(p, o, "gitpod-workspace-pull", func(arns []string) []Statement {
+		return []Statement{
+			{Actions: []string{download, batchGet, "ecr:DescribeImages", batchCheck}, Resources: arns},
+			{Actions: []string{authorizationToken}, Resources: []string{"*"}},
+		}
+	})
+}
+
+func gitpodFlexRunner(c *check, p Preset, o PresetOptions) (Stack, error) {
+	return c.publishedRole(p, o, "gitpod-runner", func(arns []string) []Statement {
+		return []Statement{
+			{Actions: []string{authorizationToken}, Resources: []string{"*"}},
+			{Actions: []string{download, batchGet, batchCheck}, Resources: arns},
+		}
+	})
+}
+
+func codefreshRole(c *check, p Preset, o PresetOptions) (Stack, error) {
+	return c.publishedRole(p, o, "codefresh-ecr", func(arns []string) []Statement {
+		return []Statement{
+			{Sid: "AllowLogin", Actions: []string{authorizationToken}, Resources: []string{"*"}},
+			{Sid: "AllowRead", Actions: []string{
+				batchCheck, download, "ecr:GetRepositoryPolicy", "ecr:DescribeRepositories", "ecr:ListImages",
+				"ecr:DescribeImages", batchGet, "ecr:GetLifecyclePolicy", "ecr:GetLifecyclePolicyPreview",
+				"ecr:ListTagsForResource", "ecr:DescribeImageScanFindings",
+			}, Resources: arns},
+		}
+	})
+}
+
+func (c *check) publishedRole(p Preset, o PresetOptions, name string, statements func(arns []string) []Statement) (Stack, error) {
+	registry := c.registry(o.Registry, true)
+	repositories := c.repositories([]string{o.Repository})
+	role := orDefault(o.Role, name)
+	c.names(role, "unused")
+	if o.Account != "" && !isAccount(o.Account) {
+		c.failf("role account %q is not 12 digits", o.Account)
+	}
+	if err := c.err(p.Name); err != nil {
+		return Stack{}, err
+	}
+	policy := Policy{Kind: IdentityPolicy, Statements: statements(registry.arns(repositories))}
+	return Stack{
+		Resources: []Resource{RoleResource{
+			Account: o.Account, Partition: registry.Partition, Name: role,
+			Permissions: &policy, PermissionsName: "ecr-access",
+		}},
+		Notes: callerNotes(RoleOptions{Account: o.Account}, registry),
+	}, nil
+}
+
+func gitpodEnterpriseTrust(c *check, p Preset, o PresetOptions) (Stack, error) {
+	partition, account := c.roleHome(o)
+	stack, err := Trust(TrustOptions{
+		Account: account, Partition: partition, Role: orDefault(o.Role, "gitpod-workspace-pull"),
+		OIDC: &OIDC{Issuer: o.Issuer, Subjects: []Subject{{Form: FormGitpod, Repository: o.Source, Branches: o.Branches}}},
+	})
+	return c.rehint(p, stack, err)
+}
+
+func codefreshChainTrust(c *check, p Preset, o PresetOptions) (Stack, error) {
+	partition, account := c.roleHome(o)
+	if c.roles(o.Principals, partition); len(c.problems) > 0 {
+		return Stack{}, c.err(p.Name)
+	}
+	stack, err := Trust(TrustOptions{
+		Account: account, Partition: partition, Role: orDefault(o.Role, "codefresh-ecr"), Principals: o.Principals,
+	})
+	if err == nil {
+		stack.Notes = append(stack.Notes, "Sessions of a chain last at most 1 h: asking for more is refused.")
+	}
+	return c.rehint(p, stack, err)
+}
+
+func gitlabRunner(c *check, p Preset, o PresetOptions) (Stack, error) {
+	stack, err := Runner(RunnerOptions{
+		Registry: o.Registry, Repositories: []string{o.Repository}, Access: []Access{Pull},
+		Account: o.Account, Role: orDefault(o.Role, "gitlab-runner"),
+	})
+	return c.rehint(p, stack, err)
+}
+
+// roleHome says where a role lives whose account is the registry's by default.
+func (c *check) roleHome(o PresetOptions) (partition, account string) {
+	partition = o.Registry.Partition
+	if partition == "" && isRegion(o.Registry.Region) {
+		partition = partitionOf(o.Registry.Region)
+	}
+	return orDefault(partition, "aws"), orDefault(o.Account, o.Registry.Account)
+}

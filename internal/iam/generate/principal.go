@@ -1,0 +1,102 @@
+package generate
+
+import "strings"
+
+// iamARN is the ARN of a role or user, in parts.
+type iamARN struct {
+	Partition, Account string
+	Type               string // role, user or root
+	Path               string // "/" or "/a/b/"
+	Name               string
+}
+
+// String rebuilds the ARN from its parts.
+func (a iamARN) String() string {
+	s := "arn:" + a.Partition + ":iam::" + a.Account + ":" + a.Type
+	if a.Type == "root" {
+		return s
+	}
+	return s + a.Path + a.Name
+}
+
+// parseIAM takes the ARN of a role, user or account root apart. It answers
+// false for everything that does not rebuild to the same text.
+func parseIAM(s string) (iamARN, bool) {
+	parts := strings.SplitN(s, ":", 6)
+	if len(parts) != 6 || parts[0] != "arn" || parts[2] != "iam" || parts[3] != "" {
+		return iamARN{}, false
+	}
+	a := iamARN{Partition: parts[1], Account: parts[4]}
+	if !isPartition(a.Partition) || !isAccount(a.Account) {
+		return iamARN{}, false
+	}
+	if parts[5] == "root" {
+		a.Type = "root"
+		return a, a.String() == s
+	}
+	kind, rest, _ := strings.Cut(parts[5], "/")
+	if kind != "role" && kind != "user" {
+		return iamARN{}, false
+	}
+	slash := strings.LastIndexByte(rest, '/')
+	a.Type, a.Path, a.Name = kind, "/"+rest[:slash+1], rest[slash+1:]
+	if !isName(a.Name, 64) || !isPath(a.Path) {
+		return iamARN{}, false
+	}
+	return a, a.String() == s
+}
+
+// isPath accepts "/" and paths of plain names: IAM allows stranger characters,
+// but none that anybody needs and several that shells and patterns read.
+func isPath(s string) bool {
+	if s == "/" {
+		return true
+	}
+	if len(s) > 512 || !strings.HasPrefix(s, "/") || !strings.HasSuffix(s, "/") {
+		return false
+	}
+	for _, part := range strings.Split(s[1:len(s)-1], "/") {
+		if !isName(part, 128) || strings.Trim(part, ".") == "" {
+			return false
+		}
+	}
+	return true
+}
+
+// principals checks AWS principals: role and user ARNs, and accounts as their
+// number or root ARN. Anyone ("*") is never generated.
+func (c *check) principals(in []string, partition string) []string {
+	if len(in) == 0 {
+		c.failf("no principal is named")
+	}
+	var out []string
+	for _, p := range in {
+		if isAccount(p) {
+			out = append(out, iamARN{Partition: partition, Account: p, Type: "root"}.String())
+			continue
+		}
+		a, ok := parseIAM(p)
+		switch {
+		case !ok:
+			c.failf("%q is not an account number nor the ARN of a role or user", p)
+		case partition != "" && a.Partition != partition:
+			c.failf("principal %s lies in another partition than %s: no policy can join them", p, partition)
+		default:
+			out = append(out, a.String())
+		}
+	}
+	return unique(out)
+}
+
+// roles is like principals, but accepts roles only.
+func (c *check) roles(in []string, partition string) []string {
+	for _, p := range in {
+		if a, ok := parseIAM(p); !ok || a.Type != "role" {
+			c.failf("%q is not the ARN of a role", p)
+		}
+	}
+	if len(c.problems) > 0 {
+		return nil
+	}
+	return c.principals(in, partition)
+}

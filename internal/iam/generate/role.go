@@ -1,0 +1,250 @@
+package generate
+
+import (
+	"strconv"
+	"strings"
+)
+
+// RoleOptions says what a role may do in a registry.
+type RoleOptions struct {
+	Registry     ECR      // Region "*" means every region
+	Repositories []string // names or patterns such as team/*
+	Access       []Access
+	PullThrough  bool     // also the first pull through a cache rule
+	Assume       []string // roles that this role assumes next (role chaining)
+	Role         string   // the role that gets the policy; "pullpass-pull" when empty
+	Account      string   // the role's account, when it is known
+	PolicyName   string   // "ecr-access" when empty
+}
+
+// Role generates the identity policy of a role: the caller's half.
+func Role(o RoleOptions) (Stack, error) {
+	c := &check{hint: "pullpass policy role --account 222222222222 --region eu-west-1 --repository team/app --access pull"}
+	role, policyName := orDefault(o.Role, "pullpass-pull"), orDefault(o.PolicyName, "ecr-access")
+	c.names(role, policyName)
+	if o.Account != "" && !isAccount(o.Account) {
+		c.failf("role account %q is not 12 digits", o.Account)
+	}
+	policy := c.permissions(o)
+	if err := c.err("the role policy"); err != nil {
+		return Stack{}, err
+	}
+	return Stack{
+		Resources: []Resource{RoleResource{
+			Account: o.Account, Partition: policy.partition, Name: role,
+			Permissions: &policy.Policy, PermissionsName: policyName,
+		}},
+		Notes: callerNotes(o, policy.registry),
+	}, nil
+}
+
+// permissionsPolicy carries what was checked on the way.
+type permissionsPolicy struct {
+	Policy
+	registry  ECR
+	partition string
+}
+
+// permissions builds the identity policy that o asks for. A role may do
+// nothing but assume others; then no registry is needed.
+func (c *check) permissions(o RoleOptions) permissionsPolicy {
+	out := permissionsPolicy{Policy: Policy{Kind: IdentityPolicy}}
+	chainOnly := len(o.Assume) > 0 && len(o.Access) == 0 && len(o.Repositories) == 0
+	if !chainOnly {
+		out.registry = c.registry(o.Registry, true)
+		out.partition = out.registry.Partition
+		repositories := c.repositories(o.Repositories)
+		accesses := c.accesses(o.Access)
+		actions := actionsFor(accesses)
+		if o.PullThrough {
+			actions = append(actions, pullThroughActions()...)
+		}
+		out.Statements = []Statement{
+			{Sid: "AllowLogin", Actions: []string{authorizationToken}, Resources: []string{"*"}},
+			{Sid: sidFor(accesses), Actions: actions, Resources: out.registry.arns(repositories)},
+		}
+	}
+	if len(o.Assume) > 0 {
+		roles := c.roles(o.Assume, out.partition)
+		if a, ok := parseIAM(o.Assume[0]); ok {
+			out.partition = a.Partition
+		}
+		out.Statements = append(out.Statements, Statement{
+			Sid: "AllowAssumeRole", Actions: []string{"sts:AssumeRole"}, Resources: roles,
+		})
+	}
+	return out
+}
+
+func (c *check) names(role, policy string) {
+	if !isName(role, 64) {
+		c.failf("%q is not the name of a role: up to 64 letters, digits and +=,.@_-", role)
+	}
+	if !isName(policy, 128) {
+		c.failf("%q is not the name of a policy: up to 128 letters, digits and +=,.@_-", policy)
+	}
+}
+
+func callerNotes(o RoleOptions, registry ECR) []string {
+	var notes []string
+	if registry.Account != "" && o.Account != registry.Account {
+		notes = append(notes, "If the role lives in another account than "+registry.Account+
+			", the repository policy there must name it, too: pullpass policy repository --account "+registry.Account+" …")
+	}
+	if len(o.Assume) > 0 {
+		notes = append(notes,
+			"Each role in the chain must name this one in its trust policy, even if they are the same role.",
+			"A session that comes from another session lasts at most 1 h: asking for more is refused.")
+	}
+	return notes
+}
+
+func orDefault(s, fallback string) string {
+	if s == "" {
+		return fallback
+	}
+	return s
+}
+
+// TrustOptions says who may assume a role.
+type TrustOptions struct {
+	Account    string // the account in which the role lives
+	Partition  string // "aws" when empty
+	Role       string // the role's name; "pullpass-pull" when empty
+	OIDC       *OIDC
+	Provider   bool     // also create the OIDC provider in Account
+	Principals []string // roles, users or accounts that may assume it
+	ExternalID string   // demanded of Principals
+	Self       bool     // the role also assumes itself
+	Services   []string // such as ec2.amazonaws.com
+	MaxSession int      // seconds, 3600 to 43200; 0 leaves AWS's default
+}
+
+// Trust generates the trust policy of a role.
+func Trust(o TrustOptions) (Stack, error) {
+	c := &check{hint: "pullpass policy trust --account 222222222222 --issuer https://services.example.gitpod.cloud/idp --form gitpod --subject github.com/team/app"}
+	role := orDefault(o.Role, "pullpass-pull")
+	c.names(role, "unused")
+	trust := c.trust(o, role)
+	if err := c.err("the trust policy"); err != nil {
+		return Stack{}, err
+	}
+	var resources []Resource
+	if o.Provider && o.OIDC != nil {
+		resources = append(resources, ProviderResource{URL: trust.provider.url, Audiences: trust.audiences})
+	}
+	resources = append(resources, RoleResource{
+		Account: o.Account, Partition: trust.partition, Name: role, Trust: &trust.Policy, MaxSession: o.MaxSession, Output: true,
+	})
+	return Stack{Resources: resources, Notes: trust.notes(o)}, nil
+}
+
+// trustPolicy carries what was checked on the way.
+type trustPolicy struct {
+	Policy
+	provider  oidcProvider
+	audiences []string
+	partition string
+}
+
+func (c *check) trust(o TrustOptions, role string) trustPolicy {
+	out := trustPolicy{Policy: Policy{Kind: TrustPolicy}, partition: orDefault(o.Partition, "aws")}
+	if !isAccount(o.Account) {
+		c.failf("role account %q is not 12 digits", o.Account)
+	}
+	if !isPartition(out.partition) {
+		c.failf("%q is not an AWS partition such as aws or aws-cn", out.partition)
+	}
+	if o.MaxSession != 0 && (o.MaxSession < 3600 || o.MaxSession > 43200) {
+		c.failf("a role's longest session is between 3600 and 43200 seconds, not %s", strconv.Itoa(o.MaxSession))
+	}
+	c.trustOIDC(&out, o)
+	c.trustPrincipals(&out, o, role)
+	if len(out.Statements) == 0 && len(c.problems) == 0 {
+		c.failf("nobody is named who may assume the role")
+	}
+	return out
+}
+
+func (c *check) trustOIDC(out *trustPolicy, o TrustOptions) {
+	if o.OIDC == nil {
+		return
+	}
+	out.provider = c.issuer(o.OIDC.Issuer)
+	var conditions []Condition
+	out.audiences, conditions = c.conditions(*o.OIDC, out.provider)
+	// AWS looks for the provider in the role's own account, wherever the
+	// platform that issues the tokens lives.
+	out.Statements = append(out.Statements, Statement{
+		Sid:        "AllowWebIdentity",
+		Principals: []Principal{{"Federated", []string{out.provider.arn(out.partition, o.Account)}}},
+		Actions:    []string{"sts:AssumeRoleWithWebIdentity"},
+		Conditions: conditions,
+	})
+}
+
+func (c *check) trustPrincipals(out *trustPolicy, o TrustOptions, role string) {
+	if o.ExternalID != "" && !isExternalID(o.ExternalID) {
+		c.failf("the external id is not 2 to 1224 letters, digits and +=,.@:/-_")
+	}
+	if o.ExternalID != "" && len(o.Principals) == 0 {
+		c.failf("an external id is demanded of principals, and none is named")
+	}
+	if len(o.Principals) > 0 {
+		s := Statement{
+			Sid:        "AllowAssumeRole",
+			Principals: []Principal{{"AWS", c.principals(o.Principals, out.partition)}},
+			Actions:    []string{"sts:AssumeRole"},
+		}
+		if o.ExternalID != "" {
+			s.Conditions = []Condition{{"StringEquals", "sts:ExternalId", []string{o.ExternalID}}}
+		}
+		out.Statements = append(out.Statements, s)
+	}
+	if o.Self {
+		out.Statements = append(out.Statements, selfStatement(out.partition, o.Account, role))
+	}
+	if len(o.Services) > 0 {
+		for _, s := range o.Services {
+			if !isServicePrincipal(s) {
+				c.failf("%q is not a service such as ec2.amazonaws.com", s)
+			}
+		}
+		out.Statements = append(out.Statements, Statement{
+			Sid:        "AllowService",
+			Principals: []Principal{{"Service", unique(o.Services)}},
+			Actions:    []string{"sts:AssumeRole"},
+		})
+	}
+}
+
+// selfStatement lets a role assume itself. AWS refuses to save a principal that
+// does not exist yet, as the role does not while it is created: so the account
+// is named, and a condition narrows it to the role.
+func selfStatement(partition, account, role string) Statement {
+	root := iamARN{Partition: partition, Account: account, Type: "root"}
+	self := iamARN{Partition: partition, Account: account, Type: "role", Path: "/", Name: role}
+	return Statement{
+		Sid:        "AllowSelf",
+		Principals: []Principal{{"AWS", []string{root.String()}}},
+		Actions:    []string{"sts:AssumeRole"},
+		Conditions: []Condition{{"ArnEquals", "aws:PrincipalArn", []string{self.String()}}},
+	}
+}
+
+func (t trustPolicy) notes(o TrustOptions) []string {
+	var notes []string
+	if o.OIDC != nil {
+		if !o.Provider {
+			notes = append(notes, "The OIDC provider "+t.provider.url+" must exist in account "+o.Account+
+				", the role's own, with client id "+strings.Join(t.audiences, ", ")+" registered.")
+		}
+		if o.MaxSession > 0 {
+			notes = append(notes, "A session from a token may last up to "+hours(o.MaxSession)+"; web identity is not role chaining.")
+		}
+	}
+	if o.Self {
+		notes = append(notes, "A role that assumes itself needs sts:AssumeRole on its own ARN in its identity policy, too, and its sessions last at most 1 h.")
+	}
+	return notes
+}

@@ -1,0 +1,209 @@
+package generate
+
+import (
+	"strconv"
+	"strings"
+)
+
+// subject gives the patterns that match exactly what s describes.
+func (c *check) subject(s Subject) []string {
+	before := len(c.problems)
+	c.refusePartsNotOf(s)
+	var out []string
+	switch s.Form {
+	case FormPullpass, FormGitpod:
+		out = c.repositoryURLs(s)
+	case FormGitHub:
+		out = c.gitHub(s)
+	case FormGitLab:
+		out = c.gitLab(s)
+	case FormKubernetes:
+		out = c.kubernetes(s)
+	case FormExact:
+		if !isClaim(s.Repository) {
+			c.failf("%q is not a subject: up to 255 printable characters without quotes, spaces and backslashes", s.Repository)
+		}
+		out = []string{escape(s.Repository)}
+	default:
+		c.failf("%q is not a form of subject: pullpass, gitpod, github, gitlab, kubernetes or exact", s.Form)
+	}
+	if len(c.problems) > before {
+		return nil
+	}
+	return out
+}
+
+// refusePartsNotOf refuses a restriction that the form cannot express: leaving
+// it out silently would widen the policy.
+func (c *check) refusePartsNotOf(s Subject) {
+	branches := s.Form != FormKubernetes && s.Form != FormExact
+	tags := s.Form == FormGitHub || s.Form == FormGitLab
+	for _, part := range []struct {
+		name   string
+		values []string
+		fits   bool
+	}{{"branches", s.Branches, branches}, {"tags", s.Tags, tags}, {"environments", s.Environments, s.Form == FormGitHub}} {
+		if len(part.values) > 0 && !part.fits {
+			c.failf("subjects of form %s do not tell %s: the restriction cannot be expressed", s.Form, part.name)
+		}
+	}
+}
+
+func (c *check) repositoryURLs(s Subject) []string {
+	host, path, _ := strings.Cut(s.Repository, "/")
+	if !isHost(host) || !isWords(path, 1, 20) {
+		c.failf("%q is not HOST/ORG/REPOSITORY", s.Repository)
+		return nil
+	}
+	branches := c.refs("branch", s.Branches)
+	if len(s.Branches) == 0 {
+		branches = []string{"*"}
+	}
+	var out []string
+	for _, b := range branches {
+		direct := "https://" + host + "/" + path + "/tree/" + b
+		out = append(out, direct)
+		if s.Form == FormGitpod {
+			// Older versions put the editor in front. Neither : nor // can stand
+			// in a branch name, so no other repository's subject ends like this.
+			out = append(out, "referrer:jetbrains-gateway:*/"+direct)
+		}
+	}
+	return out
+}
+
+func (c *check) gitHub(s Subject) []string {
+	if !isWords(s.Repository, 2, 2) {
+		c.failf("%q is not ORG/REPOSITORY", s.Repository)
+		return nil
+	}
+	prefix := "repo:" + s.Repository + ":"
+	var out []string
+	for _, b := range c.refs("branch", s.Branches) {
+		out = append(out, prefix+"ref:refs/heads/"+b)
+	}
+	for _, t := range c.refs("tag", s.Tags) {
+		out = append(out, prefix+"ref:refs/tags/"+t)
+	}
+	for _, e := range s.Environments {
+		if !isEnvironment(e) {
+			c.failf("%q is not an environment's name", e)
+		}
+		out = append(out, prefix+"environment:"+escape(e))
+	}
+	if len(out) == 0 {
+		out = []string{prefix + "*"}
+	}
+	return out
+}
+
+func (c *check) gitLab(s Subject) []string {
+	if !isWords(s.Repository, 2, 21) {
+		c.failf("%q is not GROUP/PROJECT", s.Repository)
+		return nil
+	}
+	prefix := "project_path:" + s.Repository + ":ref_type:"
+	var out []string
+	for _, b := range c.refs("branch", s.Branches) {
+		out = append(out, prefix+"branch:ref:"+b)
+	}
+	for _, t := range c.refs("tag", s.Tags) {
+		out = append(out, prefix+"tag:ref:"+t)
+	}
+	if len(out) == 0 {
+		out = []string{prefix + "*"}
+	}
+	return out
+}
+
+func (c *check) kubernetes(s Subject) []string {
+	namespace, name, _ := strings.Cut(s.Repository, "/")
+	if !isDNSLabel(namespace) || !isDNSName(name) {
+		c.failf("%q is not NAMESPACE/SERVICE-ACCOUNT", s.Repository)
+		return nil
+	}
+	return []string{"system:serviceaccount:" + namespace + ":" + name}
+}
+
+func isDNSLabel(s string) bool {
+	return s != "" && len(s) <= 63 && isHost(s+".x")
+}
+
+func isDNSName(s string) bool { return s != "" && isHost(s+".x") }
+
+// refs checks branch or tag names by git's own rules, and escapes them. One
+// wildcard is allowed, at the end.
+func (c *check) refs(kind string, in []string) []string {
+	var out []string
+	for _, r := range in {
+		name, wild := strings.CutSuffix(r, "*")
+		if !isRef(name, wild) {
+			c.failf("%q is neither the name of a %s nor a name that ends in *", r, kind)
+			continue
+		}
+		pattern := escape(name)
+		if wild {
+			pattern += "*"
+		}
+		out = append(out, pattern)
+	}
+	return out
+}
+
+// isRef follows git check-ref-format; open says that more may follow.
+func isRef(s string, open bool) bool {
+	if s == "" || len(s) > 200 || s == "@" || strings.HasPrefix(s, "/") || strings.HasPrefix(s, "-") || strings.HasPrefix(s, ".") {
+		return false
+	}
+	if !open && (strings.HasSuffix(s, "/") || strings.HasSuffix(s, ".") || strings.HasSuffix(s, ".lock")) {
+		return false
+	}
+	for _, bad := range []string{"..", "//", "/.", "@{", ".lock/"} {
+		if strings.Contains(s, bad) {
+			return false
+		}
+	}
+	for _, r := range s {
+		if r <= ' ' || r > '~' || strings.ContainsRune(`~^:?*[\"`, r) {
+			return false
+		}
+	}
+	return true
+}
+
+func isEnvironment(s string) bool {
+	if s == "" || len(s) > 200 || s != strings.TrimSpace(s) {
+		return false
+	}
+	for _, r := range s {
+		if r < ' ' || r > '~' || strings.ContainsRune(`*?:"\`, r) {
+			return false
+		}
+	}
+	return true
+}
+
+// escape makes s literal under StringEquals and StringLike alike: policy
+// variables begin with ${, wildcards match only bare.
+func escape(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		switch {
+		case s[i] == '*' || s[i] == '?':
+			b.WriteString("${" + string(s[i]) + "}")
+		case s[i] == '$' && strings.HasPrefix(s[i:], "${"):
+			b.WriteString("${$}")
+		default:
+			b.WriteByte(s[i])
+		}
+	}
+	return b.String()
+}
+
+// hours renders a session duration for notes.
+func hours(seconds int) string {
+	if seconds%3600 == 0 {
+		return strconv.Itoa(seconds/3600) + " h"
+	}
+	return strconv.Itoa(seconds) + " s"
+}

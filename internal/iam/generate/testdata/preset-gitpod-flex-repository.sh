@@ -1,0 +1,6 @@
+# ecr:GetAuthorizationToken has no effect in a repository or registry policy: the caller's own identity policy must allow it on "*".
+aws ecr set-repository-policy \
+  --registry-id 222222222222 \
+  --region eu-west-1 \
+  --repository-name team/app \
+  --policy-text '{"Version":"2012-10-17","Statement":[{"Sid":"AllowGitpodRunnerPull","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::222222222222:role/gitpod-runner"},"Action":["ecr:BatchGetImage","ecr:GetDownloadUrlForLayer","ecr:BatchCheckLayerAvailability"]}]}'

@@ -1,0 +1,21 @@
+# ecr:GetAuthorizationToken has no effect in a repository or registry policy: the caller's own identity policy must allow it on "*".
+# For an aws provider with region eu-west-1 in account 222222222222.
+
+resource "aws_ecr_repository_policy" "team_app" {
+  repository = "team/app"
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid    = "AllowGitpodRunnerPull"
+      Effect = "Allow"
+      Principal = {
+        AWS = "arn:aws:iam::222222222222:role/gitpod-runner"
+      }
+      Action = [
+        "ecr:BatchGetImage",
+        "ecr:GetDownloadUrlForLayer",
+        "ecr:BatchCheckLayerAvailability",
+      ]
+    }]
+  })
+}

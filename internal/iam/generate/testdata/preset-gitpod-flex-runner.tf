@@ -1,0 +1,25 @@
+# If the role lives in another account than 222222222222, the repository policy there must name it, too: pullpass policy repository --account 222222222222 …
+
+resource "aws_iam_role_policy" "gitpod_runner" {
+  name = "ecr-access"
+  role = "gitpod-runner"
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Effect   = "Allow"
+        Action   = "ecr:GetAuthorizationToken"
+        Resource = "*"
+      },
+      {
+        Effect = "Allow"
+        Action = [
+          "ecr:GetDownloadUrlForLayer",
+          "ecr:BatchGetImage",
+          "ecr:BatchCheckLayerAvailability",
+        ]
+        Resource = "arn:aws:ecr:eu-west-1:222222222222:repository/team/app"
+      },
+    ]
+  })
+}

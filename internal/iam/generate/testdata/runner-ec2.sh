@@ -1,0 +1,18 @@
+# A role that assumes itself needs sts:AssumeRole on its own ARN in its identity policy, too, and its sessions last at most 1 h.
+# Containers on the instance can reach its metadata and take this role: require IMDSv2 with a hop limit of 1.
+aws iam create-role \
+  --role-name pullpass-runner \
+  --assume-role-policy-document '{"Version":"2012-10-17","Statement":[{"Sid":"AllowSelf","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::222222222222:root"},"Action":"sts:AssumeRole","Condition":{"ArnEquals":{"aws:PrincipalArn":"arn:aws:iam::222222222222:role/pullpass-runner"}}},{"Sid":"AllowService","Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}'
+aws iam put-role-policy \
+  --role-name pullpass-runner \
+  --policy-name ecr-access \
+  --policy-document '{"Version":"2012-10-17","Statement":[{"Sid":"AllowLogin","Effect":"Allow","Action":"ecr:GetAuthorizationToken","Resource":"*"},{"Sid":"AllowPullList","Effect":"Allow","Action":["ecr:BatchGetImage","ecr:GetDownloadUrlForLayer","ecr:DescribeRepositories","ecr:DescribeImages","ecr:ListImages"],"Resource":"arn:aws:ecr:eu-west-1:222222222222:repository/team/*"},{"Sid":"AllowSelf","Effect":"Allow","Action":"sts:AssumeRole","Resource":"arn:aws:iam::222222222222:role/pullpass-runner"}]}'
+aws iam create-instance-profile \
+  --instance-profile-name pullpass-runner
+aws iam add-role-to-instance-profile \
+  --instance-profile-name pullpass-runner \
+  --role-name pullpass-runner
+aws iam get-role \
+  --role-name pullpass-runner \
+  --query Role.Arn \
+  --output text

@@ -1,0 +1,30 @@
+resource "aws_iam_openid_connect_provider" "issuer" {
+  url            = "https://pullpass.example.com/o/org_1"
+  client_id_list = ["sts.amazonaws.com"]
+}
+
+resource "aws_iam_role" "pullpass_pull" {
+  name = "pullpass-pull"
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid    = "AllowWebIdentity"
+      Effect = "Allow"
+      Principal = {
+        Federated = "arn:aws:iam::222222222222:oidc-provider/pullpass.example.com/o/org_1"
+      }
+      Action = "sts:AssumeRoleWithWebIdentity"
+      Condition = {
+        StringEquals = {
+          "pullpass.example.com/o/org_1:aud" = "sts.amazonaws.com"
+          "pullpass.example.com/o/org_1:sub" = "tenant$${*}7/$${$}{x}"
+        }
+      }
+    }]
+  })
+  depends_on = [aws_iam_openid_connect_provider.issuer]
+}
+
+output "pullpass_pull_role_arn" {
+  value = aws_iam_role.pullpass_pull.arn
+}

@@ -1,0 +1,37 @@
+resource "aws_iam_openid_connect_provider" "issuer" {
+  url            = "https://token.actions.githubusercontent.com"
+  client_id_list = ["sts.amazonaws.com"]
+}
+
+resource "aws_iam_role" "pullpass_pull" {
+  name = "pullpass-pull"
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid    = "AllowWebIdentity"
+      Effect = "Allow"
+      Principal = {
+        Federated = "arn:aws:iam::222222222222:oidc-provider/token.actions.githubusercontent.com"
+      }
+      Action = "sts:AssumeRoleWithWebIdentity"
+      Condition = {
+        StringEquals = {
+          "token.actions.githubusercontent.com:aud" = "sts.amazonaws.com"
+        }
+        StringLike = {
+          "token.actions.githubusercontent.com:sub" = [
+            "repo:team/app:ref:refs/heads/main",
+            "repo:team/app:ref:refs/heads/release/*",
+            "repo:team/app:ref:refs/tags/v*",
+            "repo:team/app:environment:production",
+          ]
+        }
+      }
+    }]
+  })
+  depends_on = [aws_iam_openid_connect_provider.issuer]
+}
+
+output "pullpass_pull_role_arn" {
+  value = aws_iam_role.pullpass_pull.arn
+}

@@ -1,0 +1,33 @@
+resource "aws_iam_openid_connect_provider" "issuer" {
+  url            = "https://gitlab.com"
+  client_id_list = ["sts.amazonaws.com"]
+}
+
+resource "aws_iam_role" "pullpass_pull" {
+  name = "pullpass-pull"
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid    = "AllowWebIdentity"
+      Effect = "Allow"
+      Principal = {
+        Federated = "arn:aws:iam::222222222222:oidc-provider/gitlab.com"
+      }
+      Action = "sts:AssumeRoleWithWebIdentity"
+      Condition = {
+        StringEquals = {
+          "gitlab.com:aud" = "sts.amazonaws.com"
+          "gitlab.com:sub" = [
+            "project_path:group/sub/app:ref_type:branch:ref:main",
+            "project_path:group/sub/app:ref_type:tag:ref:v1.0",
+          ]
+        }
+      }
+    }]
+  })
+  depends_on = [aws_iam_openid_connect_provider.issuer]
+}
+
+output "pullpass_pull_role_arn" {
+  value = aws_iam_role.pullpass_pull.arn
+}

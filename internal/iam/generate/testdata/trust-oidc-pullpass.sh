@@ -1,0 +1,10 @@
+aws iam create-open-id-connect-provider \
+  --url https://pullpass.example.com/o/org_1 \
+  --client-id-list sts.amazonaws.com
+aws iam create-role \
+  --role-name pullpass-pull \
+  --assume-role-policy-document '{"Version":"2012-10-17","Statement":[{"Sid":"AllowWebIdentity","Effect":"Allow","Principal":{"Federated":"arn:aws:iam::222222222222:oidc-provider/pullpass.example.com/o/org_1"},"Action":"sts:AssumeRoleWithWebIdentity","Condition":{"StringEquals":{"pullpass.example.com/o/org_1:aud":"sts.amazonaws.com","pullpass.example.com/o/org_1:sub":"https://github.com/team/app/tree/main"}}}]}'
+aws iam get-role \
+  --role-name pullpass-pull \
+  --query Role.Arn \
+  --output text
