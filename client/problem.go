@@ -1,0 +1,119 @@
+package client
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/api"
+)
+
+// refusal turns an answer that is not a success into the error that the server
+// had, or into one that says who answered instead.
+func (c *Client) refusal(resp *http.Response, body io.Reader) error {
+	e := c.problem(resp, body)
+	if e == nil {
+		e = c.stranger(resp.StatusCode)
+	}
+	if seconds, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && seconds > 0 {
+		return later{e, time.Duration(seconds) * time.Second}
+	}
+	return e
+}
+
+func (c *Client) problem(resp *http.Response, body io.Reader) *pullpass.Error {
+	mediaType, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	if err != nil || mediaType != api.ProblemType {
+		return nil
+	}
+	var p api.Problem
+	if err := json.NewDecoder(body).Decode(&p); err != nil || p.Kind == "" {
+		return nil
+	}
+	cause := printable(p.Cause)
+	for _, d := range p.Errors {
+		line := printable(d.Message)
+		if d.Location != "" {
+			line = printable(d.Location) + ": " + line
+		}
+		if cause != "" {
+			cause += "; "
+		}
+		cause += line
+	}
+	hint := printable(p.Hint)
+	if p.Kind == pullpass.Internal && p.Instance != "" && hint == "" {
+		hint = "look for " + printable(p.Instance) + " in the server's log"
+	}
+	return &pullpass.Error{
+		Kind:  knownKind(p.Kind, resp.StatusCode),
+		Code:  printable(p.Code),
+		What:  printable(p.Detail),
+		Cause: cause,
+		Hint:  hint,
+	}
+}
+
+// stranger explains an answer that no Pullpass server gives: a proxy's page, or
+// another program at that address. Its text is not repeated.
+func (c *Client) stranger(status int) *pullpass.Error {
+	e := &pullpass.Error{
+		Kind:  kindOf(status),
+		Code:  "unexpected_answer",
+		What:  fmt.Sprintf("%s answered %d %s", c.shown, status, http.StatusText(status)),
+		Cause: "the answer is not in the form of a Pullpass server",
+		Hint:  "check the address, and any proxy on the way",
+	}
+	if status >= 300 && status < 400 {
+		e.Cause = "redirects are not followed: they could lead the token to another host"
+		e.Hint = "give the address that it redirects to"
+	}
+	return e
+}
+
+func knownKind(k pullpass.Kind, status int) pullpass.Kind {
+	switch k {
+	case pullpass.Internal, pullpass.Invalid, pullpass.Unauthenticated, pullpass.Denied,
+		pullpass.NotFound, pullpass.Conflict, pullpass.Limited, pullpass.Unavailable:
+		return k
+	}
+	return kindOf(status)
+}
+
+func kindOf(status int) pullpass.Kind {
+	switch status {
+	case http.StatusUnauthorized:
+		return pullpass.Unauthenticated
+	case http.StatusForbidden:
+		return pullpass.Denied
+	case http.StatusNotFound:
+		return pullpass.NotFound
+	case http.StatusConflict:
+		return pullpass.Conflict
+	case http.StatusTooManyRequests:
+		return pullpass.Limited
+	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return pullpass.Unavailable
+	}
+	if status < 500 {
+		return pullpass.Invalid
+	}
+	return pullpass.Internal
+}
+
+// printable keeps what a server says from steering the terminal it is shown on.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\n' || unicode.IsPrint(r) {
+			return r
+		}
+		return -1
+	}, s)
+}
