@@ -1,0 +1,151 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"github.com/pullpass/pullpass"
+)
+
+// Options are what a Runner is made of. Zero durations and counts get defaults.
+type Options struct {
+	ID       pullpass.RunnerID
+	Version  string
+	Server   Server
+	Driver   Driver
+	Resolver Resolver
+	Agents   Agents
+	Log      *slog.Logger
+
+	AWSIdentity string        // ARN of the runner's own AWS principal, if it has one
+	Parallel    int           // services resolved, pulled and started at the same time; 4
+	Grace       time.Duration // between asking a container to end and ending it; 10 s
+	Heartbeat   time.Duration // 15 s
+	Resync      time.Duration // between looks at the engine when nothing happens; 1 min
+	RetryMin    time.Duration // first wait after a failure; 1 s
+	RetryMax    time.Duration // longest wait after failures; 30 s
+}
+
+// Runner closes the difference between wanted and actual environments.
+type Runner struct {
+	o     Options
+	slots *semaphore.Weighted
+	sweep atomic.Bool // look for containers that nothing wants
+
+	mu      sync.Mutex
+	workers map[pullpass.EnvironmentID]*worker
+	wg      sync.WaitGroup // of workers
+}
+
+// New returns a Runner; Run does the work.
+func New(o Options) (*Runner, error) {
+	switch {
+	case o.Server == nil, o.Driver == nil, o.Resolver == nil, o.Agents == nil:
+		return nil, errors.New("runner: Server, Driver, Resolver and Agents are needed")
+	case o.ID == "":
+		return nil, errors.New("runner: an ID is needed: it labels every container")
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	setDefault(&o.Parallel, 4)
+	setDefault(&o.Grace, 10*time.Second)
+	setDefault(&o.Heartbeat, 15*time.Second)
+	setDefault(&o.Resync, time.Minute)
+	setDefault(&o.RetryMin, time.Second)
+	setDefault(&o.RetryMax, 30*time.Second)
+	r := &Runner{
+		o:       o,
+		slots:   semaphore.NewWeighted(int64(o.Parallel)),
+		workers: map[pullpass.EnvironmentID]*worker{},
+	}
+	r.sweep.Store(true)
+	return r, nil
+}
+
+func setDefault[T int | time.Duration](v *T, d T) {
+	if *v <= 0 {
+		*v = d
+	}
+}
+
+// Run works until ctx is done, and then leaves containers and sockets' directories
+// as they are: a successor adopts them. It returns an error only when the server no
+// longer knows this runner.
+func (r *Runner) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var loops sync.WaitGroup
+	loops.Go(func() { r.beat(ctx) })
+	loops.Go(func() { r.watch(ctx) })
+	err := r.poll(ctx)
+	cancel()
+	loops.Wait()
+	r.wg.Wait()
+	return err
+}
+
+// beat tells the server that the runner lives, and whether its engine does.
+func (r *Runner) beat(ctx context.Context) {
+	for {
+		if err := r.o.Server.Heartbeat(ctx, r.report(ctx)); err != nil && ctx.Err() == nil {
+			r.o.Log.WarnContext(ctx, "heartbeat failed", "error", err)
+		}
+		if !sleep(ctx, jitter(r.o.Heartbeat)) {
+			return
+		}
+	}
+}
+
+// report asks the engine; a runner whose engine does not answer is degraded, and
+// says why and what to do.
+func (r *Runner) report(ctx context.Context) pullpass.RunnerReport {
+	report := pullpass.RunnerReport{
+		Version: r.o.Version, AWSIdentity: r.o.AWSIdentity, Phase: pullpass.RunnerActive, At: time.Now(),
+	}
+	ask, cancel := context.WithTimeout(ctx, r.o.Heartbeat)
+	defer cancel()
+	info, err := r.o.Driver.Info(ask)
+	if err != nil {
+		report.Phase, report.Message = pullpass.RunnerDegraded, pullpass.Explain(err)
+		return report
+	}
+	report.Capabilities = info.Capabilities
+	return report
+}
+
+// watch turns what happens on the engine into work.
+func (r *Runner) watch(ctx context.Context) {
+	for e := range r.o.Driver.Watch(ctx) {
+		switch e.Kind {
+		case ContainerChanged:
+			r.mu.Lock()
+			w := r.workers[e.Environment]
+			r.mu.Unlock()
+			if w != nil {
+				w.poke()
+			}
+		case Disconnected:
+			r.o.Log.WarnContext(ctx, "the engine stopped answering")
+			r.each(func(w *worker) { w.unwatch() })
+		case Reconnected:
+			r.o.Log.InfoContext(ctx, "the engine answers again: looking at every container")
+			r.sweep.Store(true)
+			r.each(func(w *worker) { w.unwatch(); w.poke() })
+		}
+	}
+}
+
+func (r *Runner) each(f func(*worker)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, w := range r.workers {
+		f(w)
+	}
+}
