@@ -1,0 +1,58 @@
+package access
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/pullpass/pullpass"
+)
+
+// Document renders the table as the Markdown of docs/access.md.
+func Document() string {
+	var b strings.Builder
+	b.WriteString(documentHead)
+	b.WriteString("| permission | to |")
+	for _, role := range everyRole {
+		b.WriteString(" " + string(role) + " |")
+	}
+	b.WriteString(" without a role | limited to a project |\n|---|---|")
+	b.WriteString(strings.Repeat("---|", len(everyRole)+2) + "\n")
+	for _, r := range table {
+		b.WriteString(r.line())
+	}
+	return b.String()
+}
+
+const documentHead = `# Who may do what
+
+Generated from internal/access by its test (` + "`go test ./internal/access -update`" + `). Every route of the
+API names one of these permissions; docs/openapi.yaml shows which (` + "`x-permission`" + `).
+
+- People and API tokens have what their role has. A token can do no more than whoever creates it.
+- A token limited to a project reaches that project's objects; the last column says what is left of each permission.
+- A runner reaches its own environments, an environment only itself.
+- Nobody reaches another organization. What is out of reach is answered as if it were not there.
+- The roles nest, but for the auditor, who reads what is not secret and changes nothing.
+
+`
+
+func (r rule) line() string {
+	var b strings.Builder
+	b.WriteString("| `" + string(r.permission) + "` | " + r.does + " |")
+	for _, role := range everyRole {
+		mark := "  "
+		if slices.Contains(r.roles, role) {
+			mark = " ✓ "
+		}
+		b.WriteString(mark + "|")
+	}
+	kinds := make([]string, len(r.kinds))
+	for i, k := range r.kinds {
+		kinds[i] = string(k)
+		if k == pullpass.CallerCI {
+			kinds[i] = "CI job"
+		}
+	}
+	b.WriteString(" " + strings.Join(kinds, ", ") + " | " + string(r.limited) + " |\n")
+	return b.String()
+}

@@ -1,0 +1,43 @@
+package access
+
+// Permission is one thing that a caller may be allowed to do. Every route of the
+// API names one.
+type Permission string
+
+// The permissions.
+const (
+	SelfRead Permission = "self.read"
+
+	ProjectRead   Permission = "project.read"
+	ProjectCreate Permission = "project.create"
+	ProjectDelete Permission = "project.delete"
+
+	RegistryRead   Permission = "registry.read"
+	RegistryCreate Permission = "registry.create"
+	RegistryUpdate Permission = "registry.update"
+	RegistryDelete Permission = "registry.delete"
+
+	IntegrationRead   Permission = "integration.read"
+	IntegrationCreate Permission = "integration.create"
+	IntegrationUpdate Permission = "integration.update"
+	IntegrationDelete Permission = "integration.delete"
+
+	RunnerRead   Permission = "runner.read"
+	RunnerCreate Permission = "runner.create"
+	RunnerDelete Permission = "runner.delete"
+	RunnerWork   Permission = "runner.work"
+
+	EnvironmentRead    Permission = "environment.read"
+	EnvironmentCreate  Permission = "environment.create"
+	EnvironmentControl Permission = "environment.control"
+	EnvironmentDelete  Permission = "environment.delete"
+
+	CredentialIssue Permission = "credential.issue"
+
+	TokenRead   Permission = "token.read"
+	TokenCreate Permission = "token.create"
+	TokenDelete Permission = "token.delete"
+
+	AuditRead   Permission = "audit.read"
+	AuditVerify Permission = "audit.verify"
+)

@@ -1,0 +1,76 @@
+package access
+
+import "github.com/pullpass/pullpass"
+
+// reach is how far a caller that is limited to one project gets with a
+// permission.
+type reach string
+
+const (
+	nowhere    reach = "-"            // not at all: it is the organization's matter
+	ownProject reach = "its project"  // objects of that project, not those of the organization
+	wholeOrg   reach = "organization" // belongs to no project, and limited callers need it
+	itself     reach = "itself"       // what it asks about is the caller
+)
+
+// rule is one line of the table.
+type rule struct {
+	permission Permission
+	does       string // completes "cannot …"
+	roles      []pullpass.Role
+	kinds      []pullpass.CallerKind // callers without a role
+	limited    reach
+}
+
+var (
+	everyRole  = []pullpass.Role{pullpass.RoleOwner, pullpass.RoleAdmin, pullpass.RoleDeveloper, pullpass.RoleAuditor}
+	developers = []pullpass.Role{pullpass.RoleOwner, pullpass.RoleAdmin, pullpass.RoleDeveloper}
+	admins     = []pullpass.Role{pullpass.RoleOwner, pullpass.RoleAdmin}
+	owners     = []pullpass.Role{pullpass.RoleOwner}
+	watchers   = []pullpass.Role{pullpass.RoleOwner, pullpass.RoleAdmin, pullpass.RoleAuditor}
+
+	noKind  []pullpass.CallerKind
+	runner  = []pullpass.CallerKind{pullpass.CallerRunner}
+	machine = []pullpass.CallerKind{pullpass.CallerRunner, pullpass.CallerEnvironment, pullpass.CallerCI, pullpass.CallerService}
+	inside  = []pullpass.CallerKind{pullpass.CallerRunner, pullpass.CallerEnvironment}
+)
+
+// table is all there is. Users and API tokens have what their role has; a runner
+// reaches its own environments, an environment itself, and nobody leaves their
+// organization.
+var table = []rule{
+	{SelfRead, "see who you are", everyRole, machine, itself},
+
+	{ProjectRead, "read projects", everyRole, noKind, ownProject},
+	{ProjectCreate, "create a project", admins, noKind, nowhere},
+	{ProjectDelete, "delete a project", admins, noKind, nowhere},
+
+	{RegistryRead, "read registries", everyRole, noKind, ownProject},
+	{RegistryCreate, "add a registry", admins, noKind, ownProject},
+	{RegistryUpdate, "update a registry", admins, noKind, ownProject},
+	{RegistryDelete, "delete a registry", admins, noKind, ownProject},
+
+	{IntegrationRead, "read integrations", everyRole, noKind, wholeOrg},
+	{IntegrationCreate, "add an integration", admins, noKind, nowhere},
+	{IntegrationUpdate, "update an integration", admins, noKind, nowhere},
+	{IntegrationDelete, "delete an integration", admins, noKind, nowhere},
+
+	{RunnerRead, "read runners", everyRole, noKind, wholeOrg},
+	{RunnerCreate, "add a runner", admins, noKind, nowhere},
+	{RunnerDelete, "delete a runner", admins, noKind, nowhere},
+	{RunnerWork, "do the work of a runner", nil, runner, nowhere},
+
+	{EnvironmentRead, "read environments", everyRole, inside, ownProject},
+	{EnvironmentCreate, "create an environment", developers, noKind, ownProject},
+	{EnvironmentControl, "start or stop an environment", developers, noKind, ownProject},
+	{EnvironmentDelete, "delete an environment", developers, noKind, ownProject},
+
+	{CredentialIssue, "get a registry credential", developers, machine, ownProject},
+
+	{TokenRead, "read tokens", watchers, noKind, nowhere},
+	{TokenCreate, "create a token", owners, noKind, nowhere},
+	{TokenDelete, "delete a token", owners, noKind, nowhere},
+
+	{AuditRead, "read the audit log", watchers, noKind, nowhere},
+	{AuditVerify, "verify the audit log", watchers, noKind, nowhere},
+}
