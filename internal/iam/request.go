@@ -28,14 +28,24 @@ const (
 // Validate reports what makes the request no request at all. Such a request is
 // denied.
 func (r *Request) Validate() error {
-	service, name, found := strings.Cut(r.Action, ":")
 	switch {
-	case !found || service == "" || name == "" || len(r.Action) > maxAction:
+	case !validAction(r.Action):
 		return errors.New("an action is written service:Name, such as ecr:BatchGetImage")
-	case r.Resource == "" || len(r.Resource) > maxResource:
+	case !validResource(r.Resource):
 		return errors.New(`a resource is an ARN of at most 2048 characters, or "*"`)
 	}
 	return nil
+}
+
+func (r *Request) wellFormed() bool { return validAction(r.Action) && validResource(r.Resource) }
+
+func validAction(action string) bool {
+	service, name, found := strings.Cut(action, ":")
+	return found && service != "" && name != "" && len(action) <= maxAction
+}
+
+func validResource(resource string) bool {
+	return resource == "*" || strings.HasPrefix(resource, "arn:") && len(resource) <= maxResource
 }
 
 // owner returns the account that owns the resource: as given, as the ARN says,

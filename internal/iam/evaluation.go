@@ -1,0 +1,164 @@
+package iam
+
+import "strings"
+
+// evaluation is one request on its way through the layers.
+type evaluation struct {
+	request    *Request
+	caller     Principal
+	service    string // of the action
+	action     string // its name
+	resource   [5]string
+	isARN      bool
+	owner      string
+	work       work
+	unresolved bool // a policy variable of the condition at hand has no value
+}
+
+func (ev *evaluation) begin(r *Request) {
+	ev.request, ev.caller, ev.work = r, r.Principal, workLimit
+	ev.service, ev.action, _ = strings.Cut(r.Action, ":")
+	ev.resource, ev.isARN = splitARN(r.Resource)
+	ev.owner = r.owner()
+	if ev.isTokenRequest() {
+		// A token always comes from the caller's own registry.
+		ev.owner = ev.caller.Account
+	}
+	if ev.caller.Kind == RoleSession {
+		ev.completeRole()
+	}
+}
+
+// completeRole takes the role's ARN from aws:PrincipalArn where the request
+// has it: only there does a session show its role's path.
+func (ev *evaluation) completeRole() {
+	values, _ := ev.context("aws:PrincipalArn")
+	if len(values) != 1 || arnAccount(values[0]) != ev.caller.Account {
+		return
+	}
+	arn, _ := splitARN(values[0])
+	path, isRole := strings.CutPrefix(arn[4], "role/")
+	if isRole && arn[1] == "iam" && (path == ev.caller.Name || strings.HasSuffix(path, "/"+ev.caller.Name)) {
+		ev.caller.RoleARN = values[0]
+		ev.caller.Linked = strings.HasPrefix(path, "aws-service-role/")
+	}
+}
+
+func (ev *evaluation) is(service, action string) bool {
+	return strings.EqualFold(ev.service, service) && strings.EqualFold(ev.action, action)
+}
+
+// isTokenRequest: GetAuthorizationToken has no resource, and so no resource
+// policy has any effect on it.
+func (ev *evaluation) isTokenRequest() bool { return ev.is("ecr", "GetAuthorizationToken") }
+
+// assumesRole reports whether the resource's policy is a role's trust policy.
+func (ev *evaluation) assumesRole() bool {
+	if !strings.EqualFold(ev.service, "sts") {
+		return false
+	}
+	_, assumes := cutPrefixFold(ev.action, "AssumeRole")
+	return assumes || ev.is("sts", "TagSession") || ev.is("sts", "SetSourceIdentity")
+}
+
+// needsResourcePolicy reports whether the resource's own policy must allow,
+// even inside one account: trust policies and KMS key policies.
+func (ev *evaluation) needsResourcePolicy() bool {
+	return ev.assumesRole() || strings.EqualFold(ev.service, "kms") && strings.HasPrefix(ev.resource[4], "key/")
+}
+
+// foreignProvider reports whether a web identity comes through a provider of
+// an account other than the role's. STS looks only in the role's own account.
+func (ev *evaluation) foreignProvider() bool {
+	return ev.caller.Kind == Federated && ev.caller.Account != "" &&
+		ev.assumesRole() && ev.owner != "" && ev.caller.Account != ev.owner
+}
+
+// tally is what the statements of one layer say together.
+type tally struct {
+	allow, deny bool
+	grant       grant
+}
+
+// tally runs over a layer. matched collects the statements that match; it is
+// nil on the hot path.
+func (ev *evaluation) tally(l *layer, matched *[]Matched) tally {
+	var t tally
+	for i := range l.statements {
+		s := &l.statements[i]
+		g, ok := ev.matches(s, l.kind)
+		if !ok {
+			continue
+		}
+		if s.effect == Deny {
+			t.deny = true
+		} else {
+			t.allow, t.grant = true, max(t.grant, g)
+		}
+		if matched != nil {
+			*matched = append(*matched, Matched{
+				Kind: l.kind, Level: l.level, Policy: s.policy, Statement: s.index,
+				Sid: s.sid, Effect: s.effect, Position: s.pos,
+			})
+		}
+	}
+	return t
+}
+
+// matches reports whether a statement applies to the request, and for a
+// resource policy how it names the caller.
+//
+// A statement that its kind of policy may not have (AWS refuses to save it)
+// is read to the caller's disadvantage: an Allow never applies, a Deny does.
+func (ev *evaluation) matches(s *statement, kind Kind) (grant, bool) {
+	if !ev.matchesAction(s) || !ev.matchesResource(s, kind) {
+		return noGrant, false
+	}
+	g, ok := ev.matchesPrincipal(s, kind)
+	if !ok {
+		return noGrant, false
+	}
+	for i := range s.conditions {
+		if !s.conditions[i].holds(ev, s.effect) {
+			return noGrant, false
+		}
+	}
+	return g, true
+}
+
+func (ev *evaluation) matchesAction(s *statement) bool {
+	for i := range s.actions {
+		if s.actions[i].match(ev.service, ev.action, &ev.work) {
+			return !s.notAction
+		}
+	}
+	return s.notAction
+}
+
+func (ev *evaluation) matchesResource(s *statement, kind Kind) bool {
+	if !s.hasResource {
+		// A repository or trust policy stands on its resource and names none.
+		return kind == ResourcePolicy || s.effect == Deny
+	}
+	ev.unresolved = false
+	for i := range s.resources {
+		if s.resources[i].match(&ev.resource, ev.isARN, ev, &ev.work) {
+			return !s.notResource
+		}
+	}
+	return s.notResource && !(ev.unresolved && s.effect == Allow)
+}
+
+func (ev *evaluation) matchesPrincipal(s *statement, kind Kind) (grant, bool) {
+	if kind != ResourcePolicy && kind != ResourceControlPolicy {
+		return noGrant, s.effect == Deny || s.principals == nil && s.notPrincipals == nil
+	}
+	switch {
+	case s.principals != nil:
+		g := s.principals.names(&ev.caller)
+		return g, g != noGrant
+	case s.notPrincipals != nil:
+		return noGrant, s.effect == Deny && !s.notPrincipals.exempts(&ev.caller)
+	}
+	return noGrant, s.effect == Deny
+}
