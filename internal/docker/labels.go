@@ -1,0 +1,54 @@
+package docker
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/internal/runner"
+)
+
+// The labels of a container: all that is remembered of it.
+const (
+	labelRunner       = "io.pullpass.runner"
+	labelOrganization = "io.pullpass.organization"
+	labelProject      = "io.pullpass.project"
+	labelEnvironment  = "io.pullpass.environment"
+	labelService      = "io.pullpass.service"
+	labelStart        = "io.pullpass.start"
+	labelDigest       = "io.pullpass.digest"
+)
+
+func (e *Engine) labels(s runner.StartRequest) map[string]string {
+	return map[string]string{
+		labelRunner:       string(e.runner),
+		labelOrganization: string(s.Organization),
+		labelProject:      string(s.Project),
+		labelEnvironment:  string(s.Environment),
+		labelService:      s.Service.Name,
+		labelStart:        strconv.FormatInt(s.Start, 10),
+		labelDigest:       s.Digest,
+	}
+}
+
+// name is the same for the same start of the same service: the engine itself
+// refuses a second container.
+func name(s runner.StartRequest) string {
+	return fmt.Sprintf("pullpass-%s-%s-%d", s.Environment, s.Service.Name, s.Start)
+}
+
+// fromLabels reads what labels wrote; ok is false for somebody else's container.
+func (e *Engine) fromLabels(id string, labels map[string]string) (a runner.Actual, ok bool) {
+	start, err := strconv.ParseInt(labels[labelStart], 10, 64)
+	if err != nil || labels[labelRunner] != string(e.runner) || labels[labelEnvironment] == "" {
+		return runner.Actual{}, false
+	}
+	return runner.Actual{
+		ID:           id,
+		Organization: pullpass.OrganizationID(labels[labelOrganization]),
+		Environment:  pullpass.EnvironmentID(labels[labelEnvironment]),
+		Service:      labels[labelService],
+		Start:        start,
+		Digest:       labels[labelDigest],
+	}, true
+}

@@ -1,0 +1,100 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/moby/moby/api/pkg/authconfig"
+	"github.com/moby/moby/api/types/jsonstream"
+	"github.com/moby/moby/api/types/registry"
+	"github.com/moby/moby/client"
+
+	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/internal/runner"
+)
+
+// Pull brings an image to the engine. The engine asks the registry even for an
+// image that it has; an error can arrive in the middle of an answer that began well.
+func (e *Engine) Pull(ctx context.Context, p runner.PullRequest) error {
+	auth, err := encode(p.Auth)
+	if err != nil {
+		return err
+	}
+	answer, err := e.client.ImagePull(ctx, p.Reference, client.ImagePullOptions{RegistryAuth: auth})
+	if err != nil {
+		return e.explainPull(ctx, p.Reference, err)
+	}
+	layers := layers{}
+	for m, err := range answer.JSONMessages(ctx) {
+		switch {
+		case errors.Is(err, io.ErrUnexpectedEOF):
+			return e.unreachable(ctx, err)
+		case err != nil:
+			return e.explainPull(ctx, p.Reference, err)
+		case m.Error != nil:
+			return e.explainPull(ctx, p.Reference, m.Error)
+		}
+		if layers.note(m) && p.Progress != nil {
+			p.Progress(layers.sum())
+		}
+	}
+	// An engine that dies between two messages ends the stream without an error.
+	_, err = e.client.ImageInspect(ctx, p.Reference)
+	return e.explainPull(ctx, p.Reference, err)
+}
+
+// encode writes the header that carries a credential to the engine. Nothing at all
+// is sent for an anonymous pull.
+func encode(a runner.RegistryAuth) (string, error) {
+	if a.Username == "" && a.Password.Empty() && a.Token.Empty() {
+		return "", nil
+	}
+	return authconfig.Encode(registry.AuthConfig{
+		Username: a.Username, Password: a.Password.Reveal(),
+		RegistryToken: a.Token.Reveal(), ServerAddress: a.Host,
+	})
+}
+
+// layers is what the engine has told of each layer of one pull.
+type layers map[string]layer
+
+type layer struct {
+	done        bool
+	have, total int64
+}
+
+// note takes in a message and reports whether it was about a layer.
+func (l layers) note(m jsonstream.Message) bool {
+	if m.ID == "" {
+		return false
+	}
+	at := l[m.ID]
+	switch m.Status {
+	case "Pulling fs layer", "Waiting":
+	case "Downloading":
+		if m.Progress != nil {
+			at.have, at.total = m.Progress.Current, max(at.total, m.Progress.Total)
+		}
+	case "Verifying Checksum", "Download complete", "Extracting":
+		at.have = at.total
+	case "Pull complete", "Already exists":
+		at.have, at.done = at.total, true
+	default: // "Pulling from team/app" carries the tag as its id
+		return false
+	}
+	l[m.ID] = at
+	return true
+}
+
+func (l layers) sum() pullpass.Progress {
+	p := pullpass.Progress{LayersTotal: len(l)}
+	for _, at := range l {
+		p.BytesDone += at.have
+		p.BytesTotal += at.total
+		if at.done {
+			p.LayersDone++
+		}
+	}
+	return p
+}
