@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/pkg/stdcopy"
@@ -113,12 +114,30 @@ func (e *Engine) create(ctx context.Context, s runner.StartRequest) (id string, 
 	})
 	if errdefs.IsConflict(err) && strings.Contains(err.Error(), "already in use") {
 		// Made between our look and our try, by a predecessor's last request perhaps.
-		if there, lookErr := e.inspect(ctx, name(s)); lookErr == nil {
-			return there.ID, false, nil
-		}
-		return "", false, nameTaken(name(s))
+		there, err := e.appear(ctx, name(s))
+		return there.ID, false, err
 	}
 	return c.ID, true, err
+}
+
+// appear waits for a container whose name is reserved: an engine reserves the name
+// first, and shows the container when it is complete.
+func (e *Engine) appear(ctx context.Context, name string) (runner.Actual, error) {
+	const tries, wait = 50, 100 * time.Millisecond
+	for range tries {
+		there, err := e.inspect(ctx, name)
+		if err == nil || ctx.Err() != nil {
+			return there, err
+		}
+		if !missing(err) {
+			break
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+		}
+	}
+	return runner.Actual{}, nameTaken(name)
 }
 
 func (e *Engine) config(s runner.StartRequest) *container.Config {

@@ -14,8 +14,9 @@ import (
 	"github.com/pullpass/pullpass/internal/runner"
 )
 
-// Pull brings an image to the engine. The engine asks the registry even for an
-// image that it has; an error can arrive in the middle of an answer that began well.
+// Pull brings an image to the engine. Docker 20.10 and later take a manifest that
+// they have from their own store, whatever the credential: that a pull succeeds is no
+// permission. An error can arrive in the middle of an answer that began well.
 func (e *Engine) Pull(ctx context.Context, p runner.PullRequest) error {
 	auth, err := encode(p.Auth)
 	if err != nil {

@@ -18,8 +18,9 @@ type Driver interface {
 	// List returns this runner's containers: those of one environment, or of all
 	// with an empty id. Containers of other runners are never among them.
 	List(ctx context.Context, environment pullpass.EnvironmentID) ([]Actual, error)
-	// Pull brings an image to the engine. It asks the registry each time, even
-	// for an image that is there. The credential serves this call only.
+	// Pull brings an image to the engine. For an image that is there the engine may
+	// not ask the registry at all, so success is no permission: Resolver is asked
+	// for that. The credential serves this call only.
 	Pull(ctx context.Context, p PullRequest) error
 	// Start creates and starts a container. It may be repeated: there is never
 	// more than one container for an environment, service and start, and one that

@@ -38,7 +38,6 @@ func Run(t *testing.T, e Engine) {
 	}{
 		{"info", info},
 		{"pull refused", pullRefused},
-		{"pull of a present image is refused too", presentIsNotPermission},
 		{"pull of a missing image", pullMissing},
 		{"pull given up", pullGivenUp},
 		{"progress", progress},
@@ -168,12 +167,6 @@ func pullRefused(t *testing.T, e Engine) {
 			t.Errorf("the error shows the password: %v", err)
 		}
 	}
-}
-
-func presentIsNotPermission(t *testing.T, e Engine) {
-	ctx, d, _ := ready(t, e, e.Serve)
-	err := d.Pull(ctx, runner.PullRequest{Reference: e.Image, Auth: e.Wrong})
-	refused(t, "Pull of a present image", err, runner.CodePullDenied)
 }
 
 func pullMissing(t *testing.T, e Engine) {
