@@ -1,0 +1,141 @@
+package sandbox
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+
+	ociregistry "github.com/google/go-containerregistry/pkg/registry"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+)
+
+// blobStore holds one repository's layers: a digest opens nothing in a
+// repository that did not receive it. It serves the registry library, to which
+// a download is always a redirect.
+type blobStore struct {
+	repository string // account/region/name
+	dir        string // empty: in memory
+
+	mu    sync.RWMutex
+	bytes map[v1.Hash][]byte
+	sizes map[v1.Hash]int64
+}
+
+func (b *Sandbox) newBlobStore(account, region, name string) *blobStore {
+	s := &blobStore{repository: account + "/" + region + "/" + name, bytes: map[v1.Hash][]byte{}, sizes: map[v1.Hash]int64{}}
+	if b.cfg.BlobDirectory != "" {
+		// The name may hold slashes; a prefix keeps a/b apart from the layers of a.
+		s.dir = filepath.Join(b.cfg.BlobDirectory, account, region, filepath.FromSlash(name), "_layers")
+	}
+	return s
+}
+
+// redirectKey carries the address of the layer store that a client can reach.
+type redirectKey struct{}
+
+type redirector func(repository string, digest v1.Hash) string
+
+// Get answers every download with a redirect, as ECR does.
+func (s *blobStore) Get(ctx context.Context, _ string, h v1.Hash) (io.ReadCloser, error) {
+	if !s.has(h) {
+		return nil, ociregistry.ErrNotFound
+	}
+	to, ok := ctx.Value(redirectKey{}).(redirector)
+	if !ok {
+		return nil, errors.New("no address to redirect to")
+	}
+	return nil, ociregistry.RedirectError{Location: to(s.repository, h), Code: http.StatusTemporaryRedirect}
+}
+
+// Stat returns a layer's size.
+func (s *blobStore) Stat(_ context.Context, _ string, h v1.Hash) (int64, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	size, ok := s.sizes[h]
+	if !ok {
+		return 0, ociregistry.ErrNotFound
+	}
+	return size, nil
+}
+
+func (s *blobStore) has(h v1.Hash) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	_, ok := s.sizes[h]
+	return ok
+}
+
+// Put stores a layer; the reader fails if it does not match its digest.
+func (s *blobStore) Put(_ context.Context, _ string, h v1.Hash, rc io.ReadCloser) error {
+	if s.dir != "" {
+		size, err := s.write(h, rc)
+		if err != nil {
+			return err
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.sizes[h] = size
+		return nil
+	}
+	data, err := io.ReadAll(rc)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.bytes[h], s.sizes[h] = data, int64(len(data))
+	return nil
+}
+
+func (s *blobStore) write(h v1.Hash, r io.Reader) (int64, error) {
+	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+		return 0, fmt.Errorf("making the layer directory: %w", err)
+	}
+	f, err := os.CreateTemp(s.dir, "upload-*")
+	if err != nil {
+		return 0, fmt.Errorf("storing a layer: %w", err)
+	}
+	defer func() { _ = os.Remove(f.Name()) }() // gone already when it was renamed
+	size, err := io.Copy(f, r)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return 0, err
+	}
+	return size, os.Rename(f.Name(), filepath.Join(s.dir, h.Hex))
+}
+
+type readSeekCloser struct {
+	io.ReadSeeker
+	io.Closer
+}
+
+// open reads a layer, for the layer store behind the redirect.
+func (s *blobStore) open(h v1.Hash) (io.ReadSeekCloser, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if _, ok := s.sizes[h]; !ok {
+		return nil, fs.ErrNotExist
+	}
+	if s.dir != "" {
+		return os.Open(filepath.Join(s.dir, h.Hex))
+	}
+	return readSeekCloser{bytes.NewReader(s.bytes[h]), io.NopCloser(nil)}, nil
+}
+
+// clear drops all layers.
+func (s *blobStore) clear() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.bytes)
+	clear(s.sizes)
+	if s.dir == "" {
+		return nil
+	}
+	return os.RemoveAll(s.dir)
+}

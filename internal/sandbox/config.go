@@ -1,0 +1,286 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/pullpass/pullpass"
+)
+
+// Config describes the accounts that a sandbox starts with and where it
+// listens. Everything in it can also be created later through the AWS API.
+type Config struct {
+	Listen           string             `yaml:"listen"`           // the AWS API; port 0 picks a free one
+	Layers           string             `yaml:"layers"`           // where layer redirects lead, the part that S3 plays
+	Regions          []string           `yaml:"regions"`          // regions that have an ECR
+	Registries       []RegistryListener `yaml:"registries"`       // pairs not listed get a free port
+	Accounts         []Account          `yaml:"accounts"`         //
+	InstanceMetadata []InstanceMetadata `yaml:"instanceMetadata"` // optional IMDSv2 listeners
+	TLS              *TLSListener       `yaml:"tls"`              // optional listener for the real host names
+	RateLimits       []RateLimit        `yaml:"rateLimits"`       //
+	Faults           []Fault            `yaml:"faults"`           //
+	BlobDirectory    string             `yaml:"blobDirectory"`    // layers on disk instead of in memory
+}
+
+// RegistryListener places the registry of one account and region.
+type RegistryListener struct {
+	Account string `yaml:"account"`
+	Region  string `yaml:"region"`
+	Listen  string `yaml:"listen"`
+}
+
+// Account is one AWS account.
+type Account struct {
+	ID                      string            `yaml:"id"`
+	Alias                   string            `yaml:"alias"`
+	Users                   []User            `yaml:"users"`
+	Roles                   []Role            `yaml:"roles"`
+	Policies                []Policy          `yaml:"policies"`
+	OIDCProviders           []OIDCProvider    `yaml:"oidcProviders"`
+	InstanceProfiles        []InstanceProfile `yaml:"instanceProfiles"`
+	Repositories            []Repository      `yaml:"repositories"`
+	RegistryPolicies        []RegistryPolicy  `yaml:"registryPolicies"`
+	ServiceControlPolicies  [][]Document      `yaml:"serviceControlPolicies"`  // one list per level: root, units, account
+	ResourceControlPolicies [][]Document      `yaml:"resourceControlPolicies"` // likewise
+}
+
+// User is an IAM user.
+type User struct {
+	Name                string              `yaml:"name"`
+	Path                string              `yaml:"path"`
+	AccessKeys          []AccessKey         `yaml:"accessKeys"`
+	InlinePolicies      map[string]Document `yaml:"inlinePolicies"`
+	AttachedPolicies    []string            `yaml:"attachedPolicies"` // ARNs
+	PermissionsBoundary string              `yaml:"permissionsBoundary"`
+	Tags                map[string]string   `yaml:"tags"`
+}
+
+// AccessKey is a long-term key pair in AWS's shape.
+type AccessKey struct {
+	ID     string    `yaml:"id"`
+	Secret SecretKey `yaml:"secret"`
+}
+
+// Role is an IAM role.
+type Role struct {
+	Name                string              `yaml:"name"`
+	Path                string              `yaml:"path"`
+	Description         string              `yaml:"description"`
+	TrustPolicy         Document            `yaml:"trustPolicy"`
+	InlinePolicies      map[string]Document `yaml:"inlinePolicies"`
+	AttachedPolicies    []string            `yaml:"attachedPolicies"`
+	PermissionsBoundary string              `yaml:"permissionsBoundary"`
+	MaxSession          Duration            `yaml:"maxSession"`
+	Tags                map[string]string   `yaml:"tags"`
+}
+
+// Policy is a customer managed policy.
+type Policy struct {
+	Name        string   `yaml:"name"`
+	Path        string   `yaml:"path"`
+	Description string   `yaml:"description"`
+	Document    Document `yaml:"document"`
+}
+
+// OIDCProvider is an IAM OpenID Connect provider.
+type OIDCProvider struct {
+	URL         string   `yaml:"url"`
+	ClientIDs   []string `yaml:"clientIDs"`
+	Thumbprints []string `yaml:"thumbprints"`
+}
+
+// InstanceProfile carries a role to an instance.
+type InstanceProfile struct {
+	Name string `yaml:"name"`
+	Path string `yaml:"path"`
+	Role string `yaml:"role"`
+}
+
+// Repository is a private ECR repository.
+type Repository struct {
+	Region        string            `yaml:"region"`
+	Name          string            `yaml:"name"`
+	ImmutableTags bool              `yaml:"immutableTags"`
+	Policy        Document          `yaml:"policy"`
+	Tags          map[string]string `yaml:"tags"`
+}
+
+// RegistryPolicy applies to all repositories of one account and region.
+type RegistryPolicy struct {
+	Region string   `yaml:"region"`
+	Policy Document `yaml:"policy"`
+}
+
+// InstanceMetadata is an IMDSv2 listener: what 169.254.169.254 is to one instance.
+type InstanceMetadata struct {
+	Listen          string `yaml:"listen"`
+	Account         string `yaml:"account"`
+	Region          string `yaml:"region"`
+	InstanceProfile string `yaml:"instanceProfile"`
+	// HopLimit is the response hop limit. A request forwarded by a proxy or a
+	// container bridge costs one hop more than a direct one.
+	HopLimit int `yaml:"hopLimit"`
+}
+
+// TLSListener serves the real host names under the sandbox's own CA.
+type TLSListener struct {
+	Listen string `yaml:"listen"`
+}
+
+// RateLimit throttles one account's calls of one action ("ecr:BatchGetImage",
+// "sts:*"; "*" is every action).
+type RateLimit struct {
+	Account   string  `yaml:"account"` // empty: each account has its own
+	Action    string  `yaml:"action"`
+	PerSecond float64 `yaml:"perSecond"`
+	Burst     int     `yaml:"burst"`
+}
+
+// Fault disturbs calls of one action on purpose.
+type Fault struct {
+	Action string   `yaml:"action"` // as in RateLimit; layer downloads are "s3:GetObject"
+	Times  int      `yaml:"times"`  // how many calls; 0 is every call
+	Delay  Duration `yaml:"delay"`
+	Status int      `yaml:"status"`
+	Code   string   `yaml:"code"`  // the AWS error code that goes with Status
+	Reset  bool     `yaml:"reset"` // close the connection without an answer
+}
+
+// Document is a policy document, in YAML either JSON text or a mapping.
+type Document string
+
+// UnmarshalYAML turns a mapping into JSON, so that a policy reads like the rest
+// of the file.
+func (d *Document) UnmarshalYAML(node *yaml.Node) error {
+	if node.Kind == yaml.ScalarNode {
+		*d = Document(node.Value)
+		return nil
+	}
+	var v any
+	if err := node.Decode(&v); err != nil {
+		return err
+	}
+	text, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("line %d: the policy does not fit into JSON: %w", node.Line, err)
+	}
+	*d = Document(text)
+	return nil
+}
+
+// SecretKey is a secret access key that does not print itself.
+type SecretKey struct{ pullpass.Secret }
+
+// UnmarshalYAML reads the key as text.
+func (k *SecretKey) UnmarshalYAML(node *yaml.Node) error {
+	if node.Kind != yaml.ScalarNode {
+		return fmt.Errorf("line %d: a secret access key is text", node.Line)
+	}
+	k.Secret = pullpass.NewSecret(node.Value)
+	return nil
+}
+
+// Duration is a time.Duration written as "90m".
+type Duration time.Duration
+
+// UnmarshalYAML reads Go's notation.
+func (d *Duration) UnmarshalYAML(node *yaml.Node) error {
+	v, err := time.ParseDuration(node.Value)
+	if err != nil {
+		return fmt.Errorf("line %d: a duration looks like 90m or 1h30m", node.Line)
+	}
+	*d = Duration(v)
+	return nil
+}
+
+// ParseConfig reads a configuration file. Unknown keys are refused.
+func ParseConfig(data []byte) (Config, error) {
+	var c Config
+	if err := yaml.Load(data, &c, yaml.WithKnownFields()); err != nil {
+		return Config{}, &pullpass.Error{
+			Kind: pullpass.Invalid, What: "cannot read the sandbox configuration",
+			Hint: "start from the output of `pullpass sandbox --print-config`", Err: err,
+		}
+	}
+	return c, c.validate()
+}
+
+// OnFreePorts returns c with every listener on a free loopback port: for tests
+// and for a rehearsal beside another one.
+func (c Config) OnFreePorts() Config {
+	const free = "127.0.0.1:0"
+	c.Listen, c.Layers = free, free
+	c.Registries = append([]RegistryListener(nil), c.Registries...)
+	for i := range c.Registries {
+		c.Registries[i].Listen = free
+	}
+	c.InstanceMetadata = append([]InstanceMetadata(nil), c.InstanceMetadata...)
+	for i := range c.InstanceMetadata {
+		c.InstanceMetadata[i].Listen = free
+	}
+	if c.TLS != nil {
+		c.TLS = &TLSListener{Listen: free}
+	}
+	return c
+}
+
+// validate reports every problem at once.
+func (c Config) validate() error {
+	var problems []error
+	bad := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
+	accounts := map[string]bool{}
+	for _, a := range c.Accounts {
+		switch {
+		case !validAccountID(a.ID):
+			bad("account id %q is not 12 digits", a.ID)
+		case accounts[a.ID]:
+			bad("account %s is listed twice", a.ID)
+		}
+		accounts[a.ID] = true
+		for _, u := range a.Users {
+			for _, k := range u.AccessKeys {
+				if !validAccessKeyID(k.ID) {
+					bad("user %s in account %s: an access key id is AKIA and 16 of A-Z2-7", u.Name, a.ID)
+				}
+				if len(k.Secret.Reveal()) != secretKeyLength {
+					bad("user %s in account %s: a secret access key has %d characters", u.Name, a.ID, secretKeyLength)
+				}
+			}
+		}
+	}
+	regions := map[string]bool{}
+	for _, r := range c.Regions {
+		if !validRegion(r) {
+			bad("region %q does not look like eu-west-1", r)
+		}
+		regions[r] = true
+	}
+	seen := map[RegistryListener]bool{}
+	for _, r := range c.Registries {
+		key := RegistryListener{Account: r.Account, Region: r.Region}
+		switch {
+		case !accounts[r.Account]:
+			bad("registry listener: no account %q", r.Account)
+		case !regions[r.Region]:
+			bad("registry listener: no region %q", r.Region)
+		case seen[key]:
+			bad("registry listener: account %s in %s is listed twice", r.Account, r.Region)
+		}
+		seen[key] = true
+	}
+	for _, a := range c.Accounts {
+		for _, r := range a.Repositories {
+			if !regions[r.Region] {
+				bad("repository %s in account %s: no region %q", r.Name, a.ID, r.Region)
+			}
+		}
+	}
+	if len(problems) == 0 {
+		return nil
+	}
+	return &pullpass.Error{Kind: pullpass.Invalid, What: "the sandbox configuration does not fit together", Err: errors.Join(problems...)}
+}

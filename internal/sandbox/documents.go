@@ -1,0 +1,186 @@
+package sandbox
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/pullpass/pullpass/internal/iam"
+)
+
+// policyDocument is a policy as it was saved and as it is evaluated.
+type policyDocument struct {
+	text   string
+	policy *iam.Policy
+}
+
+// parsePolicy reads a policy of any kind.
+func parsePolicy(text string) (policyDocument, error) {
+	p, err := iam.Parse([]byte(text))
+	if err != nil {
+		var syntax *iam.SyntaxError
+		if errors.As(err, &syntax) {
+			// AWS answers with one sentence; the position helps more.
+			return policyDocument{}, errors.New("Syntax errors in policy. " + printable(syntax.Error()))
+		}
+		return policyDocument{}, errors.New("Syntax errors in policy.")
+	}
+	return policyDocument{text: text, policy: p}, nil
+}
+
+// identityPolicyFault returns AWS's complaint about an identity policy, "" for none.
+func identityPolicyFault(p *iam.Policy) string {
+	for _, s := range p.Statements {
+		switch {
+		case s.Principals != nil || s.NotPrincipals != nil:
+			return "Policy document should not specify a principal."
+		case s.Resources == nil && s.NotResources == nil:
+			return "Policy statement must contain resources."
+		case s.Actions == nil && s.NotActions == nil:
+			return "Policy statement must contain actions."
+		case strings.ContainsFunc(s.Sid, notAlphanumeric):
+			return "Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression [0-9A-Za-z]*"
+		}
+		for _, v := range append(append([]iam.Value(nil), s.Resources...), s.NotResources...) {
+			if v.Text != "*" && !strings.HasPrefix(v.Text, "arn:") && !strings.HasPrefix(v.Text, "*") {
+				return "Resource " + printable(v.Text) + " must be in ARN format or \"*\"."
+			}
+		}
+		if reason := actionFault(s); reason != "" {
+			return reason
+		}
+	}
+	return duplicateSid(p)
+}
+
+// trustPolicyFault returns AWS's complaint about a role's trust policy.
+func trustPolicyFault(p *iam.Policy) string {
+	for _, s := range p.Statements {
+		switch {
+		case s.Resources != nil || s.NotResources != nil:
+			return "Has prohibited field Resource"
+		case s.NotPrincipals != nil:
+			return "Has prohibited field NotPrincipal"
+		case s.Principals == nil:
+			return "Missing required field Principal"
+		case s.Actions == nil && s.NotActions == nil:
+			return "Missing required field Action"
+		}
+		for _, a := range s.Actions {
+			if !strings.HasPrefix(strings.ToLower(a.Text), "sts:") && a.Text != "*" {
+				return "AssumeRole policy may only specify STS AssumeRole actions."
+			}
+		}
+		for _, f := range s.Principals.Federated {
+			if !strings.HasPrefix(f.Text, "arn:") && !strings.Contains(f.Text, ".") {
+				return "Federated principals must be valid domain names or SAML metadata ARNs"
+			}
+		}
+	}
+	return duplicateSid(p)
+}
+
+// resourcePolicyFault says why a repository policy (or, with resources, a
+// registry policy) cannot be saved.
+func resourcePolicyFault(p *iam.Policy, resources bool) string {
+	if len(p.Statements) == 0 {
+		return "no statement"
+	}
+	for _, s := range p.Statements {
+		hasResource := s.Resources != nil || s.NotResources != nil
+		switch {
+		case s.Principals == nil && s.NotPrincipals == nil:
+			return "a statement without a principal"
+		case hasResource && !resources:
+			return "a repository policy has no Resource element"
+		case !hasResource && resources:
+			return "a registry policy needs a Resource element"
+		}
+		for _, a := range append(append([]iam.Value(nil), s.Actions...), s.NotActions...) {
+			if !strings.HasPrefix(strings.ToLower(a.Text), "ecr:") && a.Text != "*" {
+				return "an action of another service"
+			}
+		}
+	}
+	return ""
+}
+
+func actionFault(s iam.Statement) string {
+	for _, a := range append(append([]iam.Value(nil), s.Actions...), s.NotActions...) {
+		if a.Text == "*" {
+			continue
+		}
+		vendor, name, ok := strings.Cut(a.Text, ":")
+		if !ok || vendor == "" || name == "" {
+			return "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc."
+		}
+	}
+	return ""
+}
+
+func duplicateSid(p *iam.Policy) string {
+	seen := map[string]bool{}
+	for _, s := range p.Statements {
+		if s.Sid != "" && seen[s.Sid] {
+			return "Statement IDs (SID) in a single policy must be unique."
+		}
+		seen[s.Sid] = true
+	}
+	return ""
+}
+
+func notAlphanumeric(c rune) bool {
+	return (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z')
+}
+
+// unknownPrincipal returns a principal of p that does not exist, "" for none.
+// Accounts that the sandbox does not hold do not exist in it.
+func (s *state) unknownPrincipal(p *iam.Policy) string {
+	for _, st := range p.Statements {
+		for _, set := range []*iam.Principals{st.Principals, st.NotPrincipals} {
+			if set == nil {
+				continue
+			}
+			for _, v := range set.AWS {
+				if !s.principalExists(v.Text) {
+					return v.Text
+				}
+			}
+		}
+	}
+	return ""
+}
+
+func (s *state) principalExists(text string) bool {
+	if text == "*" {
+		return true
+	}
+	if validAccountID(text) {
+		return s.accounts[text] != nil
+	}
+	parts := strings.SplitN(text, ":", 6)
+	if len(parts) != 6 || parts[0] != "arn" {
+		return false
+	}
+	a := s.accounts[parts[4]]
+	if a == nil {
+		return false
+	}
+	kind, rest, _ := strings.Cut(parts[5], "/")
+	name := rest[strings.LastIndex(rest, "/")+1:]
+	switch parts[2] + ":" + kind {
+	case "iam:root":
+		return true
+	case "iam:user":
+		u := a.users[name]
+		return u != nil && u.arn == text
+	case "iam:role":
+		r := a.roles[name]
+		return r != nil && r.arn == text
+	case "sts:assumed-role":
+		role, _, _ := strings.Cut(rest, "/")
+		return a.roles[role] != nil
+	case "sts:federated-user":
+		return true
+	}
+	return false
+}

@@ -1,0 +1,260 @@
+package sandbox
+
+import (
+	"encoding/json"
+)
+
+// A repository policy's own size limit: 10,240 characters.
+const maxRepositoryPolicy = 10240
+
+type repositoryInput struct {
+	RegistryID     string `json:"registryId"`
+	RepositoryName string `json:"repositoryName"`
+}
+
+type setRepositoryPolicyInput struct {
+	RegistryID     string `json:"registryId"`
+	RepositoryName string `json:"repositoryName"`
+	PolicyText     string `json:"policyText"`
+	Force          bool   `json:"force"`
+}
+
+type policyShape struct {
+	RegistryID     string `json:"registryId"`
+	RepositoryName string `json:"repositoryName,omitempty"`
+	PolicyText     string `json:"policyText"`
+}
+
+func setRepositoryPolicy(c *call, in *setRepositoryPolicyInput) (any, *apiError) {
+	reg, repo, err := c.repository(in.RegistryID, in.RepositoryName, "ecr:SetRepositoryPolicy")
+	if err != nil {
+		return nil, err
+	}
+	doc, err := c.box.state.repositoryPolicy(in.PolicyText)
+	if err != nil {
+		return nil, err
+	}
+	repo.policy = doc
+	return policyShape{reg.account.id, repo.name, doc.text}, nil
+}
+
+func getRepositoryPolicy(c *call, in *repositoryInput) (any, *apiError) {
+	reg, repo, err := c.repository(in.RegistryID, in.RepositoryName, "ecr:GetRepositoryPolicy")
+	if err != nil {
+		return nil, err
+	}
+	if repo.policy == nil {
+		return nil, reg.noRepositoryPolicy(repo.name)
+	}
+	return policyShape{reg.account.id, repo.name, repo.policy.text}, nil
+}
+
+func deleteRepositoryPolicy(c *call, in *repositoryInput) (any, *apiError) {
+	reg, repo, err := c.repository(in.RegistryID, in.RepositoryName, "ecr:DeleteRepositoryPolicy")
+	if err != nil {
+		return nil, err
+	}
+	if repo.policy == nil {
+		return nil, reg.noRepositoryPolicy(repo.name)
+	}
+	text := repo.policy.text
+	repo.policy = nil
+	return policyShape{reg.account.id, repo.name, text}, nil
+}
+
+func (reg *registry) noRepositoryPolicy(name string) *apiError {
+	return badRequest("RepositoryPolicyNotFoundException", "Repository policy does not exist for the repository with name '%s' in the registry with id '%s'", name, reg.account.id)
+}
+
+// repositoryPolicy checks a policy the way ECR does when it is saved.
+func (s *state) repositoryPolicy(text string) (*policyDocument, *apiError) {
+	const invalid = "Invalid repository policy provided"
+	if len(text) > maxRepositoryPolicy {
+		return nil, errECRParameter("PolicyText", "Member must have length less than or equal to 10240")
+	}
+	doc, err := parsePolicy(text)
+	if err != nil || resourcePolicyFault(doc.policy, false) != "" {
+		return nil, errECRParameter("PolicyText", invalid)
+	}
+	if s.unknownPrincipal(doc.policy) != "" {
+		return nil, errECRParameter("PolicyText", "Principal not found")
+	}
+	return &doc, nil
+}
+
+type putRegistryPolicyInput struct {
+	PolicyText string `json:"policyText"`
+}
+
+type emptyInput struct{}
+
+func putRegistryPolicy(c *call, in *putRegistryPolicyInput) (any, *apiError) {
+	reg, err := c.ownRegistry("ecr:PutRegistryPolicy")
+	if err != nil {
+		return nil, err
+	}
+	doc, err := c.box.state.registryPolicy(in.PolicyText)
+	if err != nil {
+		return nil, err
+	}
+	reg.policy = doc
+	return policyShape{RegistryID: reg.account.id, PolicyText: doc.text}, nil
+}
+
+// registryPolicy checks a registry policy when it is saved.
+func (s *state) registryPolicy(text string) (*policyDocument, *apiError) {
+	doc, err := parsePolicy(text)
+	if err != nil || resourcePolicyFault(doc.policy, true) != "" {
+		return nil, errECRParameter("PolicyText", "Invalid registry policy provided")
+	}
+	if s.unknownPrincipal(doc.policy) != "" {
+		return nil, errECRParameter("PolicyText", "Principal not found")
+	}
+	return &doc, nil
+}
+
+func getRegistryPolicy(c *call, _ *emptyInput) (any, *apiError) {
+	reg, err := c.ownRegistry("ecr:GetRegistryPolicy")
+	if err != nil {
+		return nil, err
+	}
+	if reg.policy == nil {
+		return nil, reg.noRegistryPolicy()
+	}
+	return policyShape{RegistryID: reg.account.id, PolicyText: reg.policy.text}, nil
+}
+
+func deleteRegistryPolicy(c *call, _ *emptyInput) (any, *apiError) {
+	reg, err := c.ownRegistry("ecr:DeleteRegistryPolicy")
+	if err != nil {
+		return nil, err
+	}
+	if reg.policy == nil {
+		return nil, reg.noRegistryPolicy()
+	}
+	text := reg.policy.text
+	reg.policy = nil
+	return policyShape{RegistryID: reg.account.id, PolicyText: text}, nil
+}
+
+func (reg *registry) noRegistryPolicy() *apiError {
+	return badRequest("RegistryPolicyNotFoundException", "Registry policy does not exist in the registry with id '%s'", reg.account.id)
+}
+
+func describeRegistry(c *call, _ *emptyInput) (any, *apiError) {
+	reg, err := c.ownRegistry("ecr:DescribeRegistry")
+	if err != nil {
+		return nil, err
+	}
+	type replication struct {
+		Rules []struct{} `json:"rules"`
+	}
+	return struct {
+		RegistryID  string      `json:"registryId"`
+		Replication replication `json:"replicationConfiguration"`
+	}{reg.account.id, replication{[]struct{}{}}}, nil
+}
+
+// ownRegistry authorizes an action on the caller's registry as a whole. Such
+// actions have no resource but "*".
+func (c *call) ownRegistry(action string) (*registry, *apiError) {
+	reg, err := c.registryIn("")
+	if err != nil {
+		return nil, err
+	}
+	return reg, c.authorize(action, "*", reg.account, nil)
+}
+
+type putLifecyclePolicyInput struct {
+	RegistryID          string `json:"registryId"`
+	RepositoryName      string `json:"repositoryName"`
+	LifecyclePolicyText string `json:"lifecyclePolicyText"`
+}
+
+type lifecycleShape struct {
+	RegistryID          string `json:"registryId"`
+	RepositoryName      string `json:"repositoryName"`
+	LifecyclePolicyText string `json:"lifecyclePolicyText"`
+	LastEvaluatedAt     *epoch `json:"lastEvaluatedAt,omitempty"`
+}
+
+func putLifecyclePolicy(c *call, in *putLifecyclePolicyInput) (any, *apiError) {
+	reg, repo, err := c.repository(in.RegistryID, in.RepositoryName, "ecr:PutLifecyclePolicy")
+	if err != nil {
+		return nil, err
+	}
+	if reason := lifecycleFault(in.LifecyclePolicyText); reason != "" {
+		return nil, errECRParameter("LifecyclePolicyText", "Lifecycle policy validation failure: "+reason)
+	}
+	repo.lifecycle, repo.evaluated = in.LifecyclePolicyText, c.now
+	return lifecycleShape{reg.account.id, repo.name, repo.lifecycle, nil}, nil
+}
+
+func getLifecyclePolicy(c *call, in *repositoryInput) (any, *apiError) {
+	reg, repo, err := c.repository(in.RegistryID, in.RepositoryName, "ecr:GetLifecyclePolicy")
+	if err != nil {
+		return nil, err
+	}
+	if repo.lifecycle == "" {
+		return nil, reg.noLifecycle(repo.name)
+	}
+	at := epoch(repo.evaluated)
+	return lifecycleShape{reg.account.id, repo.name, repo.lifecycle, &at}, nil
+}
+
+func deleteLifecyclePolicy(c *call, in *repositoryInput) (any, *apiError) {
+	reg, repo, err := c.repository(in.RegistryID, in.RepositoryName, "ecr:DeleteLifecyclePolicy")
+	if err != nil {
+		return nil, err
+	}
+	if repo.lifecycle == "" {
+		return nil, reg.noLifecycle(repo.name)
+	}
+	at := epoch(repo.evaluated)
+	shape := lifecycleShape{reg.account.id, repo.name, repo.lifecycle, &at}
+	repo.lifecycle = ""
+	return shape, nil
+}
+
+func (reg *registry) noLifecycle(name string) *apiError {
+	return badRequest("LifecyclePolicyNotFoundException", "Lifecycle policy does not exist for the repository with name '%s' in the registry with id '%s'", name, reg.account.id)
+}
+
+// lifecycleFault checks the shape of a lifecycle policy. The sandbox keeps the
+// policy but expires nothing.
+func lifecycleFault(text string) string {
+	var doc struct {
+		Rules []struct {
+			RulePriority int `json:"rulePriority"`
+			Selection    struct {
+				TagStatus   string `json:"tagStatus"`
+				CountType   string `json:"countType"`
+				CountNumber int    `json:"countNumber"`
+			} `json:"selection"`
+			Action struct {
+				Type string `json:"type"`
+			} `json:"action"`
+		} `json:"rules"`
+	}
+	if err := json.Unmarshal([]byte(text), &doc); err != nil {
+		return "the text is not a JSON object of the expected shape"
+	}
+	if len(doc.Rules) == 0 {
+		return "object has missing required properties ([\"rules\"])"
+	}
+	seen := map[int]bool{}
+	for _, r := range doc.Rules {
+		switch {
+		case r.RulePriority < 1 || seen[r.RulePriority]:
+			return "rulePriority must be unique and at least 1"
+		case r.Selection.TagStatus != "tagged" && r.Selection.TagStatus != "untagged" && r.Selection.TagStatus != "any":
+			return "tagStatus must be one of tagged, untagged, any"
+		case r.Selection.CountType == "" || r.Selection.CountNumber < 1:
+			return "selection needs countType and countNumber"
+		case r.Action.Type == "":
+			return "action needs a type"
+		}
+		seen[r.RulePriority] = true
+	}
+	return ""
+}

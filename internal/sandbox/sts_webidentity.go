@@ -1,0 +1,214 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
+)
+
+// webIdentityAlgorithms are those that STS accepts.
+func webIdentityAlgorithms() []jose.SignatureAlgorithm {
+	return []jose.SignatureAlgorithm{jose.RS256, jose.RS384, jose.RS512, jose.ES256, jose.ES384, jose.ES512}
+}
+
+// claims are what STS reads of a web identity token.
+type claims struct {
+	Issuer   string           `json:"iss"`
+	Subject  string           `json:"sub"`
+	Audience jwt.Audience     `json:"aud"`
+	Party    string           `json:"azp"`
+	Methods  []string         `json:"amr"`
+	Expiry   *jwt.NumericDate `json:"exp"`
+	IssuedAt *jwt.NumericDate `json:"iat"`
+}
+
+// audience is the value of the condition key aud: azp wins where it is set.
+func (c *claims) audience() []string {
+	if c.Party != "" {
+		return []string{c.Party}
+	}
+	return c.Audience
+}
+
+func errInvalidToken(format string, args ...any) *apiError {
+	return badRequest("InvalidIdentityToken", format, args...)
+}
+
+// webIdentity is what verification leaves for the decision.
+type webIdentity struct {
+	account  *account
+	role     *role
+	provider *oidcProvider
+	claims   claims
+}
+
+// verifyWebIdentity makes the first three of the four checks, in AWS's order:
+// provider, audience, signature and expiry. It runs without the lock because
+// it fetches the provider's keys.
+func verifyWebIdentity(c *call) *apiError {
+	token := c.form.Get("WebIdentityToken")
+	if !sessionPattern.MatchString(c.form.Get("RoleSessionName")) {
+		return errConstraint("roleSessionName", `Member must satisfy regular expression pattern: [\w+=,.@-]*`)
+	}
+	if len(token) > 20000 {
+		return errConstraint("webIdentityToken", "Member must have length less than or equal to 20000")
+	}
+	parsed, err := jwt.ParseSigned(token, webIdentityAlgorithms())
+	if err != nil {
+		return errInvalidToken("The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)")
+	}
+	id := &webIdentity{}
+	if err := parsed.UnsafeClaimsWithoutVerification(&id.claims); err != nil {
+		return errInvalidToken("The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)")
+	}
+	if refusal := c.findProvider(id); refusal != nil {
+		return refusal
+	}
+	if !slices.ContainsFunc(id.claims.audience(), func(a string) bool { return slices.Contains(id.provider.clientIDs, a) }) {
+		return errInvalidToken("Incorrect token audience")
+	}
+	keys, refusal := c.box.providerKeys(c.ctx, id.provider)
+	if refusal != nil {
+		return refusal
+	}
+	if !verifiedBy(parsed, keys) {
+		return errInvalidToken("Couldn't retrieve verification key from your identity provider,  please reference AssumeRoleWithWebIdentity documentation for requirements")
+	}
+	if refusal := id.claims.checkTime(c.now); refusal != nil {
+		return refusal
+	}
+	c.identity = id
+	return nil
+}
+
+// findProvider looks for the issuer among the providers of the role's own
+// account. Where a role does not exist its account's providers still answer.
+func (c *call) findProvider(id *webIdentity) *apiError {
+	const missing = "No OpenIDConnect provider found in your account for %s"
+	s := c.box.state
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	arn := c.form.Get("RoleArn")
+	parts := strings.SplitN(arn, ":", 6)
+	if len(parts) != 6 || parts[2] != "iam" || !strings.HasPrefix(parts[5], "role/") {
+		return errValidation("%s is invalid", printable(arn))
+	}
+	id.account, id.role = s.roleByARN(arn)
+	a := s.accounts[parts[4]]
+	if a == nil {
+		return errInvalidToken(missing, printable(id.claims.Issuer))
+	}
+	for _, p := range a.providers {
+		if p.issuer == id.claims.Issuer {
+			id.provider = p
+			return nil
+		}
+	}
+	return errInvalidToken(missing, printable(id.claims.Issuer))
+}
+
+// verifiedBy checks the signature against the keys that the token's kid names,
+// each only with its own algorithm and its own type.
+func verifiedBy(token *jwt.JSONWebToken, keys jose.JSONWebKeySet) bool {
+	header := token.Headers[0]
+	for _, key := range keys.Keys {
+		if !key.IsPublic() || !key.Valid() || (key.Use != "" && key.Use != "sig") {
+			continue
+		}
+		if header.KeyID != "" && key.KeyID != header.KeyID {
+			continue
+		}
+		if key.Algorithm != "" && key.Algorithm != header.Algorithm {
+			continue
+		}
+		if token.Claims(key.Key, &json.RawMessage{}) == nil {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *claims) checkTime(now time.Time) *apiError {
+	if c.Expiry == nil || c.IssuedAt == nil {
+		return errInvalidToken("Missing a required claim: exp or iat")
+	}
+	if exp := c.Expiry.Time(); !now.Before(exp) {
+		return badRequest("ExpiredTokenException", "Token expired: current date/time %d must be before the expiration date/time %d", now.Unix(), exp.Unix())
+	}
+	return nil
+}
+
+// assumeRoleWithWebIdentity makes the fourth check, the trust policy.
+func assumeRoleWithWebIdentity(c *call) (any, *apiError) {
+	id := c.identity
+	denied := apiErrorf(http.StatusForbidden, "AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity")
+	if id.role == nil {
+		return nil, denied
+	}
+	name := c.form.Get("RoleSessionName")
+	life, err := c.assumeDuration(id.role, false)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.decide(question{
+		federated: id.provider.arn, action: "sts:AssumeRoleWithWebIdentity", resource: id.role.arn,
+		account: id.account, trust: &id.role.trust, context: id.context(name),
+	}); err != nil {
+		return nil, denied
+	}
+	policies, packed, err := c.sessionPolicies(id.account)
+	if err != nil {
+		return nil, err
+	}
+	id.role.lastUsed, id.role.lastRegion = c.now, c.region
+	key := c.box.state.newSession(id.account, &session{
+		kind: assumedRole, name: name, owner: id.role.name, ownerID: id.role.id,
+		issued: c.now, expires: c.now.Add(life), policies: policies, limited: len(policies) > 0,
+		provider: id.provider.arn,
+	})
+	return struct {
+		Credentials                 stsCredentials
+		SubjectFromWebIdentityToken string
+		AssumedRoleUser             assumedRoleUser
+		PackedPolicySize            int `xml:",omitempty"`
+		Provider                    string
+		Audience                    string
+	}{
+		newSTSCredentials(key), id.claims.Subject,
+		assumedRoleUser{id.role.id + ":" + name, assumedRoleARN(id.account.id, id.role.name, name)},
+		packed, id.provider.arn, first(id.claims.audience()),
+	}, nil
+}
+
+// context are the condition keys that a web identity has: the provider's name
+// with aud, sub, amr, and nothing else.
+func (id *webIdentity) context(session string) map[string][]string {
+	name := id.provider.url
+	context := map[string][]string{
+		name + ":aud":           id.claims.audience(),
+		"sts:RoleSessionName":   {session},
+		"aws:FederatedProvider": {id.provider.arn},
+	}
+	if id.claims.Subject != "" {
+		context[name+":sub"] = []string{id.claims.Subject}
+	}
+	if id.claims.Party != "" {
+		context[name+":azp"] = []string{id.claims.Party}
+	}
+	if len(id.claims.Methods) > 0 {
+		context[name+":amr"] = id.claims.Methods
+	}
+	return context
+}
+
+func first(list []string) string {
+	if len(list) == 0 {
+		return ""
+	}
+	return list[0]
+}

@@ -1,0 +1,225 @@
+package sandbox
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+)
+
+// registryError is a refusal of the distribution protocol.
+type registryError struct {
+	status  int
+	code    string
+	message string
+}
+
+func (e *registryError) write(w http.ResponseWriter) {
+	type detail struct {
+		Code    string `json:"code"`
+		Message string `json:"message"`
+	}
+	text, _ := json.Marshal(map[string][]detail{"errors": {{e.code, e.message}}}) // plain strings always marshal
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(e.status)
+	_, _ = w.Write(text)
+}
+
+// v2Request is one /v2/ path taken apart.
+type v2Request struct {
+	name      string // repository
+	kind      string // manifests, blobs, uploads, tags, referrers, catalog, base
+	reference string
+}
+
+// parseV2 takes a path apart from its end, since repository names hold slashes.
+func parseV2(path string) (v2Request, bool) {
+	rest, ok := strings.CutPrefix(path, "/v2")
+	if !ok {
+		return v2Request{}, false
+	}
+	rest = strings.Trim(rest, "/")
+	switch rest {
+	case "":
+		return v2Request{kind: "base"}, true
+	case "_catalog":
+		return v2Request{kind: "catalog"}, true
+	}
+	parts := strings.Split(rest, "/")
+	n := len(parts)
+	last := func(i int) string { return parts[n-i] }
+	name := func(i int) string { return strings.Join(parts[:n-i], "/") }
+	switch {
+	case n >= 4 && last(3) == "blobs" && last(2) == "uploads":
+		return v2Request{name(3), "uploads", last(1)}, true
+	case n >= 3 && last(2) == "blobs" && last(1) == "uploads":
+		return v2Request{name(2), "uploads", ""}, true
+	case n >= 3 && last(2) == "tags" && last(1) == "list":
+		return v2Request{name(2), "tags", ""}, true
+	case n >= 3 && (last(2) == "manifests" || last(2) == "blobs" || last(2) == "referrers"):
+		return v2Request{name(2), last(2), last(1)}, true
+	}
+	return v2Request{}, false
+}
+
+// action maps a request to the ECR permission that it needs.
+//
+// A pull needs no HEAD on a blob: docker, containerd, skopeo and
+// go-containerregistry fetch layers with GET. HEAD is how a push asks what is
+// there already, hence BatchCheckLayerAvailability, whose absence therefore
+// does not break a pull.
+func (v v2Request) action(method string) (string, bool) {
+	actions := map[string]string{
+		"manifests GET":  "ecr:BatchGetImage",
+		"manifests HEAD": "ecr:BatchGetImage",
+		"manifests PUT":  "ecr:PutImage",
+		"blobs GET":      "ecr:GetDownloadUrlForLayer",
+		"blobs HEAD":     "ecr:BatchCheckLayerAvailability",
+		"uploads POST":   "ecr:InitiateLayerUpload",
+		"uploads PATCH":  "ecr:UploadLayerPart",
+		"uploads PUT":    "ecr:CompleteLayerUpload",
+		"tags GET":       "ecr:ListImages",
+		"referrers GET":  "ecr:ListImageReferrers",
+		"catalog GET":    "ecr:DescribeRepositories",
+	}
+	action, ok := actions[v.kind+" "+method]
+	return action, ok
+}
+
+// registryHandler serves /v2/ of one account and region.
+type registryHandler struct {
+	box      *Sandbox
+	registry *registry
+}
+
+func (h *registryHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Docker-Distribution-Api-Version", "registry/2.0")
+	req, ok := parseV2(r.URL.Path)
+	if !ok {
+		(&registryError{http.StatusNotFound, "NAME_UNKNOWN", "not found"}).write(w)
+		return
+	}
+	p, refusal := h.authenticate(r)
+	if refusal != nil {
+		if refusal.status == http.StatusUnauthorized {
+			host := registryHost(h.registry.account.id, h.registry.region)
+			w.Header().Set("Www-Authenticate", `Basic realm="https://`+host+`/",service="ecr.amazonaws.com"`)
+			http.Error(w, "Not Authorized", http.StatusUnauthorized)
+			return
+		}
+		refusal.write(w)
+		return
+	}
+	if req.kind == "base" {
+		w.Header().Set("Content-Type", "application/json; charset=utf-8")
+		_, _ = io.WriteString(w, "{}")
+		return
+	}
+	action, ok := req.action(r.Method)
+	if !ok {
+		(&registryError{http.StatusMethodNotAllowed, "UNSUPPORTED", "The operation is unsupported."}).write(w)
+		return
+	}
+	if done := h.box.disturbRegistry(w, r, h.registry.account.id, action); done {
+		return
+	}
+	if err := h.serve(w, r, p, req, action); err != nil {
+		h.box.log.DebugContext(r.Context(), "registry request refused", "action", action, "repository", req.name, "code", err.code)
+		err.write(w)
+	}
+}
+
+// serve authorizes under the lock and answers outside of it: a slow client must
+// not hold up the others.
+func (h *registryHandler) serve(w http.ResponseWriter, r *http.Request, p *principal, req v2Request, action string) *registryError {
+	switch {
+	case req.kind == "catalog":
+		return h.catalog(w, r, p, action)
+	case action == "ecr:PutImage":
+		return h.putManifest(w, r, p, req)
+	}
+	repo, err := h.admit(r, p, req, action)
+	if err != nil {
+		return err
+	}
+	ctx := context.WithValue(r.Context(), redirectKey{}, h.box.redirectFrom(r, h.registry.region))
+	repo.store.handler.ServeHTTP(w, r.WithContext(ctx))
+	return nil
+}
+
+// admit decides on everything but a push of a manifest.
+func (h *registryHandler) admit(r *http.Request, p *principal, req v2Request, action string) (*repository, *registryError) {
+	h.box.state.mu.Lock()
+	defer h.box.state.mu.Unlock()
+	repo, err := h.authorize(r, p, req, action)
+	if err != nil {
+		return nil, err
+	}
+	if req.kind == "uploads" && r.Method == http.MethodPost && r.URL.Query().Has("digest") {
+		// An upload in one request needs the permissions of all three.
+		for _, more := range []string{"ecr:UploadLayerPart", "ecr:CompleteLayerUpload"} {
+			if _, err := h.authorize(r, p, req, more); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if req.kind != "manifests" {
+		return repo, nil
+	}
+	img := repo.store.find(req.reference)
+	if img == nil {
+		return nil, &registryError{http.StatusNotFound, "MANIFEST_UNKNOWN", "Requested image not found"}
+	}
+	img.pulled = h.box.now()
+	return repo, nil
+}
+
+func (h *registryHandler) putManifest(w http.ResponseWriter, r *http.Request, p *principal, req v2Request) *registryError {
+	manifest, readErr := io.ReadAll(http.MaxBytesReader(w, r.Body, maxManifest))
+	if readErr != nil {
+		return &registryError{http.StatusRequestEntityTooLarge, "MANIFEST_INVALID", "manifest is larger than 4 MiB"}
+	}
+	h.box.state.mu.Lock()
+	defer h.box.state.mu.Unlock()
+	repo, err := h.authorize(r, p, req, "ecr:PutImage")
+	if err != nil {
+		return err
+	}
+	if err := repo.refuseMove(req.reference); err != nil {
+		return err
+	}
+	img, err := repo.store.put(repo.name, req.reference, r.Header.Get("Content-Type"), manifest, h.box.now())
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Docker-Content-Digest", img.digest)
+	w.Header().Set("Location", "/v2/"+repo.name+"/manifests/"+img.digest)
+	w.WriteHeader(http.StatusCreated)
+	return nil
+}
+
+// authorize decides and finds the repository.
+func (h *registryHandler) authorize(r *http.Request, p *principal, req v2Request, action string) (*repository, *registryError) {
+	q := h.registry.question(p, action, req.name)
+	q.request = r
+	if err := h.box.decide(q); err != nil {
+		return nil, &registryError{http.StatusForbidden, "DENIED", err.message}
+	}
+	repo := h.registry.repositories[req.name]
+	if repo == nil {
+		return nil, &registryError{http.StatusNotFound, "NAME_UNKNOWN", h.registry.unknownRepository(req.name).message}
+	}
+	return repo, nil
+}
+
+// refuseMove keeps immutable tags where they are, even for the same image.
+func (r *repository) refuseMove(tag string) *registryError {
+	if _, exists := r.store.tags[tag]; exists && r.fixed(tag) {
+		return &registryError{
+			http.StatusBadRequest, "TAG_INVALID",
+			"The image tag '" + tag + "' already exists in the '" + r.name + "' repository and cannot be overwritten because the tag is immutable.",
+		}
+	}
+	return nil
+}
