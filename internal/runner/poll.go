@@ -17,10 +17,10 @@ const pollFloor = 200 * time.Millisecond
 // done or the server does not know this runner any more.
 func (r *Runner) poll(ctx context.Context) error {
 	retry := r.backoff()
-	seen := ""
+	var seen Wanted
 	for ctx.Err() == nil {
 		began := time.Now()
-		wanted, err := r.o.Server.Wanted(ctx, seen)
+		wanted, err := r.o.Server.Wanted(ctx, seen.State)
 		switch {
 		case ctx.Err() != nil:
 			return nil
@@ -32,8 +32,11 @@ func (r *Runner) poll(ctx context.Context) error {
 			continue
 		}
 		retry.Reset()
-		r.adopt(ctx, wanted)
-		seen = wanted.State
+		if wanted.Unchanged {
+			wanted.Environments = seen.Environments
+		}
+		r.adopt(ctx, wanted.Environments)
+		seen = wanted
 		sleep(ctx, pollFloor-time.Since(began))
 	}
 	return nil
@@ -41,9 +44,9 @@ func (r *Runner) poll(ctx context.Context) error {
 
 // adopt gives each wanted environment to its worker, and tells the workers of the
 // others that theirs is gone.
-func (r *Runner) adopt(ctx context.Context, wanted Wanted) {
-	known := make(map[pullpass.EnvironmentID]bool, len(wanted.Environments))
-	for _, e := range wanted.Environments {
+func (r *Runner) adopt(ctx context.Context, wanted []pullpass.Environment) {
+	known := make(map[pullpass.EnvironmentID]bool, len(wanted))
+	for _, e := range wanted {
 		known[e.ID] = true
 		r.worker(ctx, e).want(e)
 	}

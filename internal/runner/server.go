@@ -12,7 +12,7 @@ type Server interface {
 	Heartbeat(ctx context.Context, r pullpass.RunnerReport) error
 	// Wanted returns every environment of this runner that is not deleted. With a
 	// state token that still stands it waits for a change, some 20 seconds at
-	// most, before it answers.
+	// most, and then answers Unchanged.
 	Wanted(ctx context.Context, seen string) (Wanted, error)
 	// ReportStatus tells what is actual. Conflict: the report is about an older
 	// start than the server's.
@@ -31,6 +31,7 @@ type Server interface {
 type Wanted struct {
 	State        string
 	Environments []pullpass.Environment
+	Unchanged    bool // Environments is not filled: what was seen still holds
 }
 
 // Output is a piece of a container's output.

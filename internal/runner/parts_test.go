@@ -1,0 +1,145 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pullpass/pullpass"
+)
+
+// listener is a server that only listens to reports.
+type listener struct {
+	Server
+	got []pullpass.StatusUpdate
+	err error
+}
+
+func (l *listener) ReportStatus(_ context.Context, _ pullpass.EnvironmentID, u pullpass.StatusUpdate) error {
+	if l.err != nil {
+		return l.err
+	}
+	l.got = append(l.got, u)
+	return nil
+}
+
+func TestReporterSendsFewAndTheLast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &listener{}
+		r := &Runner{o: Options{Server: server, RetryMin: time.Second, RetryMax: 30 * time.Second}}
+		p := newReporter(r, "env")
+		p.start(t.Context())
+		defer p.stop()
+		const seconds = 10
+		for i := range int64(100 * seconds) {
+			p.put(pullpass.StatusUpdate{Start: i})
+			time.Sleep(10 * time.Millisecond)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if n := len(server.got); n > 5*seconds+1 || n < 4*seconds {
+			t.Errorf("%d reports in %d s, want about 5 a second", n, seconds)
+		}
+		if last := server.got[len(server.got)-1]; last.Start != 100*seconds-1 {
+			t.Errorf("the last report is number %d", last.Start)
+		}
+
+		server.err = errors.New("away")
+		p.put(pullpass.StatusUpdate{Start: 5000})
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		server.err = nil
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if last := server.got[len(server.got)-1]; last.Start != 5000 {
+			t.Errorf("after the server came back the last report is number %d, want 5000", last.Start)
+		}
+	})
+}
+
+func TestTail(t *testing.T) {
+	var l tail
+	write := func(s string) { _, _ = l.Write([]byte(s)) }
+	check := func(offset int64, data string) {
+		t.Helper()
+		if o, d := l.unsent(); o != offset || string(d) != data {
+			t.Errorf("unsent() = %d, %d bytes, want %d, %d bytes", o, len(d), offset, len(data))
+		}
+	}
+	check(0, "")
+	write("hello")
+	check(0, "hello")
+	l.delivered(3)
+	check(3, "lo")
+	l.delivered(5)
+	check(5, "")
+	long := strings.Repeat("x", outputKept) + "end"
+	write(long)
+	check(8, long[3:]) // the oldest three bytes are dropped
+	l.rewind()
+	check(0, "")
+	write("hello")
+	check(5, "") // sent before the rewind
+	write(long)
+	check(8, long[3:])
+}
+
+func TestPhase(t *testing.T) {
+	code := func(n int) *int { return &n }
+	running := pullpass.ServiceStatus{State: pullpass.ServiceRunning}
+	pulling := pullpass.ServiceStatus{State: pullpass.ServicePulling}
+	clean := pullpass.ServiceStatus{State: pullpass.ServiceExited, ExitCode: code(0)}
+	broken := pullpass.ServiceStatus{State: pullpass.ServiceExited, ExitCode: code(1)}
+	failed := []pullpass.Condition{{Code: CodePullDenied, Severity: pullpass.SeverityError}}
+	warned := []pullpass.Condition{{Code: CodeUnscoped, Severity: pullpass.SeverityWarning}}
+	type states = []pullpass.ServiceStatus
+	for _, test := range []struct {
+		wanted     pullpass.Wanted
+		status     states
+		conditions []pullpass.Condition
+		want       pullpass.Phase
+	}{
+		{pullpass.WantedRunning, states{running, running}, nil, pullpass.PhaseRunning},
+		{pullpass.WantedRunning, states{running, running}, warned, pullpass.PhaseRunning},
+		{pullpass.WantedRunning, states{running, pulling}, nil, pullpass.PhaseStarting},
+		{pullpass.WantedRunning, states{running, pulling}, failed, pullpass.PhaseFailed},
+		{pullpass.WantedRunning, states{running, clean}, nil, pullpass.PhaseRunning},
+		{pullpass.WantedRunning, states{clean, clean}, nil, pullpass.PhaseStopped},
+		{pullpass.WantedRunning, states{clean, broken}, nil, pullpass.PhaseFailed},
+		{pullpass.WantedStopped, states{running}, nil, pullpass.PhaseStopping},
+		{pullpass.WantedStopped, states{clean}, nil, pullpass.PhaseStopped},
+		{pullpass.WantedStopped, states{clean}, failed, pullpass.PhaseStopping},
+		{pullpass.WantedDeleted, states{running}, nil, pullpass.PhaseDeleting},
+	} {
+		if got := phase(test.wanted, test.status, test.conditions); got != test.want {
+			t.Errorf("phase(%s, %+v, %+v) = %s, want %s", test.wanted, test.status, test.conditions, got, test.want)
+		}
+	}
+}
+
+func TestCondition(t *testing.T) {
+	now := time.Unix(1, 0)
+	inner := &pullpass.Error{What: "asking", Cause: "it says no", Hint: "ask again"}
+	for _, test := range []struct {
+		err  error
+		want pullpass.Condition
+	}{
+		{errors.New("plain"), pullpass.Condition{Code: "step", What: "plain"}},
+		{&pullpass.Error{Code: "own", What: "w", Cause: "c", Hint: "h"}, pullpass.Condition{Code: "own", What: "w", Cause: "c", Fix: "h"}},
+		{&pullpass.Error{What: "w", Err: errors.New("e")}, pullpass.Condition{Code: "step", What: "w", Cause: "e"}},
+		{&pullpass.Error{Err: errors.New("e")}, pullpass.Condition{Code: "step", What: "e"}},
+		{&pullpass.Error{What: "w", Err: inner}, pullpass.Condition{Code: "step", What: "w", Cause: "asking: it says no", Fix: "ask again"}},
+		{fmt.Errorf("outer: %w", inner), pullpass.Condition{Code: "step", What: "asking", Cause: "it says no", Fix: "ask again"}},
+	} {
+		test.want.Severity, test.want.Service, test.want.At = pullpass.SeverityError, "app", now
+		if diff := cmp.Diff(test.want, condition(test.err, "app", "step", now)); diff != "" {
+			t.Errorf("condition(%v): %s", test.err, diff)
+		}
+	}
+}
