@@ -1,0 +1,98 @@
+package oci
+
+import "strings"
+
+// Challenge is what a registry asks for.
+type Challenge struct {
+	Scheme  string // "basic", "bearer"; empty: nothing
+	Realm   string
+	Service string
+}
+
+const (
+	schemeBasic  = "basic"
+	schemeBearer = "bearer"
+)
+
+// chooseChallenge prefers a token over sending the password with each request.
+func chooseChallenge(headers []string) (Challenge, bool) {
+	var found []Challenge
+	for _, h := range headers {
+		found = append(found, parseChallenges(h)...)
+	}
+	for _, scheme := range []string{schemeBearer, schemeBasic} {
+		for _, c := range found {
+			if c.Scheme == scheme && (scheme == schemeBasic || c.Realm != "") {
+				return c, true
+			}
+		}
+	}
+	return Challenge{}, false
+}
+
+// parseChallenges reads one WWW-Authenticate header: schemes, each with a list
+// of name=value. A word without = begins the next scheme (RFC 9110, 11.6.1).
+func parseChallenges(header string) []Challenge {
+	var list []Challenge
+	s := scanner{text: header}
+	for s.skip(" \t,"); s.text != ""; s.skip(" \t,") {
+		word := s.token()
+		if word == "" {
+			return list // not in the grammar: what was read before it counts
+		}
+		s.skip(" \t")
+		if !strings.HasPrefix(s.text, "=") {
+			list = append(list, Challenge{Scheme: strings.ToLower(word)})
+			continue
+		}
+		s.text = s.text[1:]
+		s.skip(" \t")
+		value, ok := s.value()
+		if !ok || len(list) == 0 {
+			return list
+		}
+		c := &list[len(list)-1]
+		switch strings.ToLower(word) {
+		case "realm":
+			c.Realm = value
+		case "service":
+			c.Service = value
+		}
+	}
+	return list
+}
+
+type scanner struct{ text string }
+
+func (s *scanner) skip(chars string) { s.text = strings.TrimLeft(s.text, chars) }
+
+func (s *scanner) token() string {
+	end := strings.IndexAny(s.text, " \t,=\"")
+	if end < 0 {
+		end = len(s.text)
+	}
+	word := s.text[:end]
+	s.text = s.text[end:]
+	return word
+}
+
+func (s *scanner) value() (string, bool) {
+	if !strings.HasPrefix(s.text, `"`) {
+		return s.token(), true
+	}
+	var b strings.Builder
+	for i := 1; i < len(s.text); i++ {
+		switch c := s.text[i]; c {
+		case '"':
+			s.text = s.text[i+1:]
+			return b.String(), true
+		case '\\':
+			if i++; i < len(s.text) {
+				b.WriteByte(s.text[i])
+			}
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return "", false // no closing quote
+}

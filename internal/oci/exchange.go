@@ -1,0 +1,118 @@
+package oci
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/internal/reference"
+)
+
+// knownRealms are token services that live on another host than the registry
+// and belong to the same operator. Every other realm is on the registry's own
+// origin, or named in Options.Realms, or gets no password.
+var knownRealms = map[string][]string{
+	"docker.io":           {"https://auth.docker.io:443"},
+	"registry.gitlab.com": {"https://gitlab.com:443"},
+	"ecr-public.aws.com":  {"https://public.ecr.aws:443"},
+}
+
+func basic(c pullpass.Credential) pullpass.Secret {
+	return pullpass.NewSecret("Basic " + base64.StdEncoding.EncodeToString([]byte(c.Username+":"+c.Secret.Reveal())))
+}
+
+// exchange gets a bearer token for one repository.
+func (c *Client) exchange(ctx context.Context, on subject, ch Challenge, cred pullpass.Credential, scope string) (pullpass.Secret, error) {
+	realm, err := c.checkRealm(on, ch.Realm, !cred.Secret.Empty())
+	if err != nil {
+		return pullpass.Secret{}, err
+	}
+	query := realm.Query()
+	if ch.Service != "" {
+		query.Set("service", ch.Service)
+	}
+	query.Set("scope", scope)
+	realm.RawQuery = query.Encode()
+	var authorization pullpass.Secret
+	if !cred.Secret.Empty() {
+		authorization = basic(cred)
+	}
+	resp, err := c.get(ctx, c.http, realm.String(), authorization, "")
+	if err != nil {
+		return pullpass.Secret{}, wrap(on.what, err)
+	}
+	defer drain(resp)
+	if resp.StatusCode != http.StatusOK { // a redirect, too: a password follows none
+		return pullpass.Secret{}, explain(on, resp)
+	}
+	var answer struct {
+		Token       string `json:"token"`
+		AccessToken string `json:"access_token"`
+	}
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return pullpass.Secret{}, wrap(on.what, err)
+	}
+	if json.Unmarshal(body, &answer) != nil || (answer.Token == "" && answer.AccessToken == "") {
+		return pullpass.Secret{}, &pullpass.Error{Kind: pullpass.Unavailable, Code: "token_unreadable", What: on.what,
+			Cause: "the registry's token service gave no token in its answer", Hint: "try again; if it stays, ask the registry's operator"}
+	}
+	if answer.Token == "" {
+		answer.Token = answer.AccessToken
+	}
+	if !headerText(answer.Token) {
+		return pullpass.Secret{}, &pullpass.Error{Kind: pullpass.Unavailable, Code: "token_unreadable", What: on.what,
+			Cause: "the registry's token service gave a token that cannot be sent"}
+	}
+	return pullpass.NewSecret(answer.Token), nil
+}
+
+// checkRealm decides where a password may go. A realm is chosen by whoever runs
+// the registry, or whoever got between.
+func (c *Client) checkRealm(on subject, realm string, password bool) (*url.URL, error) {
+	u, err := url.Parse(realm)
+	if err != nil || u.Host == "" || u.User != nil || u.Opaque != "" || (u.Scheme != "https" && u.Scheme != "http") {
+		return nil, &pullpass.Error{Kind: pullpass.Unavailable, Code: "realm_unusable", What: on.what,
+			Cause: "the registry names a token service whose address cannot be used", Hint: "check that the host is the registry that you mean"}
+	}
+	u.Fragment = ""
+	origin := originOf(u)
+	own := origin == on.origin()
+	if u.Scheme == "http" && !own {
+		return nil, refusedRealm(on, origin, "it is not reached over https")
+	}
+	if !password || own || slices.Contains(knownRealms[on.host.Name], origin) || c.allowedRealm(on.host, origin) {
+		return u, nil
+	}
+	return nil, refusedRealm(on, origin, "it is on another host, which could be anyone's")
+}
+
+func (c *Client) allowedRealm(h reference.Host, origin string) bool {
+	for _, allowed := range c.realms[h.Name] {
+		if u, err := url.Parse(allowed); err == nil && u.Scheme == "https" && originOf(u) == origin {
+			return true
+		}
+	}
+	return false
+}
+
+func refusedRealm(on subject, origin, why string) error {
+	return &pullpass.Error{Kind: pullpass.Denied, Code: "realm_refused", What: on.what,
+		Cause: "the registry wants the password to be sent to the token service " + printable(origin) + ": " + why + "; it was not sent",
+		Hint:  "if that service belongs to the registry, the server's operator allows it as a realm of " + on.host.Name}
+}
+
+// headerText reports whether s can stand in a header line.
+func headerText(s string) bool {
+	for _, c := range []byte(s) {
+		if c < ' ' || c >= 0x7f {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,165 @@
+package oci
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"sync"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/internal/reference"
+)
+
+// Pulled is an image whose every byte matched its digest.
+type Pulled struct {
+	Digest string // of the image for the client's platform
+	Config string
+	Layers int
+	Bytes  int64 // of all layers, compressed
+}
+
+const parallelLayers = 3 // what engines do
+
+// Pull writes the image into an OCI layout in directory, which must be empty or
+// not exist: what somebody else pulled there is not this credential's to use.
+// Progress, if not nil, is called from one goroutine at a time.
+func (c *Client) Pull(ctx context.Context, image reference.Image, cred pullpass.Credential, directory string, progress func(pullpass.Progress)) (Pulled, error) {
+	s, err := c.Open(ctx, image, cred)
+	if err != nil {
+		return Pulled{}, err
+	}
+	top, err := s.Manifest(ctx, image.Reference())
+	if err != nil {
+		return Pulled{}, err
+	}
+	d, m, err := s.imageOf(ctx, top)
+	if err != nil {
+		return Pulled{}, err
+	}
+	l, err := createLayout(directory)
+	if err != nil {
+		return Pulled{}, wrap(s.on.what, err)
+	}
+	count := &counter{report: progress}
+	parts := s.parts(m, count)
+	if err := s.download(ctx, l, parts, count); err != nil {
+		return Pulled{}, err
+	}
+	if err := l.finish(image, d); err != nil {
+		return Pulled{}, wrap(s.on.what, err)
+	}
+	return Pulled{Digest: d.Digest, Config: m.Config.Digest.String(), Layers: len(m.Layers), Bytes: count.now.BytesTotal}, nil
+}
+
+// parts lists what to download, each digest once: images repeat empty layers.
+func (s *Session) parts(m *v1.Manifest, count *counter) []v1.Descriptor {
+	seen := map[v1.Hash]bool{m.Config.Digest: true}
+	parts := []v1.Descriptor{m.Config}
+	for _, layer := range m.Layers {
+		if !seen[layer.Digest] {
+			seen[layer.Digest] = true
+			parts = append(parts, layer)
+			count.now.LayersTotal++
+			count.now.BytesTotal += layer.Size
+		}
+	}
+	return parts
+}
+
+func (s *Session) download(ctx context.Context, l *layout, parts []v1.Descriptor, count *counter) error {
+	count.add(0, 0)
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(parallelLayers)
+	for i, part := range parts {
+		group.Go(func() error {
+			body, err := s.Blob(ctx, part.Digest.String(), part.Size)
+			if err != nil {
+				return err
+			}
+			defer func() { _ = body.Close() }() // it was read to its end, or the error is known
+			var from io.Reader = body
+			if i > 0 { // the first is the configuration, which nobody counts
+				from = &counting{body, count}
+			}
+			if err := l.write(part.Digest.Hex, from); err != nil {
+				return wrap(s.on.what, err)
+			}
+			if i > 0 {
+				count.add(1, 0)
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// Blob opens one part of the image. Its reader ends with an error unless every
+// byte was there and matched the digest: nothing read before that is proved.
+func (s *Session) Blob(ctx context.Context, digest string, size int64) (io.ReadCloser, error) {
+	resp, err := s.fetch(ctx, s.client.blobs, s.on.host.URL()+"/v2/"+s.image.Repository+"/blobs/"+digest, "")
+	if err != nil {
+		return nil, wrap(s.on.what, err)
+	}
+	return &verified{ReadCloser: resp.Body, want: digest, left: size, sum: sha256.New(), bad: func() error {
+		return s.corrupt("a layer's bytes do not match its digest and size")
+	}}, nil
+}
+
+// verified compares what passes through it with a digest and a size.
+type verified struct {
+	io.ReadCloser
+	want string
+	left int64
+	sum  interface {
+		io.Writer
+		Sum([]byte) []byte
+	}
+	bad func() error
+}
+
+func (v *verified) Read(p []byte) (int, error) {
+	n, err := v.ReadCloser.Read(p)
+	_, _ = v.sum.Write(p[:n]) // a hash never fails
+	if v.left -= int64(n); v.left < 0 {
+		return 0, v.bad()
+	}
+	if errors.Is(err, io.EOF) && (v.left != 0 || "sha256:"+hex.EncodeToString(v.sum.Sum(nil)) != v.want) {
+		return 0, v.bad()
+	}
+	return n, err
+}
+
+// counter adds up what parallel downloads have done.
+type counter struct {
+	mu     sync.Mutex
+	now    pullpass.Progress
+	report func(pullpass.Progress)
+}
+
+func (c *counter) add(layers int, bytes int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now.LayersDone += layers
+	c.now.BytesDone += bytes
+	if c.report != nil {
+		c.report(c.now)
+	}
+}
+
+type counting struct {
+	io.Reader
+	count *counter
+}
+
+func (c *counting) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	if n > 0 {
+		c.count.add(0, int64(n))
+	}
+	return n, err
+}

@@ -1,0 +1,47 @@
+package oci
+
+import (
+	"context"
+
+	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/internal/reference"
+)
+
+// Resolved is an image that the registry has shown to this credential.
+type Resolved struct {
+	Digest    string // of what the reference names: an image, or an index of them
+	MediaType string
+	Size      int64  // of the manifest document
+	Reference string // the image pinned to Digest, for the engine
+	Image     string // digest of the image for the client's platform
+	Config    string // digest of its configuration: the image id in engines
+	Layers    int
+	Bytes     int64 // of all layers, compressed
+	Auth      EngineAuth
+}
+
+// Resolve asks the registry for the image with this credential. What it returns
+// proves that the credential may pull exactly this digest.
+func (c *Client) Resolve(ctx context.Context, image reference.Image, cred pullpass.Credential) (Resolved, error) {
+	s, err := c.Open(ctx, image, cred)
+	if err != nil {
+		return Resolved{}, err
+	}
+	top, err := s.Manifest(ctx, image.Reference())
+	if err != nil {
+		return Resolved{}, err
+	}
+	d, m, err := s.imageOf(ctx, top)
+	if err != nil {
+		return Resolved{}, err
+	}
+	r := Resolved{
+		Digest: top.Digest, MediaType: top.MediaType, Size: int64(len(top.Raw)),
+		Reference: image.WithDigest(top.Digest).String(),
+		Image:     d.Digest, Config: m.Config.Digest.String(), Layers: len(m.Layers), Auth: s.auth,
+	}
+	for _, l := range m.Layers {
+		r.Bytes += l.Size
+	}
+	return r, nil
+}

@@ -1,0 +1,182 @@
+package oci
+
+import (
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/internal/reference"
+)
+
+// subject is what an answer is about, and what must not be shown of it.
+type subject struct {
+	what       string
+	host       reference.Host
+	image      reference.Image
+	credential pullpass.Credential
+	token      pullpass.Secret
+	away       bool // the answer came from where the registry redirected to
+}
+
+func (s subject) origin() string {
+	u, err := url.Parse(s.host.URL())
+	if err != nil {
+		return ""
+	}
+	return originOf(u)
+}
+
+// wrap gives err the sentence of what failed, and keeps the rest.
+func wrap(what string, err error) error {
+	var e *pullpass.Error
+	if !errors.As(err, &e) {
+		return &pullpass.Error{Kind: pullpass.Unavailable, What: what, Err: err}
+	}
+	out := *e
+	out.What = what
+	if out.Cause == "" {
+		out.Cause = e.What
+	} else if e.What != "" && e.What != what {
+		out.Cause = e.What + ": " + e.Cause
+	}
+	out.Err = err
+	return &out
+}
+
+// answer is a refusal as registries (JSON) and S3 (XML) write it.
+type answer struct{ code, message string }
+
+const maxShown = 600
+
+func readAnswer(resp *http.Response) answer {
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10)) // what cannot be read says nothing
+	var list struct {
+		Errors []struct{ Code, Message string } `json:"errors"`
+	}
+	if json.Unmarshal(body, &list) == nil && len(list.Errors) > 0 {
+		return answer{strings.ToUpper(list.Errors[0].Code), list.Errors[0].Message}
+	}
+	var s3 struct {
+		XMLName xml.Name `xml:"Error"`
+		Code    string   `xml:"Code"`
+		Message string   `xml:"Message"`
+	}
+	if xml.Unmarshal(body, &s3) == nil && s3.Code != "" {
+		return answer{"S3:" + s3.Code, s3.Message}
+	}
+	return answer{}
+}
+
+// printable cuts foreign text to what a terminal and a log can take.
+func printable(s string) string {
+	clean := strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || (r >= 0x80 && r < 0xa0) || r == 0xfffd || (r >= 0x2028 && r <= 0x202e) || (r >= 0x2066 && r <= 0x2069) {
+			return -1
+		}
+		return r
+	}, s)
+	if len(clean) > maxShown {
+		clean = strings.ToValidUTF8(clean[:maxShown], "") + "…"
+	}
+	return clean
+}
+
+// shown is a registry's message without the credential, which a hostile one
+// would send back to have it logged.
+func (s subject) shown(message string) string {
+	for _, secret := range []pullpass.Secret{s.credential.Secret, s.token} {
+		if !secret.Empty() {
+			message = strings.ReplaceAll(message, secret.Reveal(), "[secret]")
+		}
+	}
+	if !s.credential.Secret.Empty() {
+		message = strings.ReplaceAll(message, strings.TrimPrefix(basic(s.credential).Reveal(), "Basic "), "[secret]")
+	}
+	return printable(message)
+}
+
+// explain turns a refusal into kind, cause and fix: the symptom table.
+func explain(on subject, resp *http.Response) error {
+	a := readAnswer(resp)
+	message := on.shown(a.message)
+	e := &pullpass.Error{What: on.what}
+	set := func(kind pullpass.Kind, code, cause, hint string) error {
+		e.Kind, e.Code, e.Cause, e.Hint = kind, code, cause, hint
+		return e
+	}
+	isECR := on.host.Kind == reference.KindECR
+	status := resp.StatusCode
+	switch {
+	case status == http.StatusTooManyRequests || a.code == "TOOMANYREQUESTS" || a.code == "S3:SlowDown":
+		return set(pullpass.Limited, "registry_limited", "the registry is asked too often: "+orElse(message, "too many requests"), "wait a moment; log in where the registry limits anonymous pulls")
+	case strings.Contains(message, "authorization token has expired"), status == http.StatusBadRequest && on.host.Kind == reference.KindECRPublic:
+		return set(pullpass.Denied, "token_expired", "the registry says that the credential has expired", "ask for a new credential and try again; check this machine's clock")
+	case status == http.StatusBadRequest && isECR:
+		return set(pullpass.Denied, "wrong_region", "the registry cannot read the password: it was issued in another region than "+on.host.ECR.Region+", or was changed on the way", "issue the token in the host's region "+on.host.ECR.Region)
+	case on.away && (status == http.StatusForbidden || strings.HasPrefix(a.code, "S3:")):
+		return set(pullpass.Denied, "layer_denied", "the storage behind the registry refuses the layer ("+orElse(strings.TrimPrefix(on.shown(a.code), "S3:"), resp.Status)+"), as an S3 endpoint policy does", layerHint(on))
+	case a.code == "NAME_UNKNOWN":
+		return nameUnknown(on, e, message)
+	case a.code == "MANIFEST_UNKNOWN", status == http.StatusNotFound && a.code == "":
+		return set(pullpass.NotFound, "manifest_unknown", orElse(message, "the registry does not have this tag or digest"), "list the repository's tags; a lifecycle rule may have removed it, replication may not have brought it yet, and a pull-through cache needs ecr:BatchImportUpstreamImage")
+	case a.code == "BLOB_UNKNOWN":
+		return set(pullpass.NotFound, "blob_unknown", orElse(message, "the registry does not have one of the image's parts"), "push the image again")
+	case status == http.StatusForbidden || a.code == "DENIED":
+		return denied(on, e, message)
+	case status == http.StatusUnauthorized || a.code == "UNAUTHORIZED":
+		if on.credential.Secret.Empty() {
+			return set(pullpass.Denied, "login_required", "the registry wants a login and there is no credential for "+on.host.Name, "pullpass registry add --host "+on.host.Name)
+		}
+		return set(pullpass.Denied, "login_refused", "the registry does not accept the user name and password"+after(": ", message), on.host.Kind.LoginHint())
+	case status >= 500:
+		return set(pullpass.Unavailable, "registry_failed", "the registry answered "+printable(resp.Status), "try again in a moment")
+	case status >= 300 && status < 400:
+		return set(pullpass.Unavailable, "redirect_refused", "the registry redirects a login, which is not followed", "use the host that it redirects to")
+	}
+	return set(pullpass.Unavailable, "registry_answer", "the registry answered "+printable(resp.Status)+after(": ", message), "check that the host is a registry of the OCI distribution protocol")
+}
+
+var registryID = regexp.MustCompile(`registry with id '([0-9]{12})'`)
+
+func nameUnknown(on subject, e *pullpass.Error, message string) error {
+	e.Kind, e.Code = pullpass.NotFound, "name_unknown"
+	e.Cause = orElse(message, "the registry has no repository of this name")
+	e.Hint = "check the repository's name, account and region"
+	if m := registryID.FindStringSubmatch(message); m != nil && on.host.ECR != nil {
+		if m[1] != on.host.ECR.Account {
+			e.Cause = "account " + m[1] + " answered, but the host names account " + on.host.ECR.Account + ": " + message
+			e.Hint = "correct the account in the image's host, or in the host mapping"
+		} else {
+			e.Hint = "the account is the right one (" + m[1] + "): check the repository's name and the region " + on.host.ECR.Region + "; a pull-through cache also needs ecr:CreateRepository"
+		}
+	}
+	return e
+}
+
+func layerHint(on subject) string {
+	if on.host.ECR != nil {
+		r := on.host.ECR.Region
+		return "let the S3 endpoint policy allow s3:GetObject on arn:" + string(on.host.ECR.Partition) + ":s3:::prod-" + r + "-starport-layer-bucket/*"
+	}
+	return "let the network's policy allow the storage that the registry redirects to"
+}
+
+func orElse(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}
+
+func after(separator, s string) string {
+	if s == "" {
+		return ""
+	}
+	return separator + s
+}
