@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,11 +18,20 @@ import (
 // listener is a server that only listens to reports.
 type listener struct {
 	Server
+	mu  sync.Mutex
 	got []pullpass.StatusUpdate
 	err error
 }
 
+func (l *listener) fail(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.err = err
+}
+
 func (l *listener) ReportStatus(_ context.Context, _ pullpass.EnvironmentID, u pullpass.StatusUpdate) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if l.err != nil {
 		return l.err
 	}
@@ -50,11 +60,11 @@ func TestReporterSendsFewAndTheLast(t *testing.T) {
 			t.Errorf("the last report is number %d", last.Start)
 		}
 
-		server.err = errors.New("away")
+		server.fail(errors.New("away"))
 		p.put(pullpass.StatusUpdate{Start: 5000})
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		server.err = nil
+		server.fail(nil)
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		if last := server.got[len(server.got)-1]; last.Start != 5000 {
