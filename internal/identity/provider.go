@@ -1,0 +1,221 @@
+package identity
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/pullpass/pullpass"
+)
+
+// Keys is where signing keys are kept.
+type Keys interface {
+	SigningKeys(context.Context, pullpass.OrganizationID) ([]StoredKey, error)
+	// AddSigningKey fails with Conflict if the sequence number is taken.
+	AddSigningKey(context.Context, StoredKey) error
+	// DeleteSigningKeys removes keys below a sequence number.
+	DeleteSigningKeys(ctx context.Context, org pullpass.OrganizationID, alg Algorithm, below int64) error
+}
+
+// Provider is the OIDC provider of every organization of a server.
+type Provider struct {
+	base     string
+	keys     Keys
+	schedule Schedule
+	now      func() time.Time
+
+	mu     sync.Mutex
+	chains map[pullpass.OrganizationID]*ring
+}
+
+// ring is what a provider remembers of one organization's keys.
+type ring struct {
+	chains map[Algorithm]chain
+	read   time.Time
+}
+
+// Options of a Provider; the zero value is good.
+type Options struct {
+	Schedule Schedule
+	Now      func() time.Time
+}
+
+// NewProvider returns a provider whose issuers live below base.
+func NewProvider(base string, keys Keys, o Options) *Provider {
+	if o.Schedule == (Schedule{}) {
+		o.Schedule = DefaultSchedule()
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Provider{
+		base: strings.TrimSuffix(base, "/"), keys: keys, schedule: o.Schedule, now: o.Now,
+		chains: map[pullpass.OrganizationID]*ring{},
+	}
+}
+
+// Issuer returns an organization's issuer URL, without a trailing slash.
+func (p *Provider) Issuer(org pullpass.OrganizationID) string {
+	return p.base + "/o/" + string(org)
+}
+
+// Discovery is the document at <issuer>/.well-known/openid-configuration.
+type Discovery struct {
+	Issuer                string   `json:"issuer"`
+	JWKSURI               string   `json:"jwks_uri"`
+	ResponseTypes         []string `json:"response_types_supported"`
+	SubjectTypes          []string `json:"subject_types_supported"`
+	Algorithms            []string `json:"id_token_signing_alg_values_supported"`
+	Scopes                []string `json:"scopes_supported"`
+	Claims                []string `json:"claims_supported"`
+	AuthorizationEndpoint string   `json:"authorization_endpoint,omitempty"`
+}
+
+// Discovery returns the discovery document of an organization.
+func (p *Provider) Discovery(org pullpass.OrganizationID) Discovery {
+	issuer := p.Issuer(org)
+	return Discovery{
+		Issuer:        issuer,
+		JWKSURI:       issuer + "/jwks.json",
+		ResponseTypes: []string{"id_token"},
+		SubjectTypes:  []string{"public"},
+		Algorithms:    []string{string(RS256), string(ES256)},
+		Scopes:        []string{"openid"},
+		Claims: []string{"iss", "sub", "aud", "azp", "exp", "iat", "nbf", "jti",
+			"organization", "project", "environment", "runner", "repository", "ref", "commit"},
+	}
+}
+
+// KeySet returns the public keys of an organization.
+func (p *Provider) KeySet(ctx context.Context, org pullpass.OrganizationID) (jose.JSONWebKeySet, error) {
+	r, err := p.ring(ctx, org)
+	if err != nil {
+		return jose.JSONWebKeySet{}, err
+	}
+	set := jose.JSONWebKeySet{Keys: []jose.JSONWebKey{}}
+	for _, alg := range algorithms {
+		for _, k := range r.chains[alg].published(p.now(), p.schedule) {
+			set.Keys = append(set.Keys, k.jwk())
+		}
+	}
+	return set, nil
+}
+
+// CacheFor is how long verifiers may keep a key set.
+func (p *Provider) CacheFor() time.Duration { return p.schedule.Lead / 2 }
+
+// Request is a token to be issued. Subject comes from a Subjects template: the
+// provider signs what it is given.
+type Request struct {
+	Organization pullpass.OrganizationID
+	Subject      string
+	Audience     []string
+	Algorithm    Algorithm     // RS256 if empty
+	Life         time.Duration // the schedule's TokenLife if zero, and at most
+	Claims       Claims
+}
+
+// Claims are what a token says beside the registered claims.
+type Claims struct {
+	AuthorizedParty string                  `json:"azp,omitempty"`
+	Organization    pullpass.OrganizationID `json:"organization,omitempty"`
+	Project         pullpass.ProjectID      `json:"project,omitempty"`
+	Environment     pullpass.EnvironmentID  `json:"environment,omitempty"`
+	Runner          pullpass.RunnerID       `json:"runner,omitempty"`
+	Repository      string                  `json:"repository,omitempty"`
+	Ref             string                  `json:"ref,omitempty"`
+	Commit          string                  `json:"commit,omitempty"`
+}
+
+// Token is an issued token and what a caller needs to know of it.
+type Token struct {
+	Text    pullpass.Secret
+	ID      string // jti: what the audit record names
+	Expires time.Time
+}
+
+type payload struct {
+	Issuer   string   `json:"iss"`
+	Subject  string   `json:"sub"`
+	Audience []string `json:"aud"`
+	Expires  int64    `json:"exp"`
+	Issued   int64    `json:"iat"`
+	Before   int64    `json:"nbf"`
+	ID       string   `json:"jti"`
+	Claims
+}
+
+// Issue signs a token.
+func (p *Provider) Issue(ctx context.Context, q Request) (Token, error) {
+	if err := q.check(p.schedule.TokenLife); err != nil {
+		return Token{}, err
+	}
+	r, err := p.ring(ctx, q.Organization)
+	if err != nil {
+		return Token{}, err
+	}
+	now := p.now()
+	k := r.chains[q.algorithm()].signing(now)
+	if k == nil {
+		return Token{}, &pullpass.Error{Kind: pullpass.Unavailable, What: "cannot issue an identity token", Cause: "the organization has no signing key in force yet"}
+	}
+	life := q.Life
+	if life == 0 {
+		life = p.schedule.TokenLife
+	}
+	body := payload{
+		Issuer: p.Issuer(q.Organization), Subject: q.Subject, Audience: q.Audience,
+		Expires: now.Add(life).Unix(), Issued: now.Unix(), Before: now.Unix(),
+		ID: tokenID(), Claims: q.Claims,
+	}
+	body.Claims.Organization = q.Organization
+	text, err := sign(k, body)
+	if err != nil {
+		return Token{}, err
+	}
+	return Token{Text: pullpass.NewSecret(text), ID: body.ID, Expires: time.Unix(body.Expires, 0)}, nil
+}
+
+func (q Request) algorithm() Algorithm {
+	if q.Algorithm == "" {
+		return RS256
+	}
+	return q.Algorithm
+}
+
+func (q Request) check(longest time.Duration) error {
+	invalid := func(cause, hint string) error {
+		return &pullpass.Error{Kind: pullpass.Invalid, What: "cannot issue an identity token", Cause: cause, Hint: hint}
+	}
+	switch {
+	case len(q.Audience) == 0 || slices.Contains(q.Audience, ""):
+		return invalid("it has no audience", "name who will check it: --audience sts.amazonaws.com")
+	case len(q.Audience) > 10:
+		return invalid("it has more than 10 audiences", "ask for one token each")
+	case q.Subject == "" || q.Organization == "":
+		return invalid("it has no subject", "")
+	case !slices.Contains(algorithms, q.algorithm()):
+		return invalid("its algorithm is neither RS256 nor ES256", "")
+	case q.Life < 0 || q.Life > longest:
+		return invalid(fmt.Sprintf("it would live longer than %s", longest), "ask for less")
+	}
+	return nil
+}
+
+func sign(k *key, body payload) (string, error) {
+	data, err := json.Marshal(body)
+	if err != nil {
+		return "", fmt.Errorf("encoding a token: %w", err)
+	}
+	signed, err := k.signer.Sign(data)
+	if err != nil {
+		return "", fmt.Errorf("signing with key %s: %w", k.ID, err)
+	}
+	return signed.CompactSerialize()
+}

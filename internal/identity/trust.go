@@ -1,0 +1,127 @@
+package identity
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pullpass/pullpass"
+)
+
+// Trust is an issuer whose tokens an organization accepts, the claims they must
+// have, and what they are good for.
+type Trust struct {
+	ID           string
+	Organization pullpass.OrganizationID
+	Name         string
+	Issuer       string // compared byte for byte with iss
+	Audience     string
+	Conditions   []Condition
+	Project      pullpass.ProjectID // what the exchanged token is limited to
+	Action       pullpass.Action
+	Life         time.Duration
+	CreatedAt    time.Time
+}
+
+// Condition is one claim that must hold: Claim = one of Values, or, with Glob,
+// like one of them ('*' and '?' do not cross '/').
+type Condition struct {
+	Claim  string   `json:"claim"`
+	Glob   bool     `json:"glob,omitempty"`
+	Values []string `json:"values"`
+}
+
+// ParseCondition reads claim=value, claim=a|b, or claim~pattern.
+func ParseCondition(s string) (Condition, error) {
+	i := strings.IndexAny(s, "=~")
+	if i < 1 || i == len(s)-1 {
+		return Condition{}, invalidCondition("want claim=value, claim=a|b or claim~pattern")
+	}
+	c := Condition{Claim: s[:i], Glob: s[i] == '~', Values: strings.Split(s[i+1:], "|")}
+	if slices.Contains(c.Values, "") {
+		return Condition{}, invalidCondition("an alternative is empty")
+	}
+	for _, v := range c.Values {
+		if !c.Glob && strings.ContainsAny(v, "*?") {
+			return Condition{}, invalidCondition("a wildcard has no meaning after =; write " + c.Claim + "~…")
+		}
+		if _, err := path.Match(v, ""); c.Glob && err != nil {
+			return Condition{}, invalidCondition("the pattern cannot be read")
+		}
+		if c.Glob && strings.Trim(v, "*?/") == "" {
+			return Condition{}, invalidCondition("the pattern accepts everything")
+		}
+	}
+	return c, nil
+}
+
+func invalidCondition(cause string) error {
+	return &pullpass.Error{
+		Kind: pullpass.Invalid, Code: "trust_condition", What: "cannot use the claim condition", Cause: cause,
+		Hint: "project_path=group/app, ref=main|release, sub~repo:acme/app:*",
+	}
+}
+
+// String is the form that ParseCondition reads.
+func (c Condition) String() string {
+	operator := "="
+	if c.Glob {
+		operator = "~"
+	}
+	return c.Claim + operator + strings.Join(c.Values, "|")
+}
+
+// ClaimResult lays one condition beside what the token says.
+type ClaimResult struct {
+	Claim string   `json:"claim"`
+	Want  []string `json:"want"`
+	Got   string   `json:"got"`
+	OK    bool     `json:"ok"`
+	Why   string   `json:"why,omitempty"`
+}
+
+// check compares a condition with a token's claims. Only text, booleans and
+// numbers can be compared: a list or an object never matches, so that nobody can
+// slip a second value past.
+func (c Condition) check(claims map[string]any) ClaimResult {
+	r := ClaimResult{Claim: c.Claim, Want: c.Values}
+	value, present := claims[c.Claim]
+	if !present {
+		r.Why = "the token has no such claim"
+		return r
+	}
+	text, ok := scalar(value)
+	if !ok {
+		r.Why = "the claim is a list or an object; only single values are compared"
+		return r
+	}
+	r.Got = text
+	for _, want := range c.Values {
+		if c.matches(want, text) {
+			r.OK = true
+			return r
+		}
+	}
+	r.Why = "no value matches"
+	return r
+}
+
+func (c Condition) matches(want, got string) bool {
+	if !c.Glob {
+		return want == got
+	}
+	ok, err := path.Match(want, got)
+	return err == nil && ok
+}
+
+func scalar(value any) (string, bool) {
+	switch v := value.(type) {
+	case string:
+		return v, true
+	case bool, float64, int64:
+		return fmt.Sprint(v), true
+	}
+	return "", false
+}

@@ -1,0 +1,168 @@
+package identity
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+
+	"github.com/pullpass/pullpass"
+)
+
+// Verifier checks tokens of trusted issuers.
+type Verifier struct {
+	client *http.Client
+	now    func() time.Time
+
+	mu      sync.Mutex
+	issuers map[string]*remoteKeys
+}
+
+// NewVerifier returns a verifier that fetches discovery documents and key sets
+// with client: the egress client, because an organization names the issuers.
+func NewVerifier(client *http.Client, now func() time.Time) *Verifier {
+	if now == nil {
+		now = time.Now
+	}
+	return &Verifier{client: client, now: now, issuers: map[string]*remoteKeys{}}
+}
+
+// Match is how one Trust took to a token.
+type Match struct {
+	Trust   Trust
+	Results []ClaimResult
+	OK      bool
+}
+
+// Verify checks a token against an organization's trusts and returns the first
+// that accepts it. The other matches say why not, claim by claim.
+func (v *Verifier) Verify(ctx context.Context, raw string, trusts []Trust) (Match, []Match, error) {
+	token, err := inspect(strings.TrimSpace(raw), v.now())
+	if err != nil {
+		return Match{}, nil, err
+	}
+	candidates := slices.DeleteFunc(slices.Clone(trusts), func(t Trust) bool { return t.Issuer != token.issuer })
+	if len(candidates) == 0 {
+		return Match{}, nil, &pullpass.Error{
+			Kind: pullpass.Unauthenticated, Code: "issuer_unknown", What: "the token is not accepted",
+			Cause: "the organization does not trust its issuer", Hint: "pullpass trust list shows the issuers; they are compared byte for byte, a trailing slash included",
+		}
+	}
+	if err := v.verifySignature(ctx, strings.TrimSpace(raw), token.issuer); err != nil {
+		return Match{}, nil, err
+	}
+	var tried []Match
+	for _, t := range candidates {
+		m := t.match(token.claims)
+		if m.OK {
+			return m, tried, nil
+		}
+		tried = append(tried, m)
+	}
+	return Match{}, tried, &pullpass.Error{
+		Kind: pullpass.Denied, Code: "trust_mismatch", What: "the token is not accepted",
+		Cause: "its signature is good, but its claims meet no trust of the organization", Hint: "pullpass trust test --token - lays them side by side",
+	}
+}
+
+// verifySignature uses go-oidc for discovery and issuer, and our key set for
+// the key. Audience and expiry are checked with the claims.
+func (v *Verifier) verifySignature(ctx context.Context, raw, issuer string) error {
+	keys, err := v.keysOf(ctx, issuer)
+	if err != nil {
+		return err
+	}
+	_, err = oidc.NewVerifier(issuer, keys, &oidc.Config{
+		SkipClientIDCheck: true, SkipExpiryCheck: true, Now: v.now,
+		SupportedSigningAlgs: []string{oidc.RS256, oidc.RS384, oidc.RS512, oidc.PS256, oidc.PS384, oidc.PS512, oidc.ES256, oidc.ES384, oidc.ES512, oidc.EdDSA},
+	}).Verify(ctx, raw)
+	if err != nil && pullpass.KindOf(err) == pullpass.Internal {
+		return &pullpass.Error{Kind: pullpass.Unauthenticated, Code: "token_signature", What: "the token is not accepted", Cause: "it cannot be verified with its issuer's keys"}
+	}
+	return err
+}
+
+func (v *Verifier) keysOf(ctx context.Context, issuer string) (*remoteKeys, error) {
+	v.mu.Lock()
+	keys := v.issuers[issuer]
+	v.mu.Unlock()
+	if keys != nil {
+		return keys, nil
+	}
+	provider, err := oidc.NewProvider(oidc.ClientContext(ctx, v.client), issuer)
+	if err != nil {
+		return nil, &pullpass.Error{
+			Kind: pullpass.Unavailable, Code: "issuer_discovery", What: "cannot read the discovery document of the token's issuer",
+			Err: discoveryCause(err), Hint: "the server must reach " + issuer + "/.well-known/openid-configuration, and it must name that issuer",
+		}
+	}
+	var document struct {
+		KeySet string `json:"jwks_uri"`
+	}
+	if err := provider.Claims(&document); err != nil || document.KeySet == "" {
+		return nil, &pullpass.Error{Kind: pullpass.Unavailable, Code: "issuer_discovery", What: "the discovery document of the token's issuer names no key set"}
+	}
+	keys = &remoteKeys{uri: document.KeySet, client: v.client, now: v.now}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if first := v.issuers[issuer]; first != nil {
+		return first, nil
+	}
+	v.issuers[issuer] = keys
+	return keys, nil
+}
+
+// match lays the audience and each condition beside the claims.
+func (t Trust) match(claims map[string]any) Match {
+	m := Match{Trust: t, OK: true}
+	m.add(checkAudience(t.Audience, claims["aud"]))
+	for _, c := range t.Conditions {
+		m.add(c.check(claims))
+	}
+	return m
+}
+
+func (m *Match) add(r ClaimResult) {
+	m.Results = append(m.Results, r)
+	m.OK = m.OK && r.OK
+}
+
+// checkAudience wants exactly one of the token's audiences to be ours, byte for
+// byte: no prefix, no case folding.
+func checkAudience(want string, got any) ClaimResult {
+	r := ClaimResult{Claim: "aud", Want: []string{want}}
+	switch aud := got.(type) {
+	case string:
+		r.Got, r.OK = aud, aud == want
+	case []any:
+		var texts []string
+		for _, a := range aud {
+			text, ok := a.(string)
+			if !ok {
+				r.Why = "an audience is not text"
+				return r
+			}
+			texts = append(texts, text)
+		}
+		r.Got, r.OK = strings.Join(texts, " "), slices.Contains(texts, want)
+	}
+	if !r.OK && r.Why == "" {
+		r.Why = "the token is for somebody else"
+	}
+	return r
+}
+
+// discoveryCause drops the body that go-oidc puts into its errors: it is the
+// issuer's text, of any length, and nobody checked it.
+func discoveryCause(err error) error {
+	text, _, _ := strings.Cut(err.Error(), "\n")
+	const longest = 200
+	if len(text) > longest {
+		text = text[:longest] + "…"
+	}
+	return &pullpass.Error{Kind: pullpass.Unavailable, Cause: text}
+}
