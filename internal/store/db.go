@@ -1,0 +1,142 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/pressly/goose/v3"
+
+	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/internal/seal"
+)
+
+// Options of a store; zero values mean the defaults.
+type Options struct {
+	Now    func() time.Time // the clock: time.Now
+	Logger *slog.Logger     // where lost notifications are reported: nowhere
+}
+
+// DB is the store. It is safe for concurrent use.
+type DB struct {
+	dialect Dialect
+	read    *sql.DB
+	write   *sql.DB
+	sealer  *seal.Sealer
+	now     func() time.Time
+	hub     *hub
+	stop    context.CancelFunc
+	running sync.WaitGroup
+}
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Open brings the schema up to date and returns the store. The sub-packages call
+// it with their dialect; it owns the connections from here on.
+func Open(ctx context.Context, conns Connections, d Dialect, listener Listener, keyring *seal.Keyring, o Options) (*DB, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	db := &DB{dialect: d, read: conns.Read, write: conns.Write, now: o.Now, hub: newHub()}
+	db.sealer = keyring.Sealer(db)
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	db.stop = stop
+	if err := db.migrate(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("bringing the database schema up to date: %w", db.fault(err)), db.Close())
+	}
+	if listener != nil {
+		db.running.Go(func() { listener.Listen(background, db.heard, db.hub.wakeAll) })
+	}
+	return db, nil
+}
+
+func (db *DB) migrate(ctx context.Context) error {
+	dir, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	appendOnly := goose.NewGoMigration(2, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
+		for _, statement := range db.dialect.AppendOnly {
+			if _, err := tx.ExecContext(ctx, statement); err != nil {
+				return err
+			}
+		}
+		return nil
+	}}, nil)
+	options := append([]goose.ProviderOption{
+		goose.WithDisableGlobalRegistry(true),
+		goose.WithGoMigrations(appendOnly),
+		goose.WithLogger(goose.NopLogger()),
+	}, db.dialect.GooseOptions...)
+	provider, err := goose.NewProvider(db.dialect.Goose, db.write, dir, options...)
+	if err != nil {
+		return err
+	}
+	_, err = provider.Up(ctx)
+	return err
+}
+
+// Ping reports whether the database answers, writing included.
+func (db *DB) Ping(ctx context.Context) error {
+	return db.tx(ctx, "reach the database", func(tx *tx) error {
+		var one int
+		return tx.one("SELECT 1").Scan(&one)
+	})
+}
+
+// Close ends the store and closes its connections.
+func (db *DB) Close() error {
+	db.stop()
+	db.running.Wait()
+	db.hub.close()
+	if db.read == db.write {
+		return db.write.Close()
+	}
+	return errors.Join(db.read.Close(), db.write.Close())
+}
+
+// micros and moment translate times: microseconds since 1970, 0 for the zero time.
+func micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+func moment(us int64) time.Time {
+	if us == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(us).UTC()
+}
+
+// createdAt is the time of creation: what the caller gave, or now, as precise as
+// it is stored.
+func (db *DB) createdAt(t time.Time) time.Time {
+	if t.IsZero() {
+		t = db.now()
+	}
+	return moment(micros(t))
+}
+
+// Schema gives SQL access to the connections for tests that look at, or tamper
+// with, what is stored. Nothing else may use it.
+func (db *DB) Schema() Connections { return Connections{Read: db.read, Write: db.write} }
+
+var _ seal.DataKeys = (*DB)(nil)
+
+// page cuts what a query with limit+1 rows gave into a list.
+func page[T any](items []T, limit int, id func(T) string) pullpass.List[T] {
+	if len(items) <= limit {
+		return pullpass.List[T]{Items: items}
+	}
+	items = items[:limit]
+	return pullpass.List[T]{Items: items, Next: id(items[limit-1])}
+}

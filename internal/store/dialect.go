@@ -1,0 +1,51 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/pressly/goose/v3"
+)
+
+// Dialect is what one database does differently from another.
+type Dialect struct {
+	Goose        goose.Dialect
+	GooseOptions []goose.ProviderOption // the lock that lets several servers start at once
+	// AppendOnly is run once, after the schema is made: it has the database
+	// refuse changes to audit records.
+	AppendOnly []string
+	// ForUpdate and ForShare end a SELECT to lock the rows it read; empty where
+	// a writing transaction is alone anyway.
+	ForUpdate, ForShare string
+	// Notify, with the payload as its argument, tells other servers of a change
+	// when the transaction commits; empty if there can be no others.
+	Notify string
+	// Fault classifies an error of the driver.
+	Fault func(error) Fault
+}
+
+// Fault is what an error of the database means to us.
+type Fault int
+
+// The faults.
+const (
+	FaultOther   Fault = iota
+	FaultUnique        // a unique index refused the row
+	FaultForeign       // a foreign key refused it
+	FaultCheck         // a check refused it, or a value cannot be stored
+	FaultBusy          // lock, deadlock or serialization: the transaction may be tried again
+	FaultLost          // the connection or the server is gone, or the disk is full
+)
+
+// Listener hears from other servers; PostgreSQL has one.
+type Listener interface {
+	// Listen calls heard for each payload, and missed whenever some may have
+	// been lost, until ctx ends.
+	Listen(ctx context.Context, heard func(payload string), missed func())
+}
+
+// Connections are the pools of a database. For PostgreSQL both are the same.
+type Connections struct {
+	Read  *sql.DB
+	Write *sql.DB
+}

@@ -1,0 +1,190 @@
+package store
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/pullpass/pullpass"
+)
+
+const environmentColumns = `SELECT organization, id, project, runner, name, services, wanted, phase, conditions, status,
+	starts, revision, created_at, updated_at,
+	(SELECT COALESCE(string_agg(er.registry || ':' || er.generation, ','), '') FROM environment_registries er
+		WHERE er.organization = environments.organization AND er.environment = environments.id)
+	FROM environments`
+
+func scanEnvironment(row scanner) (e pullpass.Environment, err error) {
+	var pins string
+	var created, updated int64
+	err = row.Scan(&e.Organization, &e.ID, &e.Project, &e.Runner, &e.Name, asJSON{&e.Services}, &e.Wanted, &e.Phase, asJSON{&e.Conditions}, asJSON{&e.Status},
+		&e.Start, &e.Revision, &created, &updated, &pins)
+	if err != nil {
+		return e, err
+	}
+	e.CreatedAt, e.UpdatedAt = moment(created), moment(updated)
+	e.Registries, err = generationList(pins)
+	return e, err
+}
+
+func generationList(joined string) ([]pullpass.RegistryGeneration, error) {
+	if joined == "" {
+		return nil, nil
+	}
+	var list []pullpass.RegistryGeneration
+	for pin := range strings.SplitSeq(joined, ",") {
+		id, number, _ := strings.Cut(pin, ":")
+		generation, err := strconv.ParseInt(number, 10, 64)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, pullpass.RegistryGeneration{Registry: pullpass.RegistryID(id), Generation: generation})
+	}
+	slices.SortFunc(list, func(a, b pullpass.RegistryGeneration) int {
+		return strings.Compare(string(a.Registry), string(b.Registry))
+	})
+	return list, nil
+}
+
+// Environment returns the environment with this id. A deleted one is still
+// found, in PhaseDeleted, so that whoever waits for the deletion sees it.
+func (db *DB) Environment(ctx context.Context, org pullpass.OrganizationID, id pullpass.EnvironmentID) (pullpass.Environment, error) {
+	e, err := scanEnvironment(db.read.QueryRowContext(ctx, environmentColumns+` WHERE organization = $1 AND id = $2`, org, id))
+	return e, db.explain("find the environment", err)
+}
+
+// EnvironmentByName returns the environment with this name in the project.
+func (db *DB) EnvironmentByName(ctx context.Context, org pullpass.OrganizationID, project pullpass.ProjectID, name string) (pullpass.Environment, error) {
+	e, err := scanEnvironment(db.read.QueryRowContext(ctx,
+		environmentColumns+` WHERE organization = $1 AND project = $2 AND name = $3 AND phase <> 'deleted'`, org, project, name))
+	return e, db.explain("find the environment", err)
+}
+
+// Environments lists the organization's environments; deleted ones only if the
+// filter asks for their phase.
+func (db *DB) Environments(ctx context.Context, org pullpass.OrganizationID, f pullpass.EnvironmentFilter, p pullpass.Page) (pullpass.List[pullpass.Environment], error) {
+	var w where
+	w.and("organization = ", org)
+	w.and("id > ", p.After)
+	if f.Project != "" {
+		w.and("project = ", f.Project)
+	}
+	if f.Runner != "" {
+		w.and("runner = ", f.Runner)
+	}
+	if f.Phase != "" {
+		w.and("phase = ", f.Phase)
+	} else {
+		w.fixed("phase <> 'deleted'")
+	}
+	return db.environments(ctx, "list environments", &w, p)
+}
+
+// WantedOf lists what a runner has to care for: its environments that are not
+// deleted yet.
+func (db *DB) WantedOf(ctx context.Context, org pullpass.OrganizationID, runner pullpass.RunnerID, p pullpass.Page) (pullpass.List[pullpass.Environment], error) {
+	var w where
+	w.and("organization = ", org)
+	w.and("runner = ", runner)
+	w.and("id > ", p.After)
+	w.fixed("phase <> 'deleted'")
+	return db.environments(ctx, "list the runner's environments", &w, p)
+}
+
+func (db *DB) environments(ctx context.Context, what string, w *where, p pullpass.Page) (pullpass.List[pullpass.Environment], error) {
+	items, err := all(ctx, db.read, scanEnvironment, environmentColumns+w.page("id", p.Size()), w.args...)
+	if err != nil {
+		return pullpass.List[pullpass.Environment]{}, db.explain(what, err)
+	}
+	return page(items, p.Size(), func(e pullpass.Environment) string { return string(e.ID) }), nil
+}
+
+// CreateEnvironment stores a new environment and pins the registries in force, in
+// one transaction.
+func (db *DB) CreateEnvironment(ctx context.Context, e pullpass.Environment) (pullpass.Environment, error) {
+	const what = "create the environment"
+	if err := checkName(what, e.Name); err != nil {
+		return pullpass.Environment{}, err
+	}
+	if e.ID == "" {
+		e.ID = pullpass.NewEnvironmentID()
+	}
+	if e.Wanted == "" {
+		e.Wanted = pullpass.WantedRunning
+	}
+	e.Phase, e.Start, e.Revision = pullpass.PhaseCreating, 1, 1
+	e.Conditions, e.Status, e.Registries = nil, nil, nil
+	e.CreatedAt = db.createdAt(e.CreatedAt)
+	e.UpdatedAt = e.CreatedAt
+	err := db.tx(ctx, what, func(x *tx) error {
+		if err := x.lockProject(e.Organization, e.Project, db.dialect.ForShare); err != nil {
+			return err
+		}
+		if err := x.lockRunner(e.Organization, e.Runner, db.dialect.ForShare); err != nil {
+			return err
+		}
+		_, err := x.exec(`INSERT INTO environments (organization, id, project, runner, name, services, wanted, phase, conditions, status,
+				starts, revision, created_at, updated_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
+			e.Organization, e.ID, e.Project, e.Runner, e.Name, asJSON{e.Services}, e.Wanted, e.Phase, asJSON{e.Conditions}, asJSON{e.Status},
+			e.Start, e.Revision, micros(e.CreatedAt), micros(e.UpdatedAt))
+		if err != nil {
+			return err
+		}
+		x.announce(e)
+		return x.pin(&e)
+	})
+	if err != nil {
+		return pullpass.Environment{}, err
+	}
+	return e, nil
+}
+
+// pin gives e the registries in force now. The rows are locked first, so that
+// no generation is superseded, and collected, between reading and pinning it.
+func (x *tx) pin(e *pullpass.Environment) error {
+	const inForce = ` FROM registries WHERE organization = $1 AND COALESCE(project, '') IN ('', $2) AND deleted_at = 0`
+	list, err := all(x.ctx, x.tx, func(row scanner) (g pullpass.RegistryGeneration, err error) {
+		err = row.Scan(&g.Registry, &g.Generation)
+		return g, err
+	}, `SELECT id, generation`+inForce+` ORDER BY id`+x.db.dialect.ForShare, e.Organization, e.Project)
+	if err != nil {
+		return err
+	}
+	for _, g := range list {
+		if _, err := x.exec(`INSERT INTO environment_registries (organization, environment, registry, generation)
+			VALUES ($1, $2, $3, $4)`, e.Organization, e.ID, g.Registry, g.Generation); err != nil {
+			return err
+		}
+	}
+	e.Registries = list
+	return nil
+}
+
+// unpin lets go of e's generations and collects those that nobody else has.
+func (x *tx) unpin(e *pullpass.Environment) error {
+	if _, err := x.exec(`DELETE FROM environment_registries WHERE organization = $1 AND environment = $2`, e.Organization, e.ID); err != nil {
+		return err
+	}
+	had := e.Registries
+	e.Registries = nil
+	for _, g := range had {
+		if err := x.collect(e.Organization, g.Registry); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// saveEnvironment writes what can change of e as its next revision.
+func (x *tx) saveEnvironment(e *pullpass.Environment, now time.Time) error {
+	e.Revision++
+	e.UpdatedAt = moment(micros(now))
+	_, err := x.exec(`UPDATE environments SET wanted = $3, phase = $4, conditions = $5, status = $6, starts = $7, revision = $8, updated_at = $9
+		WHERE organization = $1 AND id = $2`,
+		e.Organization, e.ID, e.Wanted, e.Phase, asJSON{e.Conditions}, asJSON{e.Status}, e.Start, e.Revision, micros(e.UpdatedAt))
+	x.announce(*e)
+	return err
+}

@@ -1,0 +1,81 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"github.com/pullpass/pullpass"
+)
+
+// explain maps err to the kinds of the root package. Errors that have a kind
+// already (decided in a transaction) pass as they are.
+func (db *DB) explain(what string, err error) error {
+	var known *pullpass.Error
+	if err == nil || errors.As(err, &known) {
+		return err
+	}
+	out := &pullpass.Error{Kind: pullpass.Internal, What: "cannot " + what, Err: err}
+	switch {
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		out.Kind, out.Cause = pullpass.Unavailable, "the request ended before the database answered"
+		return out
+	case errors.Is(err, sql.ErrNoRows):
+		return errNotFound(what)
+	case errors.Is(err, errAgain):
+		out.Kind, out.Cause, out.Hint = pullpass.Unavailable, "others kept changing the same thing", "try again"
+		return out
+	case errors.Is(err, sql.ErrConnDone):
+		out.Kind, out.Cause = pullpass.Unavailable, "the database connection is closed"
+		return out
+	}
+	switch db.dialect.Fault(err) {
+	case FaultUnique:
+		out.Kind, out.Cause = pullpass.Conflict, "there is one with this name or id already"
+	case FaultForeign:
+		out.Kind, out.Cause = pullpass.NotFound, "something that it refers to is not there"
+	case FaultCheck:
+		out.Kind, out.Cause = pullpass.Invalid, "a value has a form that cannot be stored"
+	case FaultBusy:
+		out.Kind, out.Cause, out.Hint = pullpass.Unavailable, "the database is busy", "try again"
+	case FaultLost:
+		out.Kind, out.Cause = pullpass.Unavailable, "the database does not answer"
+		out.Hint = "see the server's log and /readyz"
+	case FaultOther:
+	}
+	return out
+}
+
+// fault is explain for errors while opening, which have no request to name.
+func (db *DB) fault(err error) error { return db.explain("open the database", err) }
+
+func errNotFound(what string) error {
+	return &pullpass.Error{
+		Kind: pullpass.NotFound, What: "cannot " + what, Err: sql.ErrNoRows,
+		Cause: "there is nothing with this id or name in the organization",
+	}
+}
+
+func errConflict(code, what, cause, hint string) error {
+	return &pullpass.Error{Kind: pullpass.Conflict, Code: code, What: "cannot " + what, Cause: cause, Hint: hint}
+}
+
+func errInvalid(what, cause, hint string) error {
+	return &pullpass.Error{Kind: pullpass.Invalid, What: "cannot " + what, Cause: cause, Hint: hint}
+}
+
+// onUnique replaces the refusal of a unique index by err, which says it better.
+func (db *DB) onUnique(got, err error) error {
+	if got != nil && db.dialect.Fault(got) == FaultUnique {
+		return err
+	}
+	return got
+}
+
+// onForeign does the same for a foreign key.
+func (db *DB) onForeign(got, err error) error {
+	if got != nil && db.dialect.Fault(got) == FaultForeign {
+		return err
+	}
+	return got
+}

@@ -1,0 +1,147 @@
+package store
+
+import (
+	"context"
+
+	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/internal/seal"
+)
+
+// Rotation is what Rotate did.
+type Rotation struct {
+	DataKey  int64    // seals everything now
+	Resealed int      // values that were sealed with an older one
+	Retired  int      // data keys that were removed
+	InUse    []string // key-encryption keys still needed; the others may go
+}
+
+// Rotate seals every secret with the newest data key, making one first if the
+// newest is not wrapped by the keyring's primary key, and removes the older
+// data keys. It works in small batches and can be stopped at any point: another
+// run goes on where it ended. Servers may go on working meanwhile.
+func (db *DB) Rotate(ctx context.Context) (Rotation, error) {
+	number, err := db.sealer.Renew(ctx)
+	if err != nil {
+		return Rotation{}, db.explain("rotate the keys", err)
+	}
+	r := Rotation{DataKey: number}
+	for _, table := range []sealedTable{registrySecrets, integrationSecrets} {
+		if err := db.reseal(ctx, table, &r); err != nil {
+			return r, db.explain("rotate the keys", err)
+		}
+	}
+	if err := db.retire(ctx, &r); err != nil {
+		return r, err
+	}
+	r.InUse, err = db.KeysInUse(ctx)
+	return r, err
+}
+
+// NewDataKey makes a data key that the next Rotate brings into use everywhere:
+// for when a data key itself, not the key around it, must be exchanged.
+func (db *DB) NewDataKey(ctx context.Context) (int64, error) {
+	number, err := db.sealer.NewDataKey(ctx)
+	return number, db.explain("make a data key", err)
+}
+
+// sealedTable is how Rotate finds and replaces the sealed values of one table.
+type sealedTable struct {
+	find    string // old ones: organization, row, version, sealed
+	replace string
+	place   func(sealedRow) seal.AssociatedData
+}
+
+type sealedRow struct {
+	organization pullpass.OrganizationID
+	id           string
+	version      int64
+	sealed       []byte
+	key          int64
+}
+
+var registrySecrets = sealedTable{
+	find: `SELECT organization, registry, generation, sealed, data_key FROM registry_generations WHERE data_key < $1 LIMIT $2`,
+	replace: `UPDATE registry_generations SET sealed = $5, data_key = $6
+		WHERE organization = $1 AND registry = $2 AND generation = $3 AND data_key = $4`,
+	place: func(r sealedRow) seal.AssociatedData {
+		return registryPlace(r.organization, pullpass.RegistryGeneration{Registry: pullpass.RegistryID(r.id), Generation: r.version})
+	},
+}
+
+var integrationSecrets = sealedTable{
+	find: `SELECT organization, id, generation, sealed, data_key FROM integrations WHERE data_key < $1 LIMIT $2`,
+	replace: `UPDATE integrations SET sealed = $5, data_key = $6
+		WHERE organization = $1 AND id = $2 AND generation = $3 AND data_key = $4`,
+	place: func(r sealedRow) seal.AssociatedData {
+		return integrationPlace(r.organization, pullpass.IntegrationID(r.id), r.version)
+	},
+}
+
+const resealBatch = 100
+
+// reseal replaces old values until there are none. The query finds what is left
+// by the number of its key, so nothing has to be remembered between runs.
+func (db *DB) reseal(ctx context.Context, table sealedTable, r *Rotation) error {
+	for {
+		rows, err := all(ctx, db.read, func(row scanner) (s sealedRow, err error) {
+			err = row.Scan(&s.organization, &s.id, &s.version, &s.sealed, &s.key)
+			return s, err
+		}, table.find, r.DataKey, resealBatch)
+		if err != nil || len(rows) == 0 {
+			return err
+		}
+		if err := db.resealRows(ctx, table, rows, r); err != nil {
+			return err
+		}
+	}
+}
+
+func (db *DB) resealRows(ctx context.Context, table sealedTable, rows []sealedRow, r *Rotation) error {
+	fresh := make([]sealed, len(rows))
+	for i, row := range rows {
+		secret, err := db.sealer.Open(ctx, row.sealed, table.place(row))
+		if err != nil {
+			return err
+		}
+		if fresh[i], err = db.seal(ctx, secret, table.place(row)); err != nil {
+			return err
+		}
+	}
+	var replaced int
+	err := db.tx(ctx, "seal values anew", func(x *tx) error {
+		replaced = 0
+		for i, row := range rows {
+			// None: the row was updated or deleted meanwhile, and needs nothing.
+			n, err := x.exec(table.replace, row.organization, row.id, row.version, row.key, fresh[i].bytes, fresh[i].key)
+			if err != nil {
+				return err
+			}
+			replaced += int(n)
+		}
+		return nil
+	})
+	r.Resealed += replaced
+	return err
+}
+
+// retire removes the data keys before the newest. A value sealed with one of
+// them by another server this very moment keeps it, through its foreign key,
+// and is found by the next run.
+func (db *DB) retire(ctx context.Context, r *Rotation) error {
+	old, err := all(ctx, db.read, scanDataKey, dataKeyColumns+` WHERE number < $1 ORDER BY number`, r.DataKey)
+	if err != nil {
+		return db.explain("retire data keys", err)
+	}
+	for _, key := range old {
+		err := db.tx(ctx, "retire a data key", func(x *tx) error {
+			_, err := x.exec(`DELETE FROM data_keys WHERE number = $1`, key.Number)
+			return db.onForeign(err, errConflict("data_key_in_use", "retire a data key", "a value was sealed with it meanwhile", "rotate again"))
+		})
+		if err != nil {
+			return err
+		}
+		db.sealer.Forget(key.Number)
+		r.Retired++
+	}
+	return nil
+}

@@ -1,0 +1,141 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/pullpass/pullpass"
+)
+
+const runnerColumns = `SELECT organization, id, name, kind, hosted, version, capabilities, aws_identity,
+	phase, message, last_seen_at, created_at FROM runners`
+
+func scanRunner(row scanner) (r pullpass.Runner, err error) {
+	var seen, created int64
+	err = row.Scan(&r.Organization, &r.ID, &r.Name, &r.Kind, &r.Hosted, &r.Version, asJSON{&r.Capabilities}, &r.AWSIdentity,
+		&r.Phase, &r.Message, &seen, &created)
+	r.LastSeenAt, r.CreatedAt = moment(seen), moment(created)
+	return r, err
+}
+
+// CreateRunner stores a new runner, in phase created unless it says otherwise.
+func (db *DB) CreateRunner(ctx context.Context, r pullpass.Runner) (pullpass.Runner, error) {
+	const what = "create the runner"
+	if err := checkName(what, r.Name); err != nil {
+		return pullpass.Runner{}, err
+	}
+	if r.ID == "" {
+		r.ID = pullpass.NewRunnerID()
+	}
+	if r.Phase == "" {
+		r.Phase = pullpass.RunnerCreated
+	}
+	r.CreatedAt, r.LastSeenAt = db.createdAt(r.CreatedAt), moment(micros(r.LastSeenAt))
+	err := db.tx(ctx, what, func(x *tx) error {
+		_, err := x.exec(`INSERT INTO runners (organization, id, name, kind, hosted, version, capabilities, aws_identity,
+				phase, message, last_seen_at, created_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+			r.Organization, r.ID, r.Name, r.Kind, r.Hosted, r.Version, asJSON{r.Capabilities}, r.AWSIdentity,
+			r.Phase, r.Message, micros(r.LastSeenAt), micros(r.CreatedAt))
+		return err
+	})
+	if err != nil {
+		return pullpass.Runner{}, err
+	}
+	return r, nil
+}
+
+// Runner returns the runner with this id.
+func (db *DB) Runner(ctx context.Context, org pullpass.OrganizationID, id pullpass.RunnerID) (pullpass.Runner, error) {
+	r, err := scanRunner(db.read.QueryRowContext(ctx, runnerColumns+` WHERE organization = $1 AND id = $2 AND deleted_at = 0`, org, id))
+	return r, db.explain("find the runner", err)
+}
+
+// RunnerByName returns the runner with this name.
+func (db *DB) RunnerByName(ctx context.Context, org pullpass.OrganizationID, name string) (pullpass.Runner, error) {
+	r, err := scanRunner(db.read.QueryRowContext(ctx, runnerColumns+` WHERE organization = $1 AND name = $2 AND deleted_at = 0`, org, name))
+	return r, db.explain("find the runner", err)
+}
+
+// Runners lists the organization's runners.
+func (db *DB) Runners(ctx context.Context, org pullpass.OrganizationID, p pullpass.Page) (pullpass.List[pullpass.Runner], error) {
+	var w where
+	w.and("organization = ", org)
+	w.and("id > ", p.After)
+	w.fixed("deleted_at = 0")
+	items, err := all(ctx, db.read, scanRunner, runnerColumns+w.page("id", p.Size()), w.args...)
+	if err != nil {
+		return pullpass.List[pullpass.Runner]{}, db.explain("list runners", err)
+	}
+	return page(items, p.Size(), func(r pullpass.Runner) string { return string(r.ID) }), nil
+}
+
+// RecordHeartbeat keeps what a runner says of itself. A report older than the
+// last one (a retry that was overtaken) changes nothing.
+func (db *DB) RecordHeartbeat(ctx context.Context, org pullpass.OrganizationID, id pullpass.RunnerID, r pullpass.RunnerReport) error {
+	at := r.At
+	if at.IsZero() {
+		at = db.now()
+	}
+	const what = "record the heartbeat"
+	return db.tx(ctx, what, func(x *tx) error {
+		n, err := x.exec(`UPDATE runners SET version = $3, capabilities = $4, aws_identity = $5, phase = $6, message = $7, last_seen_at = $8
+			WHERE organization = $1 AND id = $2 AND deleted_at = 0 AND last_seen_at <= $8`,
+			org, id, r.Version, asJSON{r.Capabilities}, r.AWSIdentity, r.Phase, r.Message, micros(at))
+		if err != nil || n > 0 {
+			return err
+		}
+		return x.lockRunner(org, id, "")
+	})
+}
+
+// DeleteRunner deletes a runner and its tokens. While it has environments that
+// somebody wants the answer is Conflict; those that nobody wants any more go
+// with it, because nobody else can report them deleted.
+func (db *DB) DeleteRunner(ctx context.Context, org pullpass.OrganizationID, id pullpass.RunnerID) error {
+	const what = "delete the runner"
+	return db.tx(ctx, what, func(x *tx) error {
+		if err := x.lockRunner(org, id, db.dialect.ForUpdate); err != nil {
+			return err
+		}
+		left, err := all(x.ctx, x.tx, scanEnvironment, environmentColumns+
+			` WHERE organization = $1 AND runner = $2 AND phase <> 'deleted' ORDER BY id`+db.dialect.ForUpdate, org, id)
+		if err != nil {
+			return err
+		}
+		now := db.now()
+		for _, e := range left {
+			if e.Wanted != pullpass.WantedDeleted {
+				return errConflict("runner_in_use", what, "it still has environments", "delete its environments first: pullpass env delete NAME")
+			}
+		}
+		for _, e := range left {
+			if err := x.bury(&e, now); err != nil {
+				return err
+			}
+		}
+		if _, err := x.exec(`DELETE FROM tokens WHERE organization = $1 AND runner = $2`, org, id); err != nil {
+			return err
+		}
+		_, err = x.exec(`UPDATE runners SET deleted_at = $3, phase = $4 WHERE organization = $1 AND id = $2`,
+			org, id, micros(now), pullpass.RunnerDeleting)
+		return err
+	})
+}
+
+func (x *tx) lockRunner(org pullpass.OrganizationID, id pullpass.RunnerID, lock string) error {
+	var found string
+	return x.one(`SELECT id FROM runners WHERE organization = $1 AND id = $2 AND deleted_at = 0`+lock, org, id).Scan(&found)
+}
+
+// bury makes e deleted for good: its name is free, its pins and output are gone.
+func (x *tx) bury(e *pullpass.Environment, now time.Time) error {
+	e.Phase, e.Status, e.Conditions = pullpass.PhaseDeleted, nil, nil
+	if err := x.saveEnvironment(e, now); err != nil {
+		return err
+	}
+	if _, err := x.exec(`DELETE FROM environment_output WHERE organization = $1 AND environment = $2`, e.Organization, e.ID); err != nil {
+		return err
+	}
+	return x.unpin(e)
+}

@@ -1,0 +1,123 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/pullpass/pullpass"
+)
+
+const tokenFields = `id, COALESCE(organization, ''), kind, name, hash, role, COALESCE(project, ''), COALESCE(runner, ''),
+	created_by, created_at, expires_at, last_used_at`
+
+func scanToken(row scanner) (t pullpass.Token, err error) {
+	var created, expires, used int64
+	err = row.Scan(&t.ID, &t.Organization, &t.Kind, &t.Name, &t.Hash, &t.Role, &t.Project, &t.Runner,
+		&t.CreatedBy, &created, &expires, &used)
+	t.CreatedAt, t.ExpiresAt, t.LastUsedAt = moment(created), moment(expires), moment(used)
+	return t, err
+}
+
+// CreateToken stores a token by its hash. Only a setup token may be without an
+// organization.
+func (db *DB) CreateToken(ctx context.Context, t pullpass.Token) (pullpass.Token, error) {
+	const what = "create the token"
+	if t.Hash == "" {
+		return pullpass.Token{}, errInvalid(what, "it has no hash", "")
+	}
+	if t.ID == "" {
+		t.ID = pullpass.NewTokenID()
+	}
+	t.CreatedAt, t.ExpiresAt, t.LastUsedAt = db.createdAt(t.CreatedAt), moment(micros(t.ExpiresAt)), moment(micros(t.LastUsedAt))
+	err := db.tx(ctx, what, func(x *tx) error {
+		if t.Project != "" {
+			if err := x.lockProject(t.Organization, t.Project, db.dialect.ForShare); err != nil {
+				return err
+			}
+		}
+		if t.Runner != "" {
+			if err := x.lockRunner(t.Organization, t.Runner, db.dialect.ForShare); err != nil {
+				return err
+			}
+		}
+		_, err := x.exec(`INSERT INTO tokens (id, organization, kind, name, hash, role, project, runner, created_by, created_at, expires_at, last_used_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+			t.ID, nullable(t.Organization), t.Kind, t.Name, t.Hash, t.Role, nullable(t.Project), nullable(t.Runner),
+			t.CreatedBy, micros(t.CreatedAt), micros(t.ExpiresAt), micros(t.LastUsedAt))
+		return err
+	})
+	if err != nil {
+		return pullpass.Token{}, err
+	}
+	return t, nil
+}
+
+// usePrecision is how exactly LastUsedAt is kept: a write for every request
+// would cost more than it tells.
+const usePrecision = time.Minute
+
+// TokenByHash returns the token that a bearer presented, and notes the use to
+// the minute. An expired one is NotFound. It is the one query without an
+// organization: the token is what names it.
+func (db *DB) TokenByHash(ctx context.Context, hash pullpass.TokenHash) (pullpass.Token, error) {
+	const what = "find the token"
+	t, err := scanToken(db.read.QueryRowContext(ctx, `SELECT `+tokenFields+` FROM tokens WHERE hash = $1`, hash))
+	if err != nil {
+		return pullpass.Token{}, db.explain(what, err)
+	}
+	now := db.now()
+	if !t.ExpiresAt.IsZero() && !now.Before(t.ExpiresAt) {
+		return pullpass.Token{}, errNotFound(what)
+	}
+	if now.Sub(t.LastUsedAt) < usePrecision {
+		return t, nil
+	}
+	t.LastUsedAt = moment(micros(now))
+	return t, db.tx(ctx, what, func(x *tx) error {
+		n, err := x.exec(`UPDATE tokens SET last_used_at = $2 WHERE hash = $1`, hash, micros(now))
+		if err == nil && n == 0 {
+			return errNotFound(what) // deleted since we read it
+		}
+		return err
+	})
+}
+
+// Tokens lists the organization's tokens.
+func (db *DB) Tokens(ctx context.Context, org pullpass.OrganizationID, p pullpass.Page) (pullpass.List[pullpass.Token], error) {
+	var w where
+	w.and("organization = ", org)
+	w.and("id > ", p.After)
+	items, err := all(ctx, db.read, scanToken, `SELECT `+tokenFields+` FROM tokens`+w.page("id", p.Size()), w.args...)
+	if err != nil {
+		return pullpass.List[pullpass.Token]{}, db.explain("list tokens", err)
+	}
+	return page(items, p.Size(), func(t pullpass.Token) string { return string(t.ID) }), nil
+}
+
+// DeleteToken revokes a token: from now on it is NotFound.
+func (db *DB) DeleteToken(ctx context.Context, org pullpass.OrganizationID, id pullpass.TokenID) error {
+	const what = "delete the token"
+	return db.tx(ctx, what, func(x *tx) error {
+		n, err := x.exec(`DELETE FROM tokens WHERE organization = $1 AND id = $2`, org, id)
+		if err == nil && n == 0 {
+			return errNotFound(what)
+		}
+		return err
+	})
+}
+
+// UseToken spends a one-time token: of two who present it, one gets it and the
+// other NotFound, as for an expired token and for kinds that are not one-time.
+func (db *DB) UseToken(ctx context.Context, hash pullpass.TokenHash) (pullpass.Token, error) {
+	const what = "use the token"
+	var t pullpass.Token
+	err := db.tx(ctx, what, func(x *tx) (err error) {
+		t, err = scanToken(x.one(`DELETE FROM tokens WHERE hash = $1 AND kind IN ('join', 'setup')
+			AND (expires_at = 0 OR expires_at > $2) RETURNING `+tokenFields, hash, micros(db.now())))
+		return err
+	})
+	if err != nil {
+		return pullpass.Token{}, err
+	}
+	return t, nil
+}

@@ -1,0 +1,129 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/pullpass/pullpass"
+)
+
+// tx is a transaction with its context: queries in it cannot use another.
+type tx struct {
+	ctx     context.Context //nolint:containedctx // a transaction lives and ends with it
+	tx      *sql.Tx
+	db      *DB
+	changed []string // payloads for those who watch, sent after the commit
+}
+
+// attempts bounds how often a transaction is tried that lost against another.
+const attempts = 8
+
+// tx runs f in a writing transaction, again if it lost a lock or a race, and maps
+// what comes out to the kinds of error. f must not keep results of a failed try.
+func (db *DB) tx(ctx context.Context, what string, f func(*tx) error) error {
+	for attempt := 0; ; attempt++ {
+		err := db.try(ctx, f)
+		if err == nil {
+			return nil
+		}
+		if attempt+1 < attempts && db.retryable(err) && pause(ctx, attempt) {
+			continue
+		}
+		return db.explain(what, err)
+	}
+}
+
+func (db *DB) try(ctx context.Context, f func(*tx) error) error {
+	t, err := db.write.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	x := &tx{ctx: ctx, tx: t, db: db}
+	if err := f(x); err != nil {
+		return rollback(t, err)
+	}
+	if err := x.notify(); err != nil {
+		return rollback(t, err)
+	}
+	if err := t.Commit(); err != nil {
+		return err
+	}
+	for _, payload := range x.changed {
+		db.heard(payload)
+	}
+	return nil
+}
+
+func rollback(t *sql.Tx, cause error) error {
+	if err := t.Rollback(); err != nil && !errors.Is(err, sql.ErrTxDone) {
+		return errors.Join(cause, fmt.Errorf("rolling back: %w", err))
+	}
+	return cause
+}
+
+// errAgain asks for another try: something that was read outside the transaction
+// has changed.
+var errAgain = errors.New("changed meanwhile")
+
+func (db *DB) retryable(err error) bool {
+	var decided *pullpass.Error
+	if errors.As(err, &decided) {
+		return false
+	}
+	return errors.Is(err, errAgain) || db.dialect.Fault(err) == FaultBusy
+}
+
+// pause waits a little, longer after each try; false if the context ends first.
+func pause(ctx context.Context, attempt int) bool {
+	most := 4 * time.Millisecond << attempt
+	timer := time.NewTimer(most/2 + rand.N(most/2)) //nolint:gosec // jitter
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (x *tx) exec(query string, args ...any) (int64, error) {
+	result, err := x.tx.ExecContext(x.ctx, query, args...)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+func (x *tx) one(query string, args ...any) *sql.Row {
+	return x.tx.QueryRowContext(x.ctx, query, args...)
+}
+
+// querier reads: a pool or a transaction.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// scanner is a row: *sql.Row or *sql.Rows.
+type scanner interface{ Scan(dest ...any) error }
+
+// all reads every row of a query.
+func all[T any](ctx context.Context, q querier, scan func(scanner) (T, error), query string, args ...any) (items []T, err error) {
+	rows, err := q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		item, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, item)
+	}
+	return items, rows.Err()
+}
