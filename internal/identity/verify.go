@@ -76,14 +76,31 @@ func (v *Verifier) verifySignature(ctx context.Context, raw, issuer string) erro
 	if err != nil {
 		return err
 	}
-	_, err = oidc.NewVerifier(issuer, keys, &oidc.Config{
+	tracked := &trackedKeys{keys: keys}
+	_, err = oidc.NewVerifier(issuer, tracked, &oidc.Config{
 		SkipClientIDCheck: true, SkipExpiryCheck: true, Now: v.now,
 		SupportedSigningAlgs: []string{oidc.RS256, oidc.RS384, oidc.RS512, oidc.PS256, oidc.PS384, oidc.PS512, oidc.ES256, oidc.ES384, oidc.ES512, oidc.EdDSA},
 	}).Verify(ctx, raw)
-	if err != nil && pullpass.KindOf(err) == pullpass.Internal {
+	switch {
+	case tracked.err != nil:
+		return tracked.err
+	case err != nil:
 		return &pullpass.Error{Kind: pullpass.Unauthenticated, Code: "token_signature", What: "the token is not accepted", Cause: "it cannot be verified with its issuer's keys"}
 	}
-	return err
+	return nil
+}
+
+// trackedKeys remembers why a key was not found: go-oidc keeps only the text of
+// the error, and "the issuer does not answer" is not "the token is bad".
+type trackedKeys struct {
+	keys *remoteKeys
+	err  error
+}
+
+func (t *trackedKeys) VerifySignature(ctx context.Context, raw string) ([]byte, error) {
+	var payload []byte
+	payload, t.err = t.keys.VerifySignature(ctx, raw)
+	return payload, t.err
 }
 
 func (v *Verifier) keysOf(ctx context.Context, issuer string) (*remoteKeys, error) {
