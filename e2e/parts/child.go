@@ -9,10 +9,15 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/mattn/go-isatty"
 )
 
 // orphanCheck is how often we look whether who started us is still there.
 const orphanCheck = time.Second
+
+// grace is what the command has to end in after the first signal.
+const grace = 30 * time.Second
 
 // child is the command that the parts are for.
 type child struct {
@@ -28,21 +33,23 @@ type child struct {
 }
 
 func newChild(args []string) *child {
-	info, err := os.Stdin.Stat()
-	terminal := err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("TERM") != ""
-	return &child{args: args, group: !terminal}
+	return &child{args: args, group: !isatty.IsTerminal(os.Stdin.Fd())}
 }
 
-// obey passes signals on to the command, ends a command that ignores two of them,
-// and does the same when our parent dies: `go run`, killed, does not tell us.
+// obey passes signals on to the command, and takes the death of our parent for one:
+// `go run`, killed, does not tell us. A command that does not end after the first
+// signal is killed after a while, or at the third.
 func (c *child) obey(signals <-chan os.Signal, interrupt func()) {
 	parent, tick := os.Getppid(), time.NewTicker(orphanCheck)
 	defer tick.Stop()
+	var patience <-chan time.Time // starts at the first signal
 	for received := 0; ; {
 		sig := syscall.SIGTERM
 		select {
 		case s := <-signals:
 			sig, _ = s.(syscall.Signal)
+		case <-patience:
+			received, patience = 2, nil
 		case <-tick.C:
 			if os.Getppid() == parent {
 				continue
@@ -51,6 +58,8 @@ func (c *child) obey(signals <-chan os.Signal, interrupt func()) {
 		}
 		if received++; received > 2 {
 			sig = syscall.SIGKILL
+		} else if received == 1 {
+			patience = time.After(grace)
 		}
 		interrupt()
 		if c.group || sig != syscall.SIGINT {
