@@ -27,6 +27,19 @@ const pullAnywhere = `{
   ]
 }`
 
+// The platform's user may become its role pull, whose sessions can be narrowed
+// to one repository; a user's own credentials cannot.
+const (
+	assumePull = `{
+  "Version": "2012-10-17",
+  "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "arn:aws:iam::111111111111:role/pull"}]
+}`
+	trustPlatformUser = `{
+  "Version": "2012-10-17",
+  "Statement": [{"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111111111111:user/pullpass"}, "Action": "sts:AssumeRole"}]
+}`
+)
+
 // Default is the rehearsal of two accounts: the platform, whose user may pull,
 // and the owner of team/app, who has not yet allowed it.
 func Default() Config {
@@ -45,7 +58,7 @@ func Default() Config {
 					{
 						Name:           "pullpass",
 						AccessKeys:     []AccessKey{key(PlatformKeyID, platformKey)},
-						InlinePolicies: map[string]Document{"pull": pullAnywhere},
+						InlinePolicies: map[string]Document{"pull": pullAnywhere, "assume": assumePull},
 					},
 					{
 						Name:             "admin",
@@ -53,6 +66,10 @@ func Default() Config {
 						AttachedPolicies: []string{managedARN("AdministratorAccess")},
 					},
 				},
+				Roles: []Role{{
+					Name: "pull", TrustPolicy: trustPlatformUser,
+					InlinePolicies: map[string]Document{"pull": pullAnywhere},
+				}},
 			},
 			{
 				ID: OwnerAccount, Alias: "owner",
