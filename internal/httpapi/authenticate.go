@@ -1,0 +1,56 @@
+package httpapi
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/pullpass/pullpass"
+)
+
+// authenticate finds out who asks. A token that we do not know, that is of a kind
+// that proves nothing here, or that has the form of no token, get one answer.
+func (s *Server) authenticate(req *http.Request) (pullpass.Caller, error) {
+	headers := req.Header["Authorization"]
+	if len(headers) == 0 {
+		return pullpass.Caller{}, errUnauthenticated("the request has no token", "send Authorization: Bearer with an API token; pullpass login keeps one for the command line")
+	}
+	scheme, text, _ := strings.Cut(headers[0], " ")
+	if len(headers) > 1 || !strings.EqualFold(scheme, "Bearer") {
+		return pullpass.Caller{}, errUnauthenticated("the Authorization header is not one bearer token", "send Authorization: Bearer with an API token")
+	}
+	kind, hash, ok := pullpass.HashBearer(text)
+	if !ok || (kind != pullpass.TokenAPI && kind != pullpass.TokenRunner) {
+		return pullpass.Caller{}, errUnknownToken()
+	}
+	token, err := s.store.TokenByHash(req.Context(), hash)
+	switch {
+	case pullpass.IsKind(err, pullpass.NotFound), err == nil && token.Kind != kind:
+		return pullpass.Caller{}, errUnknownToken()
+	case err != nil:
+		return pullpass.Caller{}, err
+	case !token.ExpiresAt.IsZero() && !s.now().Before(token.ExpiresAt):
+		return pullpass.Caller{}, errUnauthenticated("the token has expired", "create a new one: pullpass token create")
+	}
+	caller := bearer(token, address(req))
+	noteCaller(req.Context(), caller, token.ExpiresAt)
+	return caller, nil
+}
+
+// bearer is who a token stands for.
+func bearer(t pullpass.Token, address string) pullpass.Caller {
+	c := pullpass.Caller{Kind: pullpass.CallerToken, Organization: t.Organization, ID: string(t.ID), Name: t.Name,
+		Role: t.Role, Project: t.Project, Address: address}
+	if t.Kind == pullpass.TokenRunner {
+		c.Kind, c.ID, c.Runner, c.Role, c.Project = pullpass.CallerRunner, string(t.Runner), t.Runner, "", ""
+	}
+	return c
+}
+
+func errUnknownToken() error {
+	return errUnauthenticated("the token is not known here", "check that it is whole and for this server; create one with pullpass token create")
+}
+
+func errUnauthenticated(cause, hint string) error {
+	return &pullpass.Error{Kind: pullpass.Unauthenticated, Code: "unauthenticated",
+		What: "cannot tell who asks", Cause: cause, Hint: hint}
+}

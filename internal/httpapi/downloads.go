@@ -1,0 +1,129 @@
+package httpapi
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"io"
+	"io/fs"
+	"net/http"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/api"
+)
+
+// binary is a file to give out, and where it lies.
+type binary struct {
+	api.Download
+	file string
+}
+
+const downloadWithin = 10 * time.Minute
+
+// offer reads the tree of binaries once: <os>-<arch>/<name>. What they are does
+// not change while the server runs.
+func (s *Server) offer(tree fs.FS) error {
+	if tree == nil {
+		return nil
+	}
+	err := fs.WalkDir(tree, ".", func(file string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		b, ok, err := describeBinary(tree, file)
+		if ok {
+			s.binaries = append(s.binaries, b)
+			s.mux.HandleFunc("GET "+b.Path, s.download(tree, b))
+			s.mux.HandleFunc("GET "+b.Path+".sha256", serve("text/plain; charset=utf-8", []byte(b.SHA256+"  "+b.Name+"\n")))
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("reading the binaries to give out: %w", err)
+	}
+	return nil
+}
+
+func describeBinary(tree fs.FS, file string) (binary, bool, error) {
+	dir, name := path.Split(file)
+	system, arch, ok := strings.Cut(strings.TrimSuffix(dir, "/"), "-")
+	if !ok || strings.ContainsAny(arch, "/-") || !pullpass.ValidName(system) || !pullpass.ValidName(arch) || !pullpass.ValidName(name) {
+		return binary{}, false, nil
+	}
+	f, err := tree.Open(file)
+	if err != nil {
+		return binary{}, false, err
+	}
+	defer func() { _ = f.Close() }()
+	h := sha256.New()
+	size, err := io.Copy(h, f)
+	if err != nil {
+		return binary{}, false, err
+	}
+	return binary{file: file, Download: api.Download{
+		Name: name, OS: system, Arch: arch, Size: size, SHA256: hex.EncodeToString(h.Sum(nil)),
+		Path: api.PathDownloads + system + "-" + arch + "/" + name,
+	}}, true, nil
+}
+
+func (s *Server) downloadRoutes() {
+	s.mux.HandleFunc("GET "+api.PathDownloads+"{$}", s.index)
+}
+
+func (s *Server) download(tree fs.FS, b binary) http.HandlerFunc {
+	return func(w http.ResponseWriter, req *http.Request) {
+		f, err := tree.Open(b.file)
+		if err != nil {
+			s.refuse(w, req, fmt.Errorf("opening a binary: %w", err))
+			return
+		}
+		defer func() { _ = f.Close() }()
+		content, ok := f.(io.ReadSeeker)
+		if !ok {
+			data, err := io.ReadAll(f)
+			if err != nil {
+				s.refuse(w, req, fmt.Errorf("reading a binary: %w", err))
+				return
+			}
+			content = bytes.NewReader(data)
+		}
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(downloadWithin)) // as long as slow lines need
+		w.Header().Set("Content-Type", "application/octet-stream")
+		w.Header().Set("ETag", `"`+b.SHA256+`"`)
+		http.ServeContent(w, req, "", time.Time{}, content)
+	}
+}
+
+// index lists the binaries, as HTML for people and as JSON for who asks so.
+func (s *Server) index(w http.ResponseWriter, req *http.Request) {
+	if strings.Contains(req.Header.Get("Accept"), api.ContentType) {
+		items := make([]api.Download, len(s.binaries))
+		for i, b := range s.binaries {
+			items[i] = b.Download
+		}
+		w.Header().Set("Content-Type", api.ContentType)
+		_ = json.NewEncoder(w).Encode(api.List[api.Download]{Items: items})
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'")
+	_ = indexPage.Execute(w, s.binaries)
+}
+
+var indexPage = template.Must(template.New("downloads").Parse(`<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>Pullpass: downloads</title><link rel="stylesheet" href="/static/pullpass.css"></head>
+<body><main>
+<h1>Downloads</h1>
+{{if .}}<table><thead><tr><th>file</th><th>for</th><th>bytes</th><th>SHA-256</th></tr></thead><tbody>
+{{range .}}<tr><td><a href="{{.Path}}">{{.Name}}</a></td><td>{{.OS}}/{{.Arch}}</td><td>{{.Size}}</td><td><a href="{{.Path}}.sha256"><code>{{.SHA256}}</code></a></td></tr>
+{{end}}</tbody></table>
+<pre>curl -fsSO {{(index . 0).Path}}</pre>{{else}}<p>This server gives out no binaries.</p>{{end}}
+</main></body></html>
+`))

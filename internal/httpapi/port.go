@@ -1,0 +1,117 @@
+package httpapi
+
+import (
+	"context"
+
+	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/api"
+)
+
+// Store is what the routes need of the store; *store.DB has all of it.
+type Store interface {
+	organizationStore
+	projectStore
+	registryStore
+	integrationStore
+	runnerStore
+	environmentStore
+	tokenStore
+	Events(context.Context, pullpass.OrganizationID, pullpass.EventFilter, pullpass.Page) (pullpass.List[pullpass.Event], error)
+	Ping(context.Context) error
+}
+
+type organizationStore interface {
+	CreateOrganization(context.Context, pullpass.Organization) (pullpass.Organization, error)
+	Organization(context.Context, pullpass.OrganizationID) (pullpass.Organization, error)
+	Organizations(context.Context, pullpass.Page) (pullpass.List[pullpass.Organization], error)
+}
+
+type projectStore interface {
+	CreateProject(context.Context, pullpass.Project) (pullpass.Project, error)
+	Project(context.Context, pullpass.OrganizationID, pullpass.ProjectID) (pullpass.Project, error)
+	ProjectByName(context.Context, pullpass.OrganizationID, string) (pullpass.Project, error)
+	Projects(context.Context, pullpass.OrganizationID, pullpass.Page) (pullpass.List[pullpass.Project], error)
+	DeleteProject(context.Context, pullpass.OrganizationID, pullpass.ProjectID) error
+}
+
+type registryStore interface {
+	CreateRegistry(context.Context, pullpass.Registry, pullpass.Secret) (pullpass.Registry, error)
+	Registry(context.Context, pullpass.OrganizationID, pullpass.RegistryID) (pullpass.Registry, error)
+	RegistryByName(context.Context, pullpass.OrganizationID, pullpass.ProjectID, string) (pullpass.Registry, error)
+	Registries(context.Context, pullpass.OrganizationID, pullpass.RegistryFilter, pullpass.Page) (pullpass.List[pullpass.Registry], error)
+	UpdateRegistry(context.Context, pullpass.OrganizationID, pullpass.RegistryID, pullpass.RegistryChange) (pullpass.Registry, error)
+	DeleteRegistry(context.Context, pullpass.OrganizationID, pullpass.RegistryID) error
+}
+
+type integrationStore interface {
+	CreateIntegration(context.Context, pullpass.Integration, pullpass.Secret) (pullpass.Integration, error)
+	Integration(context.Context, pullpass.OrganizationID, pullpass.IntegrationID) (pullpass.Integration, error)
+	IntegrationByName(context.Context, pullpass.OrganizationID, string) (pullpass.Integration, error)
+	Integrations(context.Context, pullpass.OrganizationID, pullpass.Page) (pullpass.List[pullpass.Integration], error)
+	UpdateIntegration(context.Context, pullpass.OrganizationID, pullpass.IntegrationID, pullpass.IntegrationChange) (pullpass.Integration, error)
+	DeleteIntegration(context.Context, pullpass.OrganizationID, pullpass.IntegrationID) error
+}
+
+type runnerStore interface {
+	CreateRunner(context.Context, pullpass.Runner) (pullpass.Runner, error)
+	Runner(context.Context, pullpass.OrganizationID, pullpass.RunnerID) (pullpass.Runner, error)
+	RunnerByName(context.Context, pullpass.OrganizationID, string) (pullpass.Runner, error)
+	Runners(context.Context, pullpass.OrganizationID, pullpass.Page) (pullpass.List[pullpass.Runner], error)
+	DeleteRunner(context.Context, pullpass.OrganizationID, pullpass.RunnerID) error
+	RecordHeartbeat(context.Context, pullpass.OrganizationID, pullpass.RunnerID, pullpass.RunnerReport) (pullpass.Runner, error)
+}
+
+type environmentStore interface {
+	CreateEnvironment(context.Context, pullpass.Environment) (pullpass.Environment, error)
+	Environment(context.Context, pullpass.OrganizationID, pullpass.EnvironmentID) (pullpass.Environment, error)
+	EnvironmentByName(context.Context, pullpass.OrganizationID, pullpass.ProjectID, string) (pullpass.Environment, error)
+	Environments(context.Context, pullpass.OrganizationID, pullpass.EnvironmentFilter, pullpass.Page) (pullpass.List[pullpass.Environment], error)
+	WantedOf(context.Context, pullpass.OrganizationID, pullpass.RunnerID, pullpass.Page) (pullpass.List[pullpass.Environment], error)
+	SetWanted(context.Context, pullpass.OrganizationID, pullpass.EnvironmentID, pullpass.Wanted) (pullpass.Environment, error)
+	Restart(context.Context, pullpass.OrganizationID, pullpass.EnvironmentID) (pullpass.Environment, error)
+	UpdateStatus(context.Context, pullpass.OrganizationID, pullpass.EnvironmentID, pullpass.StatusUpdate) (pullpass.Environment, error)
+	AppendOutput(ctx context.Context, org pullpass.OrganizationID, env pullpass.EnvironmentID, service string, start, offset int64, data []byte) error
+	Output(ctx context.Context, org pullpass.OrganizationID, env pullpass.EnvironmentID, service string) (data []byte, offset int64, err error)
+	// Watch returns a channel that gets a value after changes to what key names:
+	// the id of an environment, or of a runner for the environments it has.
+	Watch(org pullpass.OrganizationID, key string) (changed <-chan struct{}, stop func())
+}
+
+type tokenStore interface {
+	CreateToken(context.Context, pullpass.Token) (pullpass.Token, error)
+	TokenByHash(context.Context, pullpass.TokenHash) (pullpass.Token, error)
+	Tokens(context.Context, pullpass.OrganizationID, pullpass.Page) (pullpass.List[pullpass.Token], error)
+	DeleteToken(context.Context, pullpass.OrganizationID, pullpass.TokenID) error
+	UseToken(context.Context, pullpass.TokenHash) (pullpass.Token, error)
+}
+
+// Auditor records before anything is done or revealed: the audit door.
+type Auditor interface {
+	Record(context.Context, pullpass.Event) error
+}
+
+// VerifyAudit checks an organization's audit chain.
+type VerifyAudit func(context.Context, pullpass.OrganizationID) (api.AuditReport, error)
+
+// Issuer is the broker: it chooses the registry, decides, audits, and only then
+// answers.
+type Issuer interface {
+	Issue(context.Context, pullpass.Caller, Ask) (Issued, error)
+}
+
+// Ask is what a credential is wanted for.
+type Ask struct {
+	Environment pullpass.EnvironmentID
+	Project     pullpass.ProjectID
+	Host        string // canonical
+	Repository  string
+	Action      pullpass.Action
+	Inside      bool
+}
+
+// Issued is a credential and where it came from.
+type Issued struct {
+	Credential pullpass.Credential
+	Registry   pullpass.RegistryID
+	Cached     bool
+}

@@ -1,0 +1,141 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/api"
+	"github.com/pullpass/pullpass/internal/access"
+)
+
+const (
+	joinWithin = 24 * time.Hour
+	// A runner reports every 20 s or so; three missed reports make it inactive.
+	seenWithin = 75 * time.Second
+)
+
+func (s *Server) runnerRoutes() {
+	add(s, route{method: http.MethodPost, path: api.PathRunners, id: "create-runner", tag: "runners", permission: access.RunnerCreate, status: http.StatusCreated,
+		summary: "Add a runner", description: "Answers with the one-time token with which the runner joins within a day."}, s.createRunner)
+	add(s, route{method: http.MethodGet, path: api.PathRunners, id: "list-runners", tag: "runners", permission: access.RunnerRead,
+		summary: "List runners"}, s.listRunners)
+	add(s, route{method: http.MethodPost, path: api.PathRunnerJoin, id: "join-runner", tag: "runners", permission: public, status: http.StatusCreated,
+		summary: "Join as a runner", description: "Trades a one-time join token for the runner's own."}, s.joinRunner)
+	add(s, route{method: http.MethodGet, path: api.PathRunner, id: "get-runner", tag: "runners", permission: access.RunnerRead,
+		summary: "Get a runner"}, s.getRunner)
+	add(s, route{method: http.MethodDelete, path: api.PathRunner, id: "delete-runner", tag: "runners", permission: access.RunnerDelete,
+		summary: "Delete a runner", description: "Its tokens end at once."}, s.deleteRunner)
+}
+
+type runnerPath struct {
+	Runner pullpass.RunnerID `path:"runner" doc:"Its id."`
+}
+
+func (s *Server) createRunner(ctx context.Context, c pullpass.Caller, in *struct{ Body api.NewRunner }) (*body[api.RunnerWithToken], error) {
+	if err := checkName("cannot add the runner", in.Body.Name); err != nil {
+		return nil, err
+	}
+	r := pullpass.Runner{
+		ID: pullpass.NewRunnerID(), Organization: c.Organization, Name: in.Body.Name, Kind: in.Body.Kind, Hosted: in.Body.Hosted,
+		Phase: pullpass.RunnerCreated, CreatedAt: s.now(),
+	}
+	text, token := s.newToken(pullpass.Token{
+		Organization: c.Organization, Kind: pullpass.TokenJoin, Name: r.Name, Runner: r.ID, CreatedBy: c.ID, ExpiresAt: s.now().Add(joinWithin),
+	})
+	err := s.deed(ctx, c, runnerEvent("runner.create", r), func(ctx context.Context) (err error) {
+		if r, err = s.store.CreateRunner(ctx, r); err != nil {
+			return err
+		}
+		_, err = s.store.CreateToken(ctx, token)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return answer(api.RunnerWithToken{Runner: s.wireRunner(r), Token: api.NewSecret(text)}), nil
+}
+
+func runnerEvent(action string, r pullpass.Runner) pullpass.Event {
+	return pullpass.Event{Action: action, Runner: r.ID, Target: r.Name, Detail: map[string]string{"kind": string(r.Kind)}}
+}
+
+// wireRunner writes a runner as it stands now: one that no longer reports is
+// inactive, whatever it reported last.
+func (s *Server) wireRunner(r pullpass.Runner) api.Runner { return api.FromRunner(s.standing(r)) }
+
+func (s *Server) standing(r pullpass.Runner) pullpass.Runner {
+	reported := r.Phase == pullpass.RunnerActive || r.Phase == pullpass.RunnerDegraded
+	if reported && s.now().Sub(r.LastSeenAt) > seenWithin {
+		r.Phase = pullpass.RunnerInactive
+	}
+	return r
+}
+
+type runnersQuery struct {
+	Paging
+	Named
+}
+
+func (s *Server) listRunners(ctx context.Context, c pullpass.Caller, in *runnersQuery) (*body[api.List[api.Runner]], error) {
+	if in.Name != "" {
+		l, err := byName(pullpass.ValidName(in.Name), func() (pullpass.Runner, error) {
+			return s.store.RunnerByName(ctx, c.Organization, in.Name)
+		})
+		return listed(l, err, s.wireRunner)
+	}
+	l, err := s.store.Runners(ctx, c.Organization, in.page())
+	return listed(l, err, s.wireRunner)
+}
+
+func (s *Server) getRunner(ctx context.Context, c pullpass.Caller, in *runnerPath) (*body[api.Runner], error) {
+	r, err := s.runner(ctx, c, access.RunnerRead, in.Runner)
+	if err != nil {
+		return nil, err
+	}
+	return answer(s.wireRunner(r)), nil
+}
+
+func (s *Server) deleteRunner(ctx context.Context, c pullpass.Caller, in *runnerPath) (*none, error) {
+	r, err := s.runner(ctx, c, access.RunnerDelete, in.Runner)
+	if err != nil {
+		return nil, err
+	}
+	return nil, s.deed(ctx, c, runnerEvent("runner.delete", r), func(ctx context.Context) error {
+		return s.store.DeleteRunner(ctx, c.Organization, r.ID)
+	})
+}
+
+func (s *Server) joinRunner(ctx context.Context, c pullpass.Caller, in *struct{ Body api.Join }) (*body[api.RunnerWithToken], error) {
+	var r pullpass.Runner
+	join, err := s.use(ctx, pullpass.TokenJoin, in.Body.Token.Secret(), func(t pullpass.Token) (err error) {
+		if r, err = s.store.Runner(ctx, t.Organization, t.Runner); err != nil {
+			return err
+		}
+		if r.Kind != in.Body.Kind {
+			return &pullpass.Error{Kind: pullpass.Conflict, Code: "runner_kind", What: "cannot join as the runner " + r.Name,
+				Cause: "it was added for " + string(r.Kind), Hint: "add a runner of your kind: pullpass runner add --kind"}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	c.Kind, c.Organization, c.ID, c.Name, c.Runner = pullpass.CallerRunner, join.Organization, string(r.ID), r.Name, r.ID
+	text, token := s.newToken(pullpass.Token{Organization: join.Organization, Kind: pullpass.TokenRunner, Name: r.Name, Runner: r.ID, CreatedBy: join.CreatedBy})
+	err = s.deed(ctx, c, runnerEvent("runner.join", r), func(ctx context.Context) (err error) {
+		if _, err = s.store.CreateToken(ctx, token); err != nil {
+			return err
+		}
+		r, err = s.store.RecordHeartbeat(ctx, join.Organization, r.ID, pullpass.RunnerReport{
+			Version: in.Body.Version, Capabilities: in.Body.Capabilities, AWSIdentity: in.Body.AWSIdentity,
+			Phase: pullpass.RunnerActive, At: s.now(),
+		})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return answer(api.RunnerWithToken{Runner: s.wireRunner(r), Token: api.NewSecret(text)}), nil
+}

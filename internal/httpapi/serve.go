@@ -1,0 +1,52 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/pullpass/pullpass/api"
+)
+
+// How long each part of a connection may take.
+const (
+	headerWithin   = 10 * time.Second
+	readWithin     = 30 * time.Second
+	writeWithin    = (api.MaxWait + 30) * time.Second
+	idleFor        = 2 * time.Minute
+	stopWithin     = 15 * time.Second
+	maxHeaderBytes = 64 << 10
+)
+
+// Serve answers on l until ctx ends; then long polls answer at once, running
+// requests are let finish, and it returns nil.
+func Serve(ctx context.Context, l net.Listener, s *Server) error {
+	server := &http.Server{
+		Handler:           s,
+		ReadHeaderTimeout: headerWithin,
+		ReadTimeout:       readWithin,
+		WriteTimeout:      writeWithin,
+		IdleTimeout:       idleFor,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(l) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	s.Drain()
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
+	defer cancel()
+	err := server.Shutdown(stopping)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = errors.Join(errors.New("some requests did not finish in time"), server.Close())
+	}
+	<-failed
+	return err
+}

@@ -1,0 +1,116 @@
+package httpapi
+
+import (
+	"errors"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/pullpass/pullpass/internal/reference"
+)
+
+// Options of a server. Store, Issuer and Auditor are required.
+type Options struct {
+	Store   Store
+	Issuer  Issuer
+	Auditor Auditor
+	// VerifyAudit serves GET /audit/verify; nil leaves the check to the operator.
+	VerifyAudit VerifyAudit
+	Hosts       *reference.Hosts // nil: the grammar alone
+	Metrics     *Metrics         // nil: measured, and not shown
+	Logger      *slog.Logger     // nil: no log
+	Now         func() time.Time // nil: time.Now
+	Version     string           // for the OpenAPI document
+	// Pages serves the pages for people: /docs, /setup and their style.
+	Pages http.Handler
+	// Downloads holds the binaries to give out, each at <os>-<arch>/<name>.
+	Downloads fs.FS
+}
+
+// Server answers the API. It is an http.Handler.
+type Server struct {
+	store    Store
+	issuer   Issuer
+	auditor  Auditor
+	verify   VerifyAudit
+	hosts    *reference.Hosts
+	metrics  *Metrics
+	log      *slog.Logger
+	now      func() time.Time
+	mux      *http.ServeMux
+	api      huma.API
+	document document
+	binaries []binary
+
+	// draining is closed when the server stops: long polls answer at once.
+	draining chan struct{}
+	drain    sync.Once
+}
+
+// New makes a server of o.
+func New(o Options) (*Server, error) {
+	if o.Store == nil || o.Issuer == nil || o.Auditor == nil {
+		return nil, errors.New("httpapi: a store, an issuer and an auditor are needed")
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Metrics == nil {
+		o.Metrics = NewMetrics()
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	s := &Server{
+		store: o.Store, issuer: o.Issuer, auditor: o.Metrics.Auditor(o.Auditor), verify: o.VerifyAudit,
+		hosts: o.Hosts, metrics: o.Metrics, log: o.Logger, now: o.Now,
+		mux: http.NewServeMux(), draining: make(chan struct{}),
+	}
+	s.api = newAPI(s.mux, o.Version)
+	s.routes()
+	if err := s.describe(); err != nil {
+		return nil, err
+	}
+	if err := s.offer(o.Downloads); err != nil {
+		return nil, err
+	}
+	s.operations(o.Pages)
+	return s, nil
+}
+
+// routes registers the API, in the order in which the document shows it.
+func (s *Server) routes() {
+	s.setupRoutes()
+	s.selfRoutes()
+	s.projectRoutes()
+	s.registryRoutes()
+	s.integrationRoutes()
+	s.runnerRoutes()
+	s.environmentRoutes()
+	s.credentialRoutes()
+	s.tokenRoutes()
+	s.auditRoutes()
+	s.workRoutes()
+}
+
+// operations registers what is not part of the API: health, metrics, documents,
+// downloads and pages. All of it is public and holds nothing of a tenant.
+func (s *Server) operations(pages http.Handler) {
+	s.healthRoutes()
+	s.documentRoutes()
+	s.downloadRoutes()
+	if pages != nil {
+		for _, path := range []string{"GET /{$}", "GET /docs", "GET /setup", "GET /static/"} {
+			s.mux.Handle(path, pages)
+		}
+	}
+	s.mux.HandleFunc("/", s.unknown)
+}
+
+// Drain makes long polls answer at once and /readyz fail, so that the server can
+// stop.
+func (s *Server) Drain() { s.drain.Do(func() { close(s.draining) }) }

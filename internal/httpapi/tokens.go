@@ -1,0 +1,89 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/api"
+	"github.com/pullpass/pullpass/internal/access"
+)
+
+func (s *Server) tokenRoutes() {
+	add(s, route{method: http.MethodPost, path: api.PathTokens, id: "create-token", tag: "tokens", permission: access.TokenCreate, status: http.StatusCreated,
+		summary: "Create an API token", description: "Its text is shown this once. It can do no more than whoever creates it."}, s.createToken)
+	add(s, route{method: http.MethodGet, path: api.PathTokens, id: "list-tokens", tag: "tokens", permission: access.TokenRead,
+		summary: "List tokens", description: "Without their texts: these are not kept."}, s.listTokens)
+	add(s, route{method: http.MethodDelete, path: api.PathToken, id: "delete-token", tag: "tokens", permission: access.TokenDelete,
+		summary: "End a token"}, s.deleteToken)
+}
+
+type tokenPath struct {
+	Token pullpass.TokenID `path:"token" doc:"Its id; not its text."`
+}
+
+func (s *Server) createToken(ctx context.Context, c pullpass.Caller, in *struct{ Body api.NewToken }) (*body[api.TokenWithText], error) {
+	w := in.Body
+	if err := checkName("cannot create the token", w.Name); err != nil {
+		return nil, err
+	}
+	if err := access.MayGrant(c, w.Role, w.Project); err != nil {
+		return nil, err
+	}
+	if w.Project != "" {
+		if _, err := s.project(ctx, c, access.ProjectRead, w.Project); err != nil {
+			return nil, err
+		}
+	}
+	if !w.ExpiresAt.IsZero() && !w.ExpiresAt.After(s.now()) {
+		return nil, &pullpass.Error{Kind: pullpass.Invalid, Code: "expiry_past", What: "cannot create the token", Cause: "it would have expired already", Hint: "choose a later time, or leave it out"}
+	}
+	if err := outlives(ctx, w.ExpiresAt); err != nil {
+		return nil, err
+	}
+	text, token := s.newToken(pullpass.Token{
+		Organization: c.Organization, Kind: pullpass.TokenAPI, Name: w.Name, Role: w.Role, Project: w.Project, CreatedBy: c.ID, ExpiresAt: w.ExpiresAt.UTC(),
+	})
+	err := s.deed(ctx, c, tokenEvent("token.create", token), func(ctx context.Context) (err error) {
+		token, err = s.store.CreateToken(ctx, token)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return answer(api.TokenWithText{Details: api.FromToken(token), Token: api.NewSecret(text)}), nil
+}
+
+// outlives refuses a token that would live on after its maker's.
+func outlives(ctx context.Context, expires time.Time) error {
+	x := exchangeOf(ctx)
+	if x == nil || x.expires.IsZero() || (!expires.IsZero() && !expires.After(x.expires)) {
+		return nil
+	}
+	return &pullpass.Error{Kind: pullpass.Denied, Code: "grant_exceeds", What: "cannot create the token",
+		Cause: "it would outlive your own, which expires " + x.expires.UTC().Format(time.RFC3339), Hint: "let it expire by then"}
+}
+
+func tokenEvent(action string, t pullpass.Token) pullpass.Event {
+	return pullpass.Event{Action: action, Project: t.Project, Target: string(t.ID), Runner: t.Runner,
+		Detail: map[string]string{"name": t.Name, "role": string(t.Role), "kind": string(t.Kind)}}
+}
+
+func (s *Server) listTokens(ctx context.Context, c pullpass.Caller, in *Paging) (*body[api.List[api.Token]], error) {
+	l, err := s.store.Tokens(ctx, c.Organization, in.page())
+	return listed(l, err, api.FromToken)
+}
+
+func (s *Server) deleteToken(ctx context.Context, c pullpass.Caller, in *tokenPath) (*none, error) {
+	if !pullpass.ValidID("tok", string(in.Token)) {
+		return nil, noSuch("token")
+	}
+	err := s.deed(ctx, c, pullpass.Event{Action: "token.delete", Target: string(in.Token)}, func(ctx context.Context) error {
+		return s.store.DeleteToken(ctx, c.Organization, in.Token)
+	})
+	if pullpass.IsKind(err, pullpass.NotFound) {
+		err = noSuch("token")
+	}
+	return nil, err
+}

@@ -1,0 +1,122 @@
+package httpapi
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+
+	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/api"
+	"github.com/pullpass/pullpass/internal/access"
+)
+
+// workRoutes are a runner's own: its token says which runner it is.
+func (s *Server) workRoutes() {
+	add(s, route{method: http.MethodPost, path: api.PathRunnerHeartbeat, id: "heartbeat", tag: "runner", permission: access.RunnerWork,
+		summary: "Say how the runner is"}, s.heartbeat)
+	add(s, route{method: http.MethodGet, path: api.PathRunnerEnvironments, id: "wanted", tag: "runner", permission: access.RunnerWork,
+		summary: "Get the wanted environments", description: "With ?seen= (the state of the answer before) and ?wait= it answers when what is wanted differs, or says unchanged when the wait is over."}, s.wanted)
+	add(s, route{method: http.MethodPut, path: api.PathRunnerStatus, id: "report-status", tag: "runner", permission: access.RunnerWork,
+		summary: "Report an environment's status", description: "A report about an older start is a conflict."}, s.reportStatus)
+	add(s, route{method: http.MethodPost, path: api.PathRunnerOutput, id: "append-output", tag: "runner", permission: access.RunnerWork,
+		summary: "Hand on a service's output", description: "What is known already is ignored."}, s.appendOutput)
+}
+
+func (s *Server) heartbeat(ctx context.Context, c pullpass.Caller, in *struct{ Body api.Heartbeat }) (*body[api.Runner], error) {
+	w := in.Body
+	r, err := s.store.RecordHeartbeat(ctx, c.Organization, c.Runner, pullpass.RunnerReport{
+		Version: w.Version, Capabilities: w.Capabilities, AWSIdentity: w.AWSIdentity, Phase: w.Phase, Message: w.Message, At: s.now(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return answer(s.wireRunner(r)), nil
+}
+
+func (s *Server) wanted(ctx context.Context, c pullpass.Caller, in *struct {
+	Seen string `query:"seen" maxLength:"64" doc:"The state of the answer before."`
+	Waiting
+}) (*body[api.RunnerEnvironments], error) {
+	wait, err := in.duration()
+	if err != nil {
+		return nil, err
+	}
+	out, err := poll(ctx, s, c.Organization, string(c.Runner), wait, func(ctx context.Context) (api.RunnerEnvironments, bool, error) {
+		all, err := s.wantedOf(ctx, c)
+		if err != nil {
+			return api.RunnerEnvironments{}, false, err
+		}
+		state := stateOf(all)
+		if state == in.Seen {
+			return api.RunnerEnvironments{Items: []api.Environment{}, State: state, Unchanged: true}, false, nil
+		}
+		items := make([]api.Environment, len(all))
+		for i, e := range all {
+			items[i] = api.FromEnvironment(e)
+		}
+		return api.RunnerEnvironments{Items: items, State: state}, true, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return answer(out), nil
+}
+
+func (s *Server) wantedOf(ctx context.Context, c pullpass.Caller) ([]pullpass.Environment, error) {
+	var all []pullpass.Environment
+	for page := (pullpass.Page{Limit: pullpass.MaxPage}); ; {
+		l, err := s.store.WantedOf(ctx, c.Organization, c.Runner, page)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, l.Items...)
+		if l.Next == "" {
+			return all, nil
+		}
+		page.After = l.Next
+	}
+}
+
+// stateOf names what is wanted, and nothing that the runner itself reports: it
+// must not be woken by its own words.
+func stateOf(all []pullpass.Environment) string {
+	h := sha256.New()
+	for _, e := range all {
+		_, _ = fmt.Fprintf(h, "%s %s %d\n", e.ID, e.Wanted, e.Start) // a hash takes everything
+	}
+	const enough = 16
+	return hex.EncodeToString(h.Sum(nil)[:enough])
+}
+
+func (s *Server) reportStatus(ctx context.Context, c pullpass.Caller, in *struct {
+	Environment pullpass.EnvironmentID `path:"environment" doc:"Its id."`
+	Body        api.Status
+}) (*body[api.Environment], error) {
+	e, err := s.environment(ctx, c, access.RunnerWork, in.Environment)
+	if err != nil {
+		return nil, err
+	}
+	e, err = s.store.UpdateStatus(ctx, c.Organization, e.ID, pullpass.StatusUpdate{
+		Runner: c.Runner, Start: in.Body.Start, Phase: in.Body.Phase, Status: in.Body.Services, Conditions: in.Body.Conditions,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return answer(api.FromEnvironment(e)), nil
+}
+
+func (s *Server) appendOutput(ctx context.Context, c pullpass.Caller, in *struct {
+	Environment pullpass.EnvironmentID `path:"environment" doc:"Its id."`
+	Body        api.OutputChunk
+}) (*none, error) {
+	e, err := s.environment(ctx, c, access.RunnerWork, in.Environment)
+	if err != nil {
+		return nil, err
+	}
+	if !hasService(e, in.Body.Service) {
+		return nil, noSuch("service")
+	}
+	return nil, s.store.AppendOutput(ctx, c.Organization, e.ID, in.Body.Service, in.Body.Start, in.Body.Offset, in.Body.Data)
+}
