@@ -1,6 +1,8 @@
 package config
 
 import (
+	"net"
+	"net/netip"
 	"strings"
 
 	"github.com/pullpass/pullpass"
@@ -15,6 +17,26 @@ func (p *problems) url(option, value string) {
 	if !validURL(value) {
 		p.add(option, "want an address such as https://pullpass.example.com")
 	}
+}
+
+func (p *problems) allowances(list []string) {
+	for _, a := range list {
+		if !validAllowance(a) {
+			p.add("--allow-egress", "want a prefix such as 10.0.0.0/8 or an address such as 127.0.0.1:5000")
+		}
+	}
+}
+
+// validAllowance takes what egress takes: networks, addresses, host:port.
+func validAllowance(a string) bool {
+	if _, err := netip.ParsePrefix(a); err == nil {
+		return true
+	}
+	if _, err := netip.ParseAddr(a); err == nil {
+		return true
+	}
+	host, port, err := net.SplitHostPort(a)
+	return err == nil && host != "" && port != ""
 }
 
 func (p problems) err() error {

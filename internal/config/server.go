@@ -2,7 +2,6 @@ package config
 
 import (
 	"net"
-	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -53,11 +52,7 @@ func (s *Server) Check() error {
 	if (s.TLSCert == "") != (s.TLSKey == "") {
 		p.add("--tls-cert", "needs --tls-key, and the other way round")
 	}
-	for _, a := range s.AllowEgress {
-		if !validAllowance(a) {
-			p.add("--allow-egress", "want a prefix such as 10.0.0.0/8 or an address such as 127.0.0.1:5000")
-		}
-	}
+	p.allowances(s.AllowEgress)
 	return p.err()
 }
 
@@ -83,14 +78,6 @@ func DefaultData() string {
 		return filepath.Join(".", "pullpass-data")
 	}
 	return filepath.Join(home, ".local", "state", "pullpass", "server")
-}
-
-func validAllowance(a string) bool {
-	if _, err := netip.ParsePrefix(a); err == nil {
-		return true
-	}
-	_, err := netip.ParseAddrPort(a)
-	return err == nil
 }
 
 func validURL(s string) bool {
