@@ -7,8 +7,9 @@ import (
 	"github.com/pullpass/pullpass"
 )
 
-// authenticate finds out who asks. A token that we do not know, that is of a kind
-// that proves nothing here, or that has the form of no token, get one answer.
+// authenticate finds out who asks. A token that we do not know, that has expired,
+// that is of a kind that proves nothing here, or that has not the form of one:
+// all get one answer.
 func (s *Server) authenticate(req *http.Request) (pullpass.Caller, error) {
 	headers := req.Header["Authorization"]
 	if len(headers) == 0 {
@@ -24,16 +25,20 @@ func (s *Server) authenticate(req *http.Request) (pullpass.Caller, error) {
 	}
 	token, err := s.store.TokenByHash(req.Context(), hash)
 	switch {
-	case pullpass.IsKind(err, pullpass.NotFound), err == nil && token.Kind != kind:
+	case pullpass.IsKind(err, pullpass.NotFound):
 		return pullpass.Caller{}, errUnknownToken()
 	case err != nil:
 		return pullpass.Caller{}, err
-	case !token.ExpiresAt.IsZero() && !s.now().Before(token.ExpiresAt):
-		return pullpass.Caller{}, errUnauthenticated("the token has expired", "create a new one: pullpass token create")
+	case token.Kind != kind, s.expired(token):
+		return pullpass.Caller{}, errUnknownToken()
 	}
 	caller := bearer(token, address(req))
 	noteCaller(req.Context(), caller, token.ExpiresAt)
 	return caller, nil
+}
+
+func (s *Server) expired(t pullpass.Token) bool {
+	return !t.ExpiresAt.IsZero() && !s.now().Before(t.ExpiresAt)
 }
 
 // bearer is who a token stands for.
@@ -47,7 +52,7 @@ func bearer(t pullpass.Token, address string) pullpass.Caller {
 }
 
 func errUnknownToken() error {
-	return errUnauthenticated("the token is not known here", "check that it is whole and for this server; create one with pullpass token create")
+	return errUnauthenticated("the token is not known here, or has expired", "check that it is whole and for this server; create one with pullpass token create")
 }
 
 func errUnauthenticated(cause, hint string) error {

@@ -32,8 +32,9 @@ func poll[T any](ctx context.Context, s *Server, org pullpass.OrganizationID, ke
 		return v, err
 	}
 	// Watching begins before reading, so that no change falls in between.
-	changed, stop := s.store.Watch(org, key)
+	watching, stop := context.WithCancel(ctx)
 	defer stop()
+	changed := s.store.Watch(watching, org, key)
 	s.metrics.waiting.Inc()
 	defer s.metrics.waiting.Dec()
 	over := time.NewTimer(wait)
@@ -44,7 +45,10 @@ func poll[T any](ctx context.Context, s *Server, org pullpass.OrganizationID, ke
 			return v, err
 		}
 		select {
-		case <-changed:
+		case _, open := <-changed:
+			if !open {
+				return v, ctx.Err()
+			}
 		case <-over.C:
 			return v, nil
 		case <-s.draining:

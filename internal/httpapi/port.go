@@ -58,7 +58,7 @@ type runnerStore interface {
 	RunnerByName(context.Context, pullpass.OrganizationID, string) (pullpass.Runner, error)
 	Runners(context.Context, pullpass.OrganizationID, pullpass.Page) (pullpass.List[pullpass.Runner], error)
 	DeleteRunner(context.Context, pullpass.OrganizationID, pullpass.RunnerID) error
-	RecordHeartbeat(context.Context, pullpass.OrganizationID, pullpass.RunnerID, pullpass.RunnerReport) (pullpass.Runner, error)
+	RecordHeartbeat(context.Context, pullpass.OrganizationID, pullpass.RunnerID, pullpass.RunnerReport) error
 }
 
 type environmentStore interface {
@@ -72,9 +72,10 @@ type environmentStore interface {
 	UpdateStatus(context.Context, pullpass.OrganizationID, pullpass.EnvironmentID, pullpass.StatusUpdate) (pullpass.Environment, error)
 	AppendOutput(ctx context.Context, org pullpass.OrganizationID, env pullpass.EnvironmentID, service string, start, offset int64, data []byte) error
 	Output(ctx context.Context, org pullpass.OrganizationID, env pullpass.EnvironmentID, service string) (data []byte, offset int64, err error)
-	// Watch returns a channel that gets a value after changes to what key names:
-	// the id of an environment, or of a runner for the environments it has.
-	Watch(org pullpass.OrganizationID, key string) (changed <-chan struct{}, stop func())
+	// Watch returns a channel that gets a value after changes to what a key names:
+	// the id of an environment, or of a runner for the environments it has. It is
+	// closed when ctx ends or the store is.
+	Watch(ctx context.Context, org pullpass.OrganizationID, keys ...string) <-chan struct{}
 }
 
 type tokenStore interface {

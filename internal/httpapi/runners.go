@@ -128,10 +128,14 @@ func (s *Server) joinRunner(ctx context.Context, c pullpass.Caller, in *struct{ 
 		if _, err = s.store.CreateToken(ctx, token); err != nil {
 			return err
 		}
-		r, err = s.store.RecordHeartbeat(ctx, join.Organization, r.ID, pullpass.RunnerReport{
+		err = s.store.RecordHeartbeat(ctx, join.Organization, r.ID, pullpass.RunnerReport{
 			Version: in.Body.Version, Capabilities: in.Body.Capabilities, AWSIdentity: in.Body.AWSIdentity,
 			Phase: pullpass.RunnerActive, At: s.now(),
 		})
+		if err != nil {
+			return err
+		}
+		r, err = s.store.Runner(ctx, join.Organization, r.ID)
 		return err
 	})
 	if err != nil {

@@ -90,7 +90,7 @@ func (s *Server) use(ctx context.Context, kind pullpass.TokenKind, text pullpass
 		return pullpass.Token{}, unknown
 	case err != nil:
 		return pullpass.Token{}, err
-	case token.Kind != kind, !token.ExpiresAt.IsZero() && !s.now().Before(token.ExpiresAt):
+	case token.Kind != kind, s.expired(token):
 		return pullpass.Token{}, unknown
 	}
 	if err := check(token); err != nil {

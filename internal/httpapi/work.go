@@ -26,9 +26,13 @@ func (s *Server) workRoutes() {
 
 func (s *Server) heartbeat(ctx context.Context, c pullpass.Caller, in *struct{ Body api.Heartbeat }) (*body[api.Runner], error) {
 	w := in.Body
-	r, err := s.store.RecordHeartbeat(ctx, c.Organization, c.Runner, pullpass.RunnerReport{
+	err := s.store.RecordHeartbeat(ctx, c.Organization, c.Runner, pullpass.RunnerReport{
 		Version: w.Version, Capabilities: w.Capabilities, AWSIdentity: w.AWSIdentity, Phase: w.Phase, Message: w.Message, At: s.now(),
 	})
+	if err != nil {
+		return nil, err
+	}
+	r, err := s.store.Runner(ctx, c.Organization, c.Runner)
 	if err != nil {
 		return nil, err
 	}
