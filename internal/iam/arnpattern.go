@@ -72,12 +72,19 @@ func splitOutsideVariables(text string, variables bool) []string {
 
 // splitARN is ParseARN for the hot path.
 func splitARN(text string) (parts [5]string, ok bool) {
-	rest, found := strings.CutPrefix(text, "arn:")
-	for i := 0; i < 4 && found; i++ {
-		parts[i], rest, found = strings.Cut(rest, ":")
+	if !strings.HasPrefix(text, "arn:") {
+		return parts, false
+	}
+	rest := text[len("arn:"):]
+	for i := range 4 {
+		colon := strings.IndexByte(rest, ':')
+		if colon < 0 {
+			return parts, false
+		}
+		parts[i], rest = rest[:colon], rest[colon+1:]
 	}
 	parts[4] = rest
-	return parts, found
+	return parts, true
 }
 
 func (p *arnPattern) match(parts *[5]string, isARN bool, ev *evaluation, w *work) bool {
@@ -127,15 +134,16 @@ func (p *actionPattern) match(service, name string, w *work) bool {
 	if p.any {
 		return w.spend(1)
 	}
-	if len(p.service) != len(service) || !w.spend(1) {
+	if !w.spend(1) || !equalFold(p.service, service) {
 		return false
 	}
-	for i := range len(service) {
-		if p.service[i] != lower(service[i]) {
-			return false
-		}
+	switch p.name.shape {
+	case anyPattern:
+		return true
+	case literalPattern:
+		return equalFold(p.name.text, name)
 	}
-	return p.name.shape == anyPattern || glob(p.name.text, name, true, w)
+	return glob(p.name.text, name, true, w)
 }
 
 // MatchAction reports whether an Action value of a policy covers an action.

@@ -4,7 +4,7 @@ import "testing"
 
 // typicalPull is a cross-account pull through a role session: the runner's own
 // policy and the repository's, compiled once.
-func typicalPull(t testing.TB) (*Evaluator, *Request) {
+func typicalPull(t tester) (*Evaluator, *Request) {
 	e := Compile(Policies{
 		Identity: []*Policy{mustParse(t, flexRunnerPolicy)},
 		Resource: []*Policy{mustParse(t, flexRepositoryPolicy)},

@@ -21,6 +21,7 @@ type statement struct {
 type layer struct {
 	kind       Kind
 	level      int
+	literal    bool // a boundary in the old language: ${ is plain text in it
 	statements []statement
 }
 
@@ -56,6 +57,7 @@ func Compile(p Policies) *Evaluator {
 			level = i + 1
 		}
 		l := compileLayer(PermissionsBoundary, level, []*Policy{b})
+		l.literal = b != nil && !b.Variables()
 		for j := range l.statements {
 			l.statements[j].policy = i
 		}

@@ -1,7 +1,5 @@
 package iam
 
-import "strings"
-
 // keyValues are the values of one condition key. Derived keys have one value
 // that stands in no slice, so that deriving allocates nothing.
 type keyValues struct {
@@ -51,7 +49,7 @@ func (ev *evaluation) context(key string) ([]string, bool) {
 		if !ev.work.spend(1) {
 			return nil, false
 		}
-		if strings.EqualFold(name, key) && (!found || name < best) {
+		if equalFold(name, key) && (!found || name < best) {
 			best, found = name, true
 		}
 	}
@@ -62,39 +60,39 @@ func (ev *evaluation) context(key string) ([]string, bool) {
 // resource.
 func (ev *evaluation) derived(key string) (string, bool) {
 	const prefix = "aws:"
-	if len(key) <= len(prefix) || !strings.EqualFold(key[:len(prefix)], prefix) {
+	if len(key) <= len(prefix) || !equalFold(key[:len(prefix)], prefix) {
 		return "", false
 	}
 	name, p := key[len(prefix):], &ev.caller
 	switch {
-	case strings.EqualFold(name, "PrincipalArn"):
+	case equalFold(name, "PrincipalArn"):
 		switch p.Kind {
 		case Role, RoleSession:
 			return p.RoleARN, true
 		case Root, User, FederatedUser:
 			return p.ARN, true
 		}
-	case strings.EqualFold(name, "PrincipalAccount"):
+	case equalFold(name, "PrincipalAccount"):
 		return p.Account, p.inside()
-	case strings.EqualFold(name, "PrincipalType"):
+	case equalFold(name, "PrincipalType"):
 		return principalType(p.Kind)
-	case strings.EqualFold(name, "ResourceAccount"):
+	case equalFold(name, "ResourceAccount"):
 		return ev.owner, ev.owner != ""
-	case strings.EqualFold(name, "username"):
+	case equalFold(name, "username"):
 		return p.Name, p.Kind == User
-	case strings.EqualFold(name, "userid"):
+	case equalFold(name, "userid"):
 		switch p.Kind {
 		case Root:
 			return p.Account, true
 		case Anonymous:
 			return "anonymous", true
 		}
-	case strings.EqualFold(name, "PrincipalIsAWSService"):
+	case equalFold(name, "PrincipalIsAWSService"):
 		if p.Kind == Service {
 			return "true", true
 		}
 		return "false", p.inside()
-	case strings.EqualFold(name, "PrincipalServiceName"):
+	case equalFold(name, "PrincipalServiceName"):
 		return p.Name, p.Kind == Service
 	}
 	return "", false

@@ -17,14 +17,15 @@ type evaluation struct {
 
 func (ev *evaluation) begin(r *Request) {
 	ev.request, ev.caller, ev.work = r, r.Principal, workLimit
-	ev.service, ev.action, _ = strings.Cut(r.Action, ":")
+	colon := strings.IndexByte(r.Action, ':')
+	ev.service, ev.action = r.Action[:colon], r.Action[colon+1:]
 	ev.resource, ev.isARN = splitARN(r.Resource)
-	ev.owner = r.owner()
+	ev.owner = r.owner(&ev.resource)
 	if ev.isTokenRequest() {
 		// A token always comes from the caller's own registry.
 		ev.owner = ev.caller.Account
 	}
-	if ev.caller.Kind == RoleSession {
+	if ev.caller.Kind == RoleSession && ev.caller.Path == "" {
 		ev.completeRole()
 	}
 }
@@ -45,7 +46,7 @@ func (ev *evaluation) completeRole() {
 }
 
 func (ev *evaluation) is(service, action string) bool {
-	return strings.EqualFold(ev.service, service) && strings.EqualFold(ev.action, action)
+	return equalFold(ev.service, service) && equalFold(ev.action, action)
 }
 
 // isTokenRequest: GetAuthorizationToken has no resource, and so no resource
@@ -54,7 +55,7 @@ func (ev *evaluation) isTokenRequest() bool { return ev.is("ecr", "GetAuthorizat
 
 // assumesRole reports whether the resource's policy is a role's trust policy.
 func (ev *evaluation) assumesRole() bool {
-	if !strings.EqualFold(ev.service, "sts") {
+	if !equalFold(ev.service, "sts") {
 		return false
 	}
 	_, assumes := cutPrefixFold(ev.action, "AssumeRole")
@@ -64,7 +65,13 @@ func (ev *evaluation) assumesRole() bool {
 // needsResourcePolicy reports whether the resource's own policy must allow,
 // even inside one account: trust policies and KMS key policies.
 func (ev *evaluation) needsResourcePolicy() bool {
-	return ev.assumesRole() || strings.EqualFold(ev.service, "kms") && strings.HasPrefix(ev.resource[4], "key/")
+	return ev.assumesRole() || equalFold(ev.service, "kms") && strings.HasPrefix(ev.resource[4], "key/")
+}
+
+// policyStandsOnResource reports whether statements of the resource's policy
+// need no Resource: those of a repository or a role mean what they stand on.
+func (ev *evaluation) policyStandsOnResource() bool {
+	return equalFold(ev.service, "ecr") || ev.assumesRole()
 }
 
 // foreignProvider reports whether a web identity comes through a provider of
@@ -137,8 +144,7 @@ func (ev *evaluation) matchesAction(s *statement) bool {
 
 func (ev *evaluation) matchesResource(s *statement, kind Kind) bool {
 	if !s.hasResource {
-		// A repository or trust policy stands on its resource and names none.
-		return kind == ResourcePolicy || s.effect == Deny
+		return s.effect == Deny || kind == ResourcePolicy && ev.policyStandsOnResource()
 	}
 	ev.unresolved = false
 	for i := range s.resources {

@@ -28,6 +28,7 @@ type recorder struct {
 type recorded struct {
 	kind    Kind
 	level   int
+	literal bool
 	tally   tally
 	matched []Matched
 }
@@ -36,7 +37,7 @@ func (rec *recorder) run(ev *evaluation, l *layer) tally {
 	if rec == nil {
 		return ev.tally(l, nil)
 	}
-	r := recorded{kind: l.kind, level: l.level, matched: []Matched{}}
+	r := recorded{kind: l.kind, level: l.level, literal: l.literal, matched: []Matched{}}
 	r.tally = ev.tally(l, &r.matched)
 	rec.tallies = append(rec.tallies, r)
 	return r.tally

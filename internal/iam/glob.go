@@ -119,6 +119,20 @@ func lower(c byte) byte {
 	return c
 }
 
+// equalFold compares ASCII letters without their case. Names of actions and
+// keys are ASCII, and Unicode's folding would let a Kelvin sign pass for a k.
+func equalFold(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range len(a) {
+		if a[i] != b[i] && lower(a[i]) != lower(b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
 // MatchLike reports whether value matches pattern as StringLike does, without
 // policy variables. A pattern made to be slow does not match.
 func MatchLike(pattern, value string) bool {

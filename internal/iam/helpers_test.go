@@ -1,9 +1,6 @@
 package iam
 
-import (
-	"fmt"
-	"testing"
-)
+import "fmt"
 
 const (
 	ours   = "111111111111" // where the caller lives
@@ -18,7 +15,7 @@ const (
 	ciUser        = "arn:aws:iam::111111111111:user/ci"
 )
 
-func caller(t testing.TB, text string) Principal {
+func caller(t tester, text string) Principal {
 	t.Helper()
 	p, err := ParsePrincipal(text)
 	if err != nil {
@@ -28,7 +25,7 @@ func caller(t testing.TB, text string) Principal {
 }
 
 // docs parses statements into one policy each.
-func docs(t testing.TB, statements ...string) []*Policy {
+func docs(t tester, statements ...string) []*Policy {
 	t.Helper()
 	policies := make([]*Policy, len(statements))
 	for i, s := range statements {
@@ -51,11 +48,19 @@ func naming(effect, principal, action string) string {
 func aws(principal string) string { return fmt.Sprintf(`{"AWS":%q}`, principal) }
 
 // checked evaluates, and insists that Allows says the same.
-func checked(t testing.TB, r Request, p Policies) Decision {
+func checked(t tester, r Request, p Policies) Decision {
 	t.Helper()
 	d := Evaluate(r, p)
 	if got := Compile(p).Allows(&r); got != (d.Effect == Allowed) {
 		t.Errorf("Allows(%+v) = %v, Evaluate says %s", r, got, d.Effect)
 	}
 	return d
+}
+
+// tester is what testing.T, testing.F and rapid.T have in common.
+type tester interface {
+	Helper()
+	Fatal(...any)
+	Fatalf(string, ...any)
+	Errorf(string, ...any)
 }

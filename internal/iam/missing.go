@@ -26,7 +26,7 @@ func missing(ev *evaluation, f *facts, rec *recorder, denies []Matched) *Missing
 	m := &Missing{}
 	for _, said := range rec.tallies {
 		if failing(f, said) {
-			m.Additions = append(m.Additions, ev.addition(said.kind, said.level))
+			m.Additions = append(m.Additions, ev.addition(said))
 		}
 	}
 	m.Why = ev.missingWhy(m.Additions)
@@ -59,12 +59,12 @@ func (f *facts) granted() (free struct{ identityFree, limitsFree bool }) {
 }
 
 // addition is the smallest statement that makes one layer allow the request.
-func (ev *evaluation) addition(kind Kind, level int) Addition {
-	a := Addition{Kind: kind, Level: level, Account: ev.caller.Account, To: ev.identityARN()}
+func (ev *evaluation) addition(said recorded) Addition {
+	a := Addition{Kind: said.kind, Level: said.level, Account: ev.caller.Account, To: ev.identityARN()}
 	a.Statement = Statement{
-		Effect: Allow, Actions: Values(ev.request.Action), Resources: Values(ev.resourceText()),
+		Effect: Allow, Actions: Values(ev.request.Action), Resources: Values(ev.resourceText(said.literal)),
 	}
-	switch kind {
+	switch said.kind {
 	case ServiceControlPolicy:
 		a.To = "account " + ev.caller.Account
 	case ResourceControlPolicy:
@@ -85,10 +85,14 @@ func (ev *evaluation) addition(kind Kind, level int) Addition {
 }
 
 // resourceText is the request's resource as a pattern that matches it. What
-// looks like a policy variable in an ARN is escaped.
-func (ev *evaluation) resourceText() string {
-	if !ev.isARN {
+// looks like a policy variable in an ARN is escaped, except for a document
+// that has no variables.
+func (ev *evaluation) resourceText(literal bool) string {
+	switch {
+	case !ev.isARN:
 		return "*"
+	case literal:
+		return ev.request.Resource
 	}
 	last := ev.resource[4]
 	return strings.TrimSuffix(ev.request.Resource, last) + escapeVariables(last)
@@ -103,11 +107,11 @@ func (ev *evaluation) resourceKind() Kind {
 	if ev.assumesRole() {
 		return TrustPolicy
 	}
-	if !strings.EqualFold(ev.service, "ecr") {
+	if !equalFold(ev.service, "ecr") {
 		return ResourcePolicy
 	}
 	for _, action := range [...]string{"ReplicateImage", "CreateRepository", "BatchImportUpstreamImage"} {
-		if strings.EqualFold(ev.action, action) {
+		if equalFold(ev.action, action) {
 			return RegistryPolicy
 		}
 	}

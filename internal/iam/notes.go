@@ -61,6 +61,8 @@ func resourceNote(ev *evaluation, s *statement) string {
 		return "a trust policy cannot have NotPrincipal"
 	case s.principals == nil && s.notPrincipals == nil:
 		return "without a Principal it names nobody; an Allow without it never applies"
+	case !s.hasResource && !ev.policyStandsOnResource():
+		return "without a Resource AWS refuses to save it; an Allow without it never applies"
 	case ev.isTokenRequest() && ev.matchesAction(s):
 		return "ecr:GetAuthorizationToken has no resource: a resource policy has no effect on it"
 	}

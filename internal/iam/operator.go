@@ -1,7 +1,5 @@
 package iam
 
-import "strings"
-
 // Family is the way in which an operator compares.
 type Family uint8
 
@@ -130,7 +128,7 @@ func ParseOperator(text string) (Operator, bool) {
 		op.IfExists, rest = true, before
 	}
 	for _, row := range operatorTable {
-		if !strings.EqualFold(row.name, rest) {
+		if !equalFold(row.name, rest) {
 			continue
 		}
 		// Null asks whether a key exists: "if it exists" would make it empty.
@@ -165,14 +163,14 @@ func (o Operator) Canonical() string {
 }
 
 func cutPrefixFold(s, prefix string) (string, bool) {
-	if len(s) < len(prefix) || !strings.EqualFold(s[:len(prefix)], prefix) {
+	if len(s) < len(prefix) || !equalFold(s[:len(prefix)], prefix) {
 		return s, false
 	}
 	return s[len(prefix):], true
 }
 
 func cutSuffixFold(s, suffix string) (string, bool) {
-	if len(s) < len(suffix) || !strings.EqualFold(s[len(s)-len(suffix):], suffix) {
+	if len(s) < len(suffix) || !equalFold(s[len(s)-len(suffix):], suffix) {
 		return s, false
 	}
 	return s[:len(s)-len(suffix)], true

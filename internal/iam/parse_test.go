@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func mustParse(t testing.TB, document string) *Policy {
+func mustParse(t tester, document string) *Policy {
 	t.Helper()
 	p, err := Parse([]byte(document))
 	if err != nil {

@@ -40,8 +40,8 @@ func (r *Request) Validate() error {
 func (r *Request) wellFormed() bool { return validAction(r.Action) && validResource(r.Resource) }
 
 func validAction(action string) bool {
-	service, name, found := strings.Cut(action, ":")
-	return found && service != "" && name != "" && len(action) <= maxAction
+	colon := strings.IndexByte(action, ':')
+	return 0 < colon && colon < len(action)-1 && len(action) <= maxAction
 }
 
 func validResource(resource string) bool {
@@ -50,30 +50,23 @@ func validResource(resource string) bool {
 
 // owner returns the account that owns the resource: as given, as the ARN says,
 // or the caller's own where neither tells.
-func (r *Request) owner() string {
+func (r *Request) owner(arn *[5]string) string {
 	if r.ResourceAccount != "" {
 		return r.ResourceAccount
 	}
-	if account := arnAccount(r.Resource); account != "" {
-		return account
+	if IsAccountID(arn[3]) {
+		return arn[3]
 	}
 	return r.Principal.Account
 }
 
-// arnAccount is ParseARN(text).Account without the parts.
+// arnAccount returns the account id in an ARN, or "".
 func arnAccount(text string) string {
-	rest, found := strings.CutPrefix(text, "arn:")
-	for range 3 {
-		if !found {
-			return ""
-		}
-		_, rest, found = strings.Cut(rest, ":")
-	}
-	account, _, found := strings.Cut(rest, ":")
-	if !found || !IsAccountID(account) {
+	arn, _ := splitARN(text)
+	if !IsAccountID(arn[3]) {
 		return ""
 	}
-	return account
+	return arn[3]
 }
 
 // Policies are all policies that bear on one request.
