@@ -22,10 +22,12 @@ func apply(data []byte, findings []Finding) ([]byte, []Finding) {
 	var edits []edit
 	var done []Finding
 	for _, f := range findings {
-		if len(f.edits) == 0 || touches(edits, f.edits) {
+		// Two findings may ask for the very same edit; one makes both right.
+		fresh := slices.DeleteFunc(slices.Clone(f.edits), func(e edit) bool { return slices.Contains(edits, e) })
+		if len(f.edits) == 0 || touches(edits, fresh) {
 			continue
 		}
-		edits = append(edits, f.edits...)
+		edits = append(edits, fresh...)
 		done = append(done, f)
 	}
 	slices.SortFunc(edits, func(a, b edit) int { return a.start - b.start })

@@ -153,6 +153,12 @@ func structureRules() []Rule {
 			check: checkSize,
 		},
 		{
+			ID: "characters", Severity: Error, Title: "A character that IAM refuses", Kinds: []Kind{Identity, Boundary, Session, Trust},
+			Why:   "IAM and STS accept tab, line breaks and the characters from space to ÿ (U+0020 to U+00FF), also in names and Sids.",
+			Fix:   "Replace the character: dashes and quotation marks from a word processor are the usual ones.",
+			check: checkCharacters,
+		},
+		{
 			ID: "grammar", Severity: Error, Title: "Not a policy by AWS's grammar",
 			Why:   "AWS refuses the document with MalformedPolicyDocument.",
 			Fix:   "Correct the document at this position.",
@@ -284,6 +290,16 @@ func checkSize(p *pass) {
 	last.Corrected = "" // a copy of the whole document would help nobody
 	if size <= limit.most {
 		last.Severity = Warning
+	}
+}
+
+func checkCharacters(p *pass) {
+	for i := 0; i < len(p.data) && !p.full(); {
+		r, size := utf8.DecodeRune(p.data[i:])
+		if r > 0xFF || r < ' ' && r != '\t' && r != '\n' && r != '\r' {
+			p.report(span{i, i + size}, fmt.Sprintf("the document holds %U", r))
+		}
+		i += size
 	}
 }
 

@@ -124,7 +124,7 @@ func SARIF(files []File, version string) ([]byte, error) {
 		Results:    []sarifResult{},
 	}
 	for _, f := range files {
-		artifact := sarifArtifact{URI: (&url.URL{Path: strings.ReplaceAll(f.Path, `\`, "/")}).String()}
+		artifact := sarifArtifact{URI: uri(f.Path)}
 		for _, finding := range f.Findings {
 			run.Results = append(run.Results, sarifResult{
 				RuleID: finding.ID, RuleIndex: index[finding.ID], Level: sarifLevel(finding.Severity),
@@ -139,6 +139,16 @@ func SARIF(files []File, version string) ([]byte, error) {
 		Version: "2.1.0",
 		Runs:    []sarifRun{run},
 	})
+}
+
+// uri makes a reference of a path: relative ones stay so, as scanners want
+// them from the repository's root.
+func uri(path string) string {
+	u := url.URL{Path: strings.ReplaceAll(path, `\`, "/")}
+	if strings.HasPrefix(u.Path, "/") {
+		u.Scheme = "file"
+	}
+	return u.String()
 }
 
 func sarifRules() (rules []sarifRule, index map[string]int) {
