@@ -245,6 +245,18 @@ func (c Config) Env() []string {
 	return env
 }
 
+// MetadataEndpoints lists the URLs of the instance metadata services, in the
+// order of the configuration: for AWS_EC2_METADATA_SERVICE_ENDPOINT.
+func (b *Sandbox) MetadataEndpoints() []string {
+	list := []string{}
+	for _, l := range b.listeners {
+		if _, ok := l.server.Handler.(*metadata); ok {
+			list = append(list, "http://"+l.net.Addr().String()+"/") // the AWS CLI needs the slash
+		}
+	}
+	return list
+}
+
 func (b *Sandbox) defaultRegion() string {
 	if len(b.cfg.Regions) > 0 {
 		return b.cfg.Regions[0]
