@@ -1,8 +1,0 @@
-package httpapi_test
-
-import (
-	"github.com/pullpass/pullpass/internal/httpapi"
-	"github.com/pullpass/pullpass/internal/store"
-)
-
-var _ httpapi.Store = (*store.DB)(nil)
