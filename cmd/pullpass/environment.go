@@ -1,0 +1,317 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/api"
+	"github.com/pullpass/pullpass/client"
+)
+
+type envCommand struct {
+	Create  envCreate  `cmd:"" help:"Create an environment and wait until it runs."`
+	List    envList    `cmd:"" help:"List the environments."`
+	Show    envShow    `cmd:"" help:"Show one environment: its services, and what is wrong with it."`
+	Start   envStart   `cmd:"" help:"Start a stopped environment, with the registries in force now."`
+	Stop    envStop    `cmd:"" help:"Stop an environment."`
+	Restart envRestart `cmd:"" help:"Start it anew, with the registries in force now."`
+	Delete  envDelete  `cmd:"" help:"Delete an environment."`
+	Logs    envLogs    `cmd:"" help:"Print the end of what a service has printed."`
+}
+
+type envCreate struct {
+	Name    string   `arg:"" help:"Name, unique in the project."`
+	Project string   `required:"" placeholder:"NAME" help:"Project it belongs to."`
+	Image   string   `placeholder:"IMAGE" help:"Image of its one service."`
+	Service []string `placeholder:"NAME=IMAGE" help:"A service. Can be repeated; instead of --image."`
+	Runner  string   `placeholder:"NAME" help:"Runner to start it on; not needed where there is only one."`
+	NoWait  bool     `help:"Do not wait until it runs."`
+	Command []string `arg:"" optional:"" passthrough:"" help:"Command of the one service, instead of the image's own."`
+}
+
+func (e *envCreate) Run(ctx context.Context, t *terminal) error {
+	c, err := connect()
+	if err != nil {
+		return err
+	}
+	wanted := pullpass.Environment{Name: e.Name}
+	if wanted.Services, err = e.services(); err != nil {
+		return err
+	}
+	if wanted.Project, err = optionalProject(ctx, c, e.Project); err != nil {
+		return err
+	}
+	if e.Runner != "" {
+		runners, err := findRunners(ctx, c, []string{e.Runner})
+		if err != nil {
+			return err
+		}
+		wanted.Runner = runners[0]
+	}
+	made, err := c.CreateEnvironment(ctx, wanted)
+	if err != nil {
+		return err
+	}
+	return settle(ctx, c, t, made, e.NoWait)
+}
+
+func (e *envCreate) services() ([]pullpass.Service, error) {
+	command := e.Command
+	if len(command) > 0 && command[0] == "--" {
+		command = command[1:]
+	}
+	switch {
+	case e.Image != "" && len(e.Service) == 0:
+		return []pullpass.Service{{Name: "main", Image: e.Image, Command: command}}, nil
+	case e.Image == "" && len(e.Service) > 0 && len(command) == 0:
+		var services []pullpass.Service
+		for _, s := range e.Service {
+			name, image, ok := strings.Cut(s, "=")
+			if !ok {
+				return nil, misuse("a service needs a name and an image", "--service web="+s)
+			}
+			services = append(services, pullpass.Service{Name: name, Image: image})
+		}
+		return services, nil
+	}
+	return nil, misuse("an environment needs one image, or several services", "give --image IMAGE, or --service NAME=IMAGE for each")
+}
+
+// settle waits until an environment is as wanted, and shows it.
+func settle(ctx context.Context, c *client.Client, t *terminal, e pullpass.Environment, noWait bool) error {
+	if !noWait {
+		var err error
+		if e, err = watch(ctx, c, t, e); err != nil {
+			return err
+		}
+	}
+	if err := showEnvironment(t, e); err != nil {
+		return err
+	}
+	if e.Phase == pullpass.PhaseFailed {
+		return exitCode(exitFailed)
+	}
+	if e.Phase == pullpass.PhaseRunning {
+		t.say("Next: pullpass env logs %s", e.ID)
+	}
+	return nil
+}
+
+type envList struct {
+	Project string `placeholder:"NAME" help:"Only this project's."`
+}
+
+func (e *envList) Run(ctx context.Context, t *terminal) error {
+	c, err := connect()
+	if err != nil {
+		return err
+	}
+	var filter pullpass.EnvironmentFilter
+	if filter.Project, err = optionalProject(ctx, c, e.Project); err != nil {
+		return err
+	}
+	list, err := all(c.AllEnvironments(ctx, filter), api.FromEnvironment)
+	if err != nil {
+		return err
+	}
+	var rows [][]string
+	for _, env := range list {
+		rows = append(rows, []string{string(env.ID), env.Name, string(env.Phase), images(env.Services), problem(env.Conditions), day(env.CreatedAt)})
+	}
+	return t.list(list, []string{"ID", "NAME", "PHASE", "IMAGES", "PROBLEM", "CREATED"}, rows, "Create one: pullpass env create NAME --project PROJECT --image IMAGE")
+}
+
+// envRef names an environment: by id alone, or by name and project.
+type envRef struct {
+	Environment string `arg:"" help:"Id, or name with --project."`
+	Project     string `placeholder:"NAME" help:"Project it belongs to; not needed with an id."`
+}
+
+func (r *envRef) find(ctx context.Context) (*client.Client, pullpass.Environment, error) {
+	c, err := connect()
+	if err != nil {
+		return nil, pullpass.Environment{}, err
+	}
+	if pullpass.ValidID("env", r.Environment) {
+		e, err := c.Environment(ctx, pullpass.EnvironmentID(r.Environment))
+		return c, e, err
+	}
+	if r.Project == "" {
+		e, err := onlyOfName(ctx, c, r.Environment)
+		return c, e, err
+	}
+	project, err := findProject(ctx, c, r.Project)
+	if err != nil {
+		return c, pullpass.Environment{}, err
+	}
+	e, err := c.EnvironmentByName(ctx, project.ID, r.Environment)
+	return c, e, err
+}
+
+// onlyOfName finds an environment by name where only one project has it.
+func onlyOfName(ctx context.Context, c *client.Client, name string) (pullpass.Environment, error) {
+	var found []pullpass.Environment
+	for e, err := range c.AllEnvironments(ctx, pullpass.EnvironmentFilter{}) {
+		if err != nil {
+			return pullpass.Environment{}, err
+		}
+		if e.Name == name {
+			found = append(found, e)
+		}
+	}
+	switch len(found) {
+	case 1:
+		return found[0], nil
+	case 0:
+		return pullpass.Environment{}, &pullpass.Error{Kind: pullpass.NotFound, What: "there is no environment " + name, Hint: "pullpass env list"}
+	}
+	return pullpass.Environment{}, misuse("several projects have an environment "+name, "say which: --project NAME")
+}
+
+type envShow struct{ envRef }
+
+func (e *envShow) Run(ctx context.Context, t *terminal) error {
+	_, env, err := e.find(ctx)
+	if err != nil {
+		return err
+	}
+	return showEnvironment(t, env)
+}
+
+func showEnvironment(t *terminal, e pullpass.Environment) error {
+	return t.show(api.FromEnvironment(e), func(w io.Writer) {
+		facts(w, "name", e.Name, "id", string(e.ID), "phase", string(e.Phase), "wanted", string(e.Wanted),
+			"project", string(e.Project), "runner", string(e.Runner), "starts", fmt.Sprint(e.Start))
+		for _, s := range e.Services {
+			status := statusOf(e, s.Name)
+			_, _ = fmt.Fprintf(w, "service %s: %s %s\n", s.Name, s.Image, status.State)
+			if status.Digest != "" {
+				_, _ = fmt.Fprintf(w, "  digest %s\n", status.Digest)
+			}
+		}
+		for _, condition := range e.Conditions {
+			_, _ = fmt.Fprintf(w, "\n%s: %s\n", condition.Severity, condition.What)
+			if condition.Cause != "" {
+				_, _ = fmt.Fprintf(w, "cause: %s\n", condition.Cause)
+			}
+			if condition.Fix != "" {
+				_, _ = fmt.Fprintf(w, "hint:  %s\n", condition.Fix)
+			}
+		}
+	})
+}
+
+func statusOf(e pullpass.Environment, service string) pullpass.ServiceStatus {
+	for _, s := range e.Status {
+		if s.Name == service {
+			return s
+		}
+	}
+	return pullpass.ServiceStatus{Name: service, State: pullpass.ServiceWaiting}
+}
+
+type envStart struct {
+	envRef
+	NoWait bool `help:"Do not wait until it runs."`
+}
+
+func (e *envStart) Run(ctx context.Context, t *terminal) error {
+	c, env, err := e.find(ctx)
+	if err != nil {
+		return err
+	}
+	if env, err = c.StartEnvironment(ctx, env.ID); err != nil {
+		return err
+	}
+	return settle(ctx, c, t, env, e.NoWait)
+}
+
+type envStop struct {
+	envRef
+	NoWait bool `help:"Do not wait until it has stopped."`
+}
+
+func (e *envStop) Run(ctx context.Context, t *terminal) error {
+	c, env, err := e.find(ctx)
+	if err != nil {
+		return err
+	}
+	if env, err = c.StopEnvironment(ctx, env.ID); err != nil {
+		return err
+	}
+	return settle(ctx, c, t, env, e.NoWait)
+}
+
+type envRestart struct {
+	envRef
+	NoWait bool `help:"Do not wait until it runs."`
+}
+
+func (e *envRestart) Run(ctx context.Context, t *terminal) error {
+	c, env, err := e.find(ctx)
+	if err != nil {
+		return err
+	}
+	if env, err = c.RestartEnvironment(ctx, env.ID); err != nil {
+		return err
+	}
+	return settle(ctx, c, t, env, e.NoWait)
+}
+
+type envDelete struct{ envRef }
+
+func (e *envDelete) Run(ctx context.Context, t *terminal) error {
+	c, env, err := e.find(ctx)
+	if err != nil {
+		return err
+	}
+	if err := c.DeleteEnvironment(ctx, env.ID); err != nil {
+		return err
+	}
+	t.say("Environment %s will be deleted by its runner.", env.Name)
+	return nil
+}
+
+type envLogs struct {
+	envRef
+	Service string `placeholder:"NAME" help:"Which service; not needed where there is only one."`
+}
+
+func (e *envLogs) Run(ctx context.Context, t *terminal) error {
+	c, env, err := e.find(ctx)
+	if err != nil {
+		return err
+	}
+	output, err := c.Output(ctx, env.ID, e.Service)
+	if err != nil {
+		return err
+	}
+	if len(output.Data) == 0 {
+		t.say("It has printed nothing yet; it is %s.", env.Phase)
+	}
+	return t.show(output, func(w io.Writer) { _, _ = w.Write(output.Data) })
+}
+
+func images(services []pullpass.Service) string {
+	var texts []string
+	for _, s := range services {
+		texts = append(texts, s.Image)
+	}
+	return strings.Join(texts, " ")
+}
+
+// problem is the first error among conditions, as a list has room for it.
+func problem(conditions []pullpass.Condition) string {
+	for _, c := range conditions {
+		if c.Severity == pullpass.SeverityError {
+			return c.Code
+		}
+	}
+	return ""
+}
+
+func writeLine(w io.Writer, v any) error { return json.NewEncoder(w).Encode(v) }

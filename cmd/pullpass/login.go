@@ -1,0 +1,129 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/client"
+	"github.com/pullpass/pullpass/internal/helper"
+)
+
+// loginCommand remembers a server and a token for the other verbs and for the
+// credential helper.
+type loginCommand struct {
+	Server       string `arg:"" help:"Address of the server, such as https://pullpass.example.com."`
+	Setup        bool   `help:"The token is the server's one-time setup token: make the organization and its first owner."`
+	Organization string `default:"main" placeholder:"NAME" help:"Name of the organization that --setup makes."`
+	Name         string `default:"owner" placeholder:"NAME" help:"Name of the token that --setup makes."`
+	TokenFile    string `default:"-" placeholder:"FILE" help:"Where to read the token; - is standard input. It is never taken from an argument, where others could see it."`
+	PlainHTTP    bool   `name:"plain-http" help:"Allow http to another machine. Whoever is on the way can read the token."`
+}
+
+func (l *loginCommand) Run(ctx context.Context, t *terminal) error {
+	token, err := readSecret(t, l.TokenFile, "Token: ")
+	if err != nil {
+		return err
+	}
+	var options []client.Option
+	if l.PlainHTTP {
+		options = append(options, client.WithPlainHTTP())
+	}
+	if l.Setup {
+		if token, err = l.setUp(ctx, token, options); err != nil {
+			return err
+		}
+	}
+	c, err := client.New(l.Server, append(options, client.WithToken(token), userAgent())...)
+	if err != nil {
+		return err
+	}
+	self, err := c.Self(ctx)
+	if err != nil {
+		return err
+	}
+	if err := helper.SaveLogin(helper.Login{Server: c.Base(), Token: token, PlainHTTP: l.PlainHTTP}); err != nil {
+		return err
+	}
+	t.say("Logged in to %s as %s (%s) of %s.", c.Base(), self.Name, self.Role, self.Organization.Name)
+	t.say("Next: pullpass project create NAME")
+	return t.show(self, func(io.Writer) {})
+}
+
+func (l *loginCommand) setUp(ctx context.Context, token pullpass.Secret, options []client.Option) (pullpass.Secret, error) {
+	c, err := client.New(l.Server, append(options, userAgent())...)
+	if err != nil {
+		return pullpass.Secret{}, err
+	}
+	_, owner, err := c.Setup(ctx, token, l.Organization, l.Name)
+	return owner, err
+}
+
+// readSecret reads the first line of a file, or of standard input.
+func readSecret(t *terminal, path, prompt string) (pullpass.Secret, error) {
+	in := t.in
+	if path != "-" && path != "" {
+		f, err := os.Open(path) //nolint:gosec // the person names the file
+		if err != nil {
+			return pullpass.Secret{}, &pullpass.Error{Kind: pullpass.Invalid, What: "cannot read the secret", Err: err}
+		}
+		defer f.Close()
+		in = f
+	} else if isTerminal(t.in) {
+		return askSecret(t, prompt)
+	}
+	line, err := bufio.NewReader(io.LimitReader(in, 1<<16)).ReadString('\n')
+	if err != nil && line == "" {
+		return pullpass.Secret{}, misuse("no secret was given on standard input", "pipe it in, or name a file: printf %s \"$TOKEN\" | pullpass …")
+	}
+	return pullpass.NewSecret(strings.TrimRight(line, "\r\n")), nil
+}
+
+// connect makes a client from the environment (PULLPASS_SERVER and PULLPASS_TOKEN,
+// for CI) or from what login remembered.
+func connect() (*client.Client, error) {
+	login, err := helper.CurrentLogin()
+	if err != nil {
+		return nil, err
+	}
+	options := []client.Option{client.WithToken(login.Token), userAgent()}
+	if login.PlainHTTP {
+		options = append(options, client.WithPlainHTTP())
+	}
+	return client.New(login.Server, options...)
+}
+
+func userAgent() client.Option { return client.WithUserAgent("pullpass/" + version) }
+
+type whoamiCommand struct{}
+
+func (whoamiCommand) Run(ctx context.Context, t *terminal) error {
+	c, err := connect()
+	if err != nil {
+		return err
+	}
+	self, err := c.Self(ctx)
+	if err != nil {
+		return err
+	}
+	return t.show(self, func(w io.Writer) {
+		facts(w, "server", c.Base(), "organization", self.Organization.Name+" ("+string(self.Organization.ID)+")",
+			"kind", string(self.Kind), "name", self.Name, "role", string(self.Role),
+			"project", string(self.Project), "may", strings.Join(self.Permissions, " "))
+	})
+}
+
+// all collects a walked list; a list for a person is read whole.
+func all[T, W any](seq func(func(T, error) bool), wire func(T) W) ([]W, error) {
+	items := []W{}
+	for item, err := range seq {
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, wire(item))
+	}
+	return items, nil
+}

@@ -1,0 +1,191 @@
+// Command pullpass gives development environments, CI jobs and clusters access to
+// private container registries. One binary: the server, the runner, the sandbox,
+// the demo, and a person's verbs. A file per verb; wiring only.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/internal/config"
+)
+
+// version is stamped by the Makefile.
+var version = "development"
+
+// Exit codes: the whole contract with scripts.
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitMisuse = 2
+)
+
+// commandLine is every verb; kong makes the parser and --help from it.
+type commandLine struct {
+	JSON   bool   `name:"json" help:"Print data as JSON; its form is stable."`
+	Config string `name:"config" placeholder:"FILE" env:"PULLPASS_CONFIG" help:"YAML file with options of 'server' or 'runner'."`
+
+	Runner      runnerCommand      `cmd:"" help:"Be a runner beside a Docker Engine; add and list runners."`
+	Sandbox     sandboxCommand     `cmd:"" help:"An AWS on this machine, for rehearsals."`
+	Login       loginCommand       `cmd:"" help:"Remember a server and a token."`
+	Whoami      whoamiCommand      `cmd:"" help:"Say who the remembered token belongs to, and what it may do."`
+	Project     projectCommand     `cmd:"" help:"Projects: repositories whose environments share registries."`
+	Registry    registryCommand    `cmd:"" help:"Container registries and how they are opened."`
+	Integration integrationCommand `cmd:"" help:"Access to AWS accounts, reused by registries."`
+	Env         envCommand         `cmd:"" help:"Environments: services that run from images."`
+	Self        selfCommand        `cmd:"" help:"Inside an environment: say which one it is."`
+	Greet       greetCommand       `cmd:"" hidden:""`
+	Token       tokenCommand       `cmd:"" help:"API tokens."`
+	Audit       auditCommand       `cmd:"" help:"The audit record."`
+	Keys        keysCommand        `cmd:"" help:"The keys that stored secrets are sealed with."`
+	Policy      policyCommand      `cmd:"" help:"AWS policies: evaluate, lint, generate."`
+	Version     versionCommand     `cmd:"" help:"Print the version."`
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// run is main without the process: tests call it.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	var cli commandLine
+	parser, err := newParser(&cli, args, stdout, stderr)
+	if err != nil {
+		_, _ = fmt.Fprintln(stderr, pullpass.Explain(err))
+		return exitMisuse
+	}
+	exited, code := false, 0
+	parser.Exit = func(c int) { exited, code = true, c } // --help
+	parsed, err := parser.Parse(args)
+	if exited {
+		return code
+	}
+	if err != nil {
+		return misused(stderr, err)
+	}
+	term := &terminal{in: stdin, out: stdout, talk: stderr, json: cli.JSON}
+	parsed.BindTo(ctx, (*context.Context)(nil))
+	return finish(stderr, parsed.Run(term))
+}
+
+func newParser(cli *commandLine, args []string, stdout, stderr io.Writer) (*kong.Kong, error) {
+	options := []kong.Option{
+		kong.Name("pullpass"),
+		kong.Description("Private container registries for development environments, CI jobs and clusters."),
+		kong.Writers(stdout, stderr),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
+		kong.Vars{
+			"data_dir":   config.DefaultData(),
+			"runner_dir": config.DefaultRunnerState(),
+		},
+	}
+	if path, command := configFile(args), firstWord(args); path != "" && command != "" {
+		file, err := config.ReadFile(command, path)
+		if err != nil {
+			return nil, err
+		}
+		options = append(options, kong.Resolvers(file))
+	}
+	return kong.New(cli, options...)
+}
+
+// configFile finds --config before the parser exists, because the parser needs
+// the file's values.
+func configFile(args []string) string {
+	for i, arg := range args {
+		if value, ok := strings.CutPrefix(arg, "--config="); ok {
+			return value
+		}
+		if arg == "--config" && i+1 < len(args) {
+			return args[i+1]
+		}
+	}
+	return os.Getenv("PULLPASS_CONFIG")
+}
+
+// firstWord is the command, as far as it takes a file.
+func firstWord(args []string) string {
+	for _, arg := range args {
+		if arg == "server" || arg == "runner" {
+			return arg
+		}
+	}
+	return ""
+}
+
+func misused(stderr io.Writer, err error) int {
+	text := pullpass.Explain(err)
+	var parse *kong.ParseError
+	if errors.As(err, &parse) && pullpass.HintOf(err) == "" {
+		text += "\nhint:  " + strings.TrimSpace("pullpass "+commandOf(parse.Context)) + " --help"
+	}
+	_, _ = fmt.Fprintln(stderr, text)
+	return exitMisuse
+}
+
+func commandOf(c *kong.Context) string {
+	if c == nil {
+		return ""
+	}
+	var words []string
+	for _, p := range c.Path {
+		if p.Command != nil {
+			words = append(words, p.Command.Name)
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+// exitCode is an error that is only an exit code: the command has said the rest.
+type exitCode int
+
+func (e exitCode) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
+func finish(stderr io.Writer, err error) int {
+	var code exitCode
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &code):
+		return int(code)
+	case errors.Is(err, context.Canceled):
+		return exitFailed
+	}
+	_, _ = fmt.Fprintln(stderr, pullpass.Explain(err))
+	var misuse misuseError
+	if errors.As(err, &misuse) {
+		return exitMisuse
+	}
+	return exitFailed
+}
+
+// misuseError marks what only the person at the keyboard can put right.
+type misuseError struct{ error }
+
+func (e misuseError) Unwrap() error { return e.error }
+
+func misuse(what, hint string) error {
+	return misuseError{&pullpass.Error{Kind: pullpass.Invalid, What: what, Hint: hint}}
+}
+
+type versionCommand struct{}
+
+func (versionCommand) Run(t *terminal) error {
+	data := map[string]string{"version": version, "go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH}
+	return t.show(data, func(w io.Writer) {
+		_, _ = fmt.Fprintf(w, "pullpass %s (%s, %s)\n", version, data["go"], data["platform"])
+	})
+}

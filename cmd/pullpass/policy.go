@@ -1,0 +1,99 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/internal/iam"
+)
+
+type policyCommand struct {
+	Evaluate   policyEvaluate   `cmd:"" help:"Decide one request as AWS would. Exit code 0 allowed, 1 denied, 2 misused."`
+	Lint       policyLint       `cmd:"" help:"Find mistakes in policy documents, with the corrected text."`
+	Repository policyRepository `cmd:"" help:"Write the policy of an ECR repository: the owner's half of cross-account access."`
+	Registry   policyRegistry   `cmd:"" help:"Write a registry policy: for all repositories of an account and region."`
+	Role       policyRole       `cmd:"" help:"Write a role's permissions: the caller's half."`
+	Trust      policyTrust      `cmd:"" help:"Write a role's trust policy, for OIDC tokens, roles or services."`
+	Runner     policyRunner     `cmd:"" help:"Write the whole role of a runner; its ARN is an output of the stack."`
+	Preset     policyPreset     `cmd:"" help:"Write a policy that a platform's guide publishes, corrected where that is wrong."`
+}
+
+type policyEvaluate struct {
+	Request string `required:"" placeholder:"FILE" help:"JSON with the request and its policies; - is standard input."`
+	Story   bool   `help:"Tell it as a story instead of JSON."`
+}
+
+func (p *policyEvaluate) Run(t *terminal) error {
+	data, err := readFile(t, p.Request)
+	if err != nil {
+		return misuseError{err}
+	}
+	request, policies, err := iam.ParseInput(data)
+	if err != nil {
+		return misuseError{&pullpass.Error{Kind: pullpass.Invalid, What: "cannot evaluate the request", Err: err}}
+	}
+	decision := iam.Evaluate(request, policies)
+	if p.Story {
+		_, err = fmt.Fprint(t.out, decisionStory(decision))
+	} else {
+		t.json = true
+		err = t.show(decision, nil)
+	}
+	if err == nil && decision.Effect != iam.Allowed {
+		return exitCode(exitFailed)
+	}
+	return err
+}
+
+// decisionStory tells a decision layer by layer, and what would change it.
+func decisionStory(d iam.Decision) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "decision: %s\n", d.Effect)
+	for _, layer := range d.Layers {
+		name := string(layer.Name)
+		if layer.Level > 0 {
+			name = fmt.Sprintf("%s level %d", name, layer.Level)
+		}
+		fmt.Fprintf(&b, "  %-26s %-13s %s\n", name, layer.Result, layer.Why)
+	}
+	if d.Missing != nil {
+		fmt.Fprintf(&b, "cause: %s\n", d.Missing.Why)
+		for _, a := range d.Missing.Additions {
+			fmt.Fprintf(&b, "hint:  add to the %s of %s (account %s):\n%s\n", a.Kind, a.To, a.Account, a.Statement.String())
+		}
+		for _, m := range d.Missing.Change {
+			fmt.Fprintf(&b, "hint:  change statement %d of %s %d (at %s): it denies explicitly\n", m.Statement, m.Kind, m.Policy, m.Position)
+		}
+	}
+	for _, note := range d.Notes {
+		fmt.Fprintf(&b, "note:  %s\n", note)
+	}
+	return b.String()
+}
+
+// maxPolicyFile is more than any document that AWS would take.
+const maxPolicyFile = 4 << 20
+
+func readFile(t *terminal, path string) ([]byte, error) {
+	in := t.in
+	if path != "-" {
+		f, err := os.Open(path) //nolint:gosec // the person names the file
+		if err != nil {
+			return nil, &pullpass.Error{Kind: pullpass.Invalid, What: "cannot read the file", Err: err}
+		}
+		defer f.Close()
+		in = f
+	}
+	data, err := io.ReadAll(io.LimitReader(in, maxPolicyFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", path, err)
+	}
+	if len(data) > maxPolicyFile {
+		return nil, &pullpass.Error{Kind: pullpass.Invalid, What: "cannot read the file", Err: errors.New("it is larger than 4 MiB")}
+	}
+	return data, nil
+}

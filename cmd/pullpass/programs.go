@@ -1,0 +1,76 @@
+package main
+
+import (
+	"debug/elf"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+)
+
+// programs are what an environment finds in /run/pullpass/bin.
+var programs = []string{"pullpass", "docker-credential-pullpass"}
+
+// mountedPrograms puts this program and the credential helper beside it into a
+// directory that environments mount, and returns that directory. An image may
+// hold nothing else, so only programs without an interpreter are of use there.
+func mountedPrograms(state string, log *slog.Logger) (string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", fmt.Errorf("finding this program: %w", err)
+	}
+	dir := filepath.Join(state, "bin")
+	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // every user of a container runs what is inside
+		return "", fmt.Errorf("making the directory of programs: %w", err)
+	}
+	for _, program := range programs {
+		from := filepath.Join(filepath.Dir(self), program)
+		if program == "pullpass" {
+			from = self
+		}
+		if !isStatic(from) {
+			log.Warn("a program is not mounted into environments: it is missing beside this one, or not static; build both with CGO_ENABLED=0", "program", from)
+			continue
+		}
+		if err := copyProgram(from, filepath.Join(dir, program)); err != nil {
+			return "", fmt.Errorf("copying %s for environments: %w", program, err)
+		}
+	}
+	return dir, nil
+}
+
+func isStatic(path string) bool {
+	f, err := elf.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	for _, p := range f.Progs {
+		if p.Type == elf.PT_INTERP {
+			return false
+		}
+	}
+	return true
+}
+
+// copyProgram replaces to at once: containers that run keep the file they have.
+func copyProgram(from, to string) error {
+	in, err := os.Open(from) //nolint:gosec // this program's own directory
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o755) //nolint:gosec // a program is there to be run
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(out, in); err != nil {
+		_ = out.Close()
+		return err
+	}
+	if err := out.Close(); err != nil {
+		return err
+	}
+	return os.Rename(to+".new", to)
+}

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/api"
+	"github.com/pullpass/pullpass/client"
+)
+
+type projectCommand struct {
+	Create projectCreate `cmd:"" help:"Create a project."`
+	List   projectList   `cmd:"" help:"List the projects."`
+	Show   projectShow   `cmd:"" help:"Show one project."`
+	Delete projectDelete `cmd:"" help:"Delete a project and its registries."`
+}
+
+type projectCreate struct {
+	Name       string `arg:"" help:"Name, unique in the organization."`
+	Repository string `placeholder:"URL" help:"https URL of its Git repository."`
+}
+
+func (p *projectCreate) Run(ctx context.Context, t *terminal) error {
+	c, err := connect()
+	if err != nil {
+		return err
+	}
+	made, err := c.CreateProject(ctx, pullpass.Project{Name: p.Name, Repository: p.Repository})
+	if err != nil {
+		return err
+	}
+	t.say("Created project %s.", made.Name)
+	t.say("Next: pullpass registry add NAME --project %s --host HOST …", made.Name)
+	return t.show(api.FromProject(made), func(io.Writer) {})
+}
+
+type projectList struct{}
+
+func (projectList) Run(ctx context.Context, t *terminal) error {
+	c, err := connect()
+	if err != nil {
+		return err
+	}
+	projects, err := all(c.AllProjects(ctx), api.FromProject)
+	if err != nil {
+		return err
+	}
+	var rows [][]string
+	for _, p := range projects {
+		rows = append(rows, []string{p.Name, p.Repository, string(p.ID), day(p.CreatedAt)})
+	}
+	return t.list(projects, []string{"NAME", "REPOSITORY", "ID", "CREATED"}, rows, "Create one: pullpass project create NAME")
+}
+
+type projectShow struct {
+	Project string `arg:"" help:"Name or id."`
+}
+
+func (p *projectShow) Run(ctx context.Context, t *terminal) error {
+	c, err := connect()
+	if err != nil {
+		return err
+	}
+	found, err := findProject(ctx, c, p.Project)
+	if err != nil {
+		return err
+	}
+	return t.show(api.FromProject(found), func(w io.Writer) {
+		proved := "not proved"
+		if found.OwnershipProved {
+			proved = "proved"
+		}
+		if found.Repository == "" {
+			proved = ""
+		}
+		facts(w, "name", found.Name, "id", string(found.ID), "repository", found.Repository, "ownership", proved, "created", day(found.CreatedAt))
+	})
+}
+
+type projectDelete struct {
+	Project string `arg:"" help:"Name or id."`
+}
+
+func (p *projectDelete) Run(ctx context.Context, t *terminal) error {
+	c, err := connect()
+	if err != nil {
+		return err
+	}
+	found, err := findProject(ctx, c, p.Project)
+	if err != nil {
+		return err
+	}
+	if err := c.DeleteProject(ctx, found.ID); err != nil {
+		return err
+	}
+	t.say("Deleted project %s and its registries.", found.Name)
+	return nil
+}
+
+// findProject takes what a person has: a name, or an id from --json.
+func findProject(ctx context.Context, c *client.Client, nameOrID string) (pullpass.Project, error) {
+	if pullpass.ValidID("prj", nameOrID) {
+		return c.Project(ctx, pullpass.ProjectID(nameOrID))
+	}
+	return c.ProjectByName(ctx, nameOrID)
+}
+
+// optionalProject is findProject for a flag that may be left out.
+func optionalProject(ctx context.Context, c *client.Client, nameOrID string) (pullpass.ProjectID, error) {
+	if nameOrID == "" {
+		return "", nil
+	}
+	p, err := findProject(ctx, c, nameOrID)
+	return p.ID, err
+}
+
+func day(t time.Time) string {
+	if t.IsZero() {
+		return "never"
+	}
+	return t.Local().Format("2006-01-02 15:04")
+}
+
+func ids[T ~string](list []T, none string) string {
+	if len(list) == 0 {
+		return none
+	}
+	texts := make([]string, len(list))
+	for i, id := range list {
+		texts[i] = string(id)
+	}
+	return strings.Join(texts, " ")
+}

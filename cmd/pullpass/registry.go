@@ -1,0 +1,233 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/api"
+	"github.com/pullpass/pullpass/client"
+)
+
+type registryCommand struct {
+	Add    registryAdd    `cmd:"" help:"Add a registry to a project, or to the whole organization."`
+	List   registryList   `cmd:"" help:"List the registries."`
+	Show   registryShow   `cmd:"" help:"Show one registry; never its password."`
+	Update registryUpdate `cmd:"" help:"Change a registry: what starts from now on uses the new state."`
+	Delete registryDelete `cmd:"" help:"Delete a registry: environments that run keep it until they are restarted."`
+}
+
+type registryAdd struct {
+	Name         string   `arg:"" help:"3 to 127 letters, digits, underscores, hyphens."`
+	Host         string   `required:"" placeholder:"HOST" help:"As images name it: 222222222222.dkr.ecr.eu-west-1.amazonaws.com, ghcr.io, https://index.docker.io/v1/."`
+	Project      string   `placeholder:"NAME" help:"Only for this project; without it, for the whole organization."`
+	PathPrefix   string   `placeholder:"PATH" help:"Only for repositories below this path."`
+	Username     string   `placeholder:"NAME" help:"Log in with a username; the password is read from standard input or --password-file."`
+	PasswordFile string   `default:"-" placeholder:"FILE" help:"File with the password or access token; - is standard input."`
+	Integration  string   `placeholder:"NAME" help:"Open an ECR registry through this integration."`
+	RunnerNative bool     `help:"Open an ECR registry through the runner's own AWS identity."`
+	Runners      []string `name:"runner" placeholder:"NAME" help:"Only on this runner. Can be repeated."`
+	Inside       string   `enum:"never,login," default:"" placeholder:"never|login" help:"What a person inside an environment gets. Without it: login for a project's registry, never for the organization's."`
+}
+
+func (r *registryAdd) Run(ctx context.Context, t *terminal) error {
+	c, err := connect()
+	if err != nil {
+		return err
+	}
+	reg, password, err := r.registry(ctx, c, t)
+	if err != nil {
+		return err
+	}
+	made, err := c.CreateRegistry(ctx, reg, password)
+	if err != nil {
+		return err
+	}
+	t.say("Added registry %s for %s, opened by %s; inside: %s.", made.Name, hostAndPath(made), made.Auth, made.Inside)
+	if made.Auth == pullpass.AuthBasic && made.Inside == pullpass.InsideLogin {
+		t.say("People inside this project's environments can read its password; --inside never keeps it from them.")
+	}
+	t.say("Next: pullpass env create NAME --project PROJECT --image %s/…", made.Host)
+	return t.show(api.FromRegistry(made), func(io.Writer) {})
+}
+
+func (r *registryAdd) registry(ctx context.Context, c *client.Client, t *terminal) (pullpass.Registry, pullpass.Secret, error) {
+	reg := pullpass.Registry{Name: r.Name, Host: r.Host, PathPrefix: r.PathPrefix, Inside: pullpass.Inside(r.Inside)}
+	var password pullpass.Secret
+	var err error
+	if reg.Project, err = optionalProject(ctx, c, r.Project); err != nil {
+		return reg, password, err
+	}
+	if reg.Runners, err = findRunners(ctx, c, r.Runners); err != nil {
+		return reg, password, err
+	}
+	switch {
+	case r.Username != "" && r.Integration == "" && !r.RunnerNative:
+		reg.Auth, reg.Username = pullpass.AuthBasic, r.Username
+		password, err = readSecret(t, r.PasswordFile, "Password: ")
+	case r.Integration != "" && r.Username == "" && !r.RunnerNative:
+		reg.Auth = pullpass.AuthIntegration
+		reg.Integration, err = findIntegration(ctx, c, r.Integration)
+	case r.RunnerNative && r.Username == "" && r.Integration == "":
+		reg.Auth = pullpass.AuthRunnerNative
+	default:
+		err = misuse("a registry is opened in one way", "give one of --username NAME, --integration NAME, --runner-native")
+	}
+	return reg, password, err
+}
+
+type registryList struct {
+	Project string `placeholder:"NAME" help:"Only this project's own."`
+}
+
+func (r *registryList) Run(ctx context.Context, t *terminal) error {
+	c, err := connect()
+	if err != nil {
+		return err
+	}
+	var filter pullpass.RegistryFilter
+	if r.Project != "" {
+		project, err := findProject(ctx, c, r.Project)
+		if err != nil {
+			return err
+		}
+		filter.Project = &project.ID
+	}
+	registries, err := all(c.AllRegistries(ctx, filter), api.FromRegistry)
+	if err != nil {
+		return err
+	}
+	var rows [][]string
+	for _, reg := range registries {
+		scope := string(reg.Project)
+		if scope == "" {
+			scope = "organization"
+		}
+		rows = append(rows, []string{reg.Name, reg.Host, reg.PathPrefix, string(reg.Auth), scope, string(reg.Inside), fmt.Sprint(reg.Generation)})
+	}
+	return t.list(registries, []string{"NAME", "HOST", "PATH", "AUTH", "SCOPE", "INSIDE", "GENERATION"}, rows,
+		"Add one: pullpass registry add NAME --host HOST --username USER")
+}
+
+type registryShow struct {
+	Registry string `arg:"" help:"Name or id."`
+	Project  string `placeholder:"NAME" help:"The project it belongs to, if it is not the organization's."`
+}
+
+func (r *registryShow) Run(ctx context.Context, t *terminal) error {
+	c, err := connect()
+	if err != nil {
+		return err
+	}
+	reg, err := findRegistry(ctx, c, r.Project, r.Registry)
+	if err != nil {
+		return err
+	}
+	return showRegistry(t, reg)
+}
+
+func showRegistry(t *terminal, reg pullpass.Registry) error {
+	return t.show(api.FromRegistry(reg), func(w io.Writer) {
+		facts(w, "name", reg.Name, "id", string(reg.ID), "host", reg.Host, "path", reg.PathPrefix,
+			"auth", string(reg.Auth), "username", reg.Username, "integration", string(reg.Integration),
+			"project", string(reg.Project), "runners", ids(reg.Runners, "all"), "inside", string(reg.Inside),
+			"generation", fmt.Sprint(reg.Generation), "updated", day(reg.UpdatedAt))
+	})
+}
+
+type registryUpdate struct {
+	Registry string   `arg:"" help:"Name or id."`
+	Project  string   `placeholder:"NAME" help:"The project it belongs to, if it is not the organization's."`
+	Username *string  `placeholder:"NAME" help:"New username."`
+	Password string   `name:"password-file" placeholder:"FILE" help:"File with the new password; - is standard input."`
+	Inside   string   `enum:"never,login," default:"" placeholder:"never|login" help:"What a person inside an environment gets."`
+	Runners  []string `name:"runner" placeholder:"NAME" help:"Only on this runner from now on. Can be repeated."`
+}
+
+func (r *registryUpdate) Run(ctx context.Context, t *terminal) error {
+	c, err := connect()
+	if err != nil {
+		return err
+	}
+	reg, err := findRegistry(ctx, c, r.Project, r.Registry)
+	if err != nil {
+		return err
+	}
+	change, err := r.change(ctx, c, t)
+	if err != nil {
+		return err
+	}
+	updated, err := c.UpdateRegistry(ctx, reg.ID, change)
+	if err != nil {
+		return err
+	}
+	t.say("Updated registry %s to generation %d.", updated.Name, updated.Generation)
+	t.say("Environments that run keep generation %d until: pullpass env restart NAME", reg.Generation)
+	return t.show(api.FromRegistry(updated), func(io.Writer) {})
+}
+
+func (r *registryUpdate) change(ctx context.Context, c *client.Client, t *terminal) (pullpass.RegistryChange, error) {
+	change := pullpass.RegistryChange{Username: r.Username}
+	if r.Password != "" {
+		password, err := readSecret(t, r.Password, "Password: ")
+		if err != nil {
+			return change, err
+		}
+		change.Secret = &password
+	}
+	if r.Inside != "" {
+		inside := pullpass.Inside(r.Inside)
+		change.Inside = &inside
+	}
+	if len(r.Runners) > 0 {
+		runners, err := findRunners(ctx, c, r.Runners)
+		if err != nil {
+			return change, err
+		}
+		change.Runners = &runners
+	}
+	if change == (pullpass.RegistryChange{}) {
+		return change, misuse("nothing to change was given", "give --username, --password-file, --inside or --runner")
+	}
+	return change, nil
+}
+
+type registryDelete struct {
+	Registry string `arg:"" help:"Name or id."`
+	Project  string `placeholder:"NAME" help:"The project it belongs to, if it is not the organization's."`
+}
+
+func (r *registryDelete) Run(ctx context.Context, t *terminal) error {
+	c, err := connect()
+	if err != nil {
+		return err
+	}
+	reg, err := findRegistry(ctx, c, r.Project, r.Registry)
+	if err != nil {
+		return err
+	}
+	if err := c.DeleteRegistry(ctx, reg.ID); err != nil {
+		return err
+	}
+	t.say("Deleted registry %s. Environments that run keep it until they are restarted or deleted.", reg.Name)
+	return nil
+}
+
+func findRegistry(ctx context.Context, c *client.Client, project, nameOrID string) (pullpass.Registry, error) {
+	if pullpass.ValidID("reg", nameOrID) {
+		return c.Registry(ctx, pullpass.RegistryID(nameOrID))
+	}
+	id, err := optionalProject(ctx, c, project)
+	if err != nil {
+		return pullpass.Registry{}, err
+	}
+	return c.RegistryByName(ctx, id, nameOrID)
+}
+
+func hostAndPath(r pullpass.Registry) string {
+	if r.PathPrefix == "" {
+		return r.Host
+	}
+	return r.Host + "/" + r.PathPrefix
+}

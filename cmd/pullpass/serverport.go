@@ -1,0 +1,43 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/api"
+	"github.com/pullpass/pullpass/client"
+	"github.com/pullpass/pullpass/internal/runner"
+)
+
+// wantedWait is how long a runner's long poll may hang: below what proxies cut.
+const wantedWait = 20 * time.Second
+
+// serverPort joins the runner to its server through the typed client.
+type serverPort struct{ c *client.Client }
+
+func (s serverPort) Heartbeat(ctx context.Context, r pullpass.RunnerReport) error {
+	_, err := s.c.Heartbeat(ctx, r)
+	return err
+}
+
+func (s serverPort) Wanted(ctx context.Context, seen string) (runner.Wanted, error) {
+	w, err := s.c.Wanted(ctx, seen, wantedWait)
+	return runner.Wanted{State: w.State, Environments: w.Environments, Unchanged: w.Unchanged}, err
+}
+
+func (s serverPort) ReportStatus(ctx context.Context, id pullpass.EnvironmentID, u pullpass.StatusUpdate) error {
+	_, err := s.c.ReportStatus(ctx, id, u)
+	return err
+}
+
+func (s serverPort) AppendOutput(ctx context.Context, o runner.Output) error {
+	return s.c.AppendOutput(ctx, o.Environment, o.Service, o.Start, o.Offset, o.Data)
+}
+
+func (s serverPort) Credential(ctx context.Context, r runner.CredentialRequest) (pullpass.Credential, error) {
+	issued, err := s.c.Credential(ctx, api.CredentialRequest{
+		Environment: r.Environment, Host: r.Host, Repository: r.Repository, Action: r.Action,
+	})
+	return issued.Credential, err
+}
