@@ -87,3 +87,9 @@ func Default() Config {
 func key(id, secret string) AccessKey {
 	return AccessKey{ID: id, Secret: SecretKey{pullpass.NewSecret(secret)}}
 }
+
+// PlatformKey is the secret half of PlatformKeyID.
+func PlatformKey() pullpass.Secret { return pullpass.NewSecret(platformKey) }
+
+// OwnerKey is the secret half of OwnerKeyID.
+func OwnerKey() pullpass.Secret { return pullpass.NewSecret(ownerKey) }
