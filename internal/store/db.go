@@ -80,6 +80,12 @@ func (db *DB) migrate(ctx context.Context) error {
 		return err
 	}
 	_, err = provider.Up(ctx)
+	// Without a lock, of two servers that start on a new database one finds the
+	// other's tables half way. What it did is rolled back, and the next try finds
+	// the work done.
+	for attempt := 0; err != nil && len(db.dialect.GooseOptions) == 0 && attempt < attempts && pause(ctx, attempt); attempt++ {
+		_, err = provider.Up(ctx)
+	}
 	return err
 }
 

@@ -120,7 +120,9 @@ func (db *DB) resealRows(ctx context.Context, table sealedTable, rows []sealedRo
 		}
 		return nil
 	})
-	r.Resealed += replaced
+	if err == nil {
+		r.Resealed += replaced
+	}
 	return err
 }
 

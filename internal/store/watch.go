@@ -139,3 +139,6 @@ func (h *hub) close() {
 	}
 	h.watchers = nil
 }
+
+// Shared reports whether several servers can use the database at once.
+func (db *DB) Shared() bool { return db.dialect.Notify != "" }
