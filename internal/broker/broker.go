@@ -1,0 +1,156 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/internal/reference"
+)
+
+// Options are the broker's parts. AWS, Hosts and Coordinator may be nil.
+type Options struct {
+	Store       Store
+	Auditor     Auditor
+	Hosts       *reference.Hosts // nil: the grammar alone
+	AWS         Minter           // nil: registries with a password only
+	Coordinator Coordinator      // nil: this is the only server
+	Now         func() time.Time // nil: time.Now
+	MaxEntries  int              // of the cache; 0: 10,000
+}
+
+const defaultEntries = 10_000
+
+// Broker issues credentials.
+type Broker struct {
+	store       Store
+	auditor     Auditor
+	hosts       *reference.Hosts
+	aws         Minter
+	coordinator Coordinator
+	now         func() time.Time
+	buckets     *buckets
+	stats       struct{ hits, mints atomic.Int64 }
+
+	life    context.Context // ends with Close: flights outlive those who asked
+	stop    context.CancelFunc
+	running sync.WaitGroup
+
+	mu      sync.Mutex
+	closed  bool
+	cache   *cache
+	flights map[Key]*flight
+}
+
+// New returns a broker. Close it to end what it does in the background.
+func New(o Options) (*Broker, error) {
+	if o.Store == nil || o.Auditor == nil {
+		return nil, errors.New("broker: a store and an auditor are needed")
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.MaxEntries <= 0 {
+		o.MaxEntries = defaultEntries
+	}
+	b := &Broker{
+		store: o.Store, auditor: o.Auditor, hosts: o.Hosts, aws: o.AWS, coordinator: o.Coordinator, now: o.Now,
+		buckets: &buckets{now: o.Now, list: make(map[bucketKey]*rate.Limiter)},
+		cache:   newCache(o.MaxEntries), flights: make(map[Key]*flight),
+	}
+	b.life, b.stop = context.WithCancel(context.Background())
+	return b, nil
+}
+
+// Close gives up what is under way and waits until it has ended.
+func (b *Broker) Close() {
+	b.mu.Lock()
+	b.closed = true
+	b.mu.Unlock()
+	b.stop()
+	b.running.Wait()
+}
+
+// Stats counts since the broker was made.
+type Stats struct {
+	Hits    int64 // answers from the cache, refusals included
+	Mints   int64 // upstream calls and opened passwords
+	Entries int
+}
+
+// Stats returns the counts.
+func (b *Broker) Stats() Stats {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return Stats{Hits: b.stats.hits.Load(), Mints: b.stats.mints.Load(), Entries: len(b.cache.entries)}
+}
+
+// Issue returns a credential that caller may have, valid for a while yet. Its
+// record is on disk when it returns, and so is that of a refusal: where the
+// record cannot be written, the answer is Unavailable, whatever it would have
+// been.
+func (b *Broker) Issue(ctx context.Context, caller pullpass.Caller, ask Ask) (Issued, error) {
+	if caller.Organization == "" {
+		return Issued{}, &pullpass.Error{Kind: pullpass.Unauthenticated, What: "cannot issue a credential", Cause: "it is not known who asks"}
+	}
+	p := plan{organization: caller.Organization, runner: caller.Runner}
+	issued, err := b.prepare(ctx, caller, ask, &p)
+	if err != nil {
+		return Issued{}, b.refuse(ctx, caller, ask, &p, err)
+	}
+	if err := b.auditor.Record(ctx, b.event(caller, &p, ask, issued)); err != nil {
+		return Issued{}, err
+	}
+	if !issued.Credential.ValidFor(time.Second, b.now()) && issued.Grant == nil {
+		return Issued{}, &pullpass.Error{Kind: pullpass.Unavailable, What: "cannot issue a credential", Cause: "it expired while it was being recorded", Hint: "try again"}
+	}
+	return issued.Issued, nil
+}
+
+// prepared is an answer that has not been recorded yet.
+type prepared struct {
+	Issued
+	policy string
+}
+
+func (b *Broker) prepare(ctx context.Context, caller pullpass.Caller, ask Ask, p *plan) (prepared, error) {
+	ask, host, err := b.normalize(ask)
+	if err != nil {
+		return prepared{}, err
+	}
+	p.host, p.action, p.environment, p.project = host, ask.Action, ask.Environment, ask.Project
+	if err := b.decide(ctx, caller, ask, p); err != nil {
+		return prepared{}, err
+	}
+	out := prepared{Issued: Issued{Registry: p.registry.ID, Generation: p.registry.Generation, Integration: p.integration.ID}}
+	if p.registry.Auth == pullpass.AuthRunnerNative {
+		out.Grant, err = b.grant(caller, ask, p)
+		return out, err
+	}
+	m, cached, err := b.obtain(ctx, *p)
+	if err != nil {
+		return prepared{}, err
+	}
+	out.Credential, out.Principal, out.Repositories, out.Cached, out.policy = m.Credential, m.Principal, m.Repositories, cached, m.Policy
+	return out, nil
+}
+
+// grantLife is short: the runner mints at once.
+const grantLife = 5 * time.Minute
+
+// grant lets a runner mint with its own identity.
+func (b *Broker) grant(caller pullpass.Caller, ask Ask, p *plan) (*pullpass.Grant, error) {
+	if caller.Kind != pullpass.CallerRunner || ask.Environment == "" {
+		return nil, refused(ask, "the registry "+p.registry.Name+" is opened by the runner's own AWS identity, for its environments only", "start an environment")
+	}
+	return &pullpass.Grant{
+		Organization: p.organization, Runner: p.runner, Environment: ask.Environment, Host: p.host.Name,
+		Account: p.host.ECR.Account, Region: p.host.ECR.Region, Repositories: p.repositories, Action: p.action,
+		Expires: b.now().Add(grantLife),
+	}, nil
+}

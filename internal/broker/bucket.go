@@ -1,0 +1,93 @@
+package broker
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/pullpass/pullpass"
+)
+
+// The rates at which one account is asked. STS quotas cannot be raised, and
+// throttling has been seen at 4 to 5 calls a second; ECR's are published, but an
+// older page says 20.
+const (
+	stsRate    = 4
+	ecrRate    = 10
+	longWait   = 30 * time.Second
+	maxBuckets = 4096
+)
+
+type bucketKey struct {
+	organization pullpass.OrganizationID
+	account      string
+	service      Service
+	region       string
+}
+
+// buckets pace the calls to each account. The organization is part of the key:
+// none can use up what is another's by naming its account.
+type buckets struct {
+	mu   sync.Mutex
+	now  func() time.Time
+	list map[bucketKey]*rate.Limiter
+}
+
+func (b *buckets) wait(ctx context.Context, k bucketKey) error {
+	b.mu.Lock()
+	now := b.now()
+	reservation := b.limiter(k, now).ReserveN(now, 1)
+	delay := reservation.DelayFrom(now)
+	if delay > longWait {
+		reservation.CancelAt(now)
+	}
+	b.mu.Unlock()
+	switch {
+	case delay > longWait:
+		return &pullpass.Error{Kind: pullpass.Limited, Code: "account_busy", What: "cannot ask AWS",
+			Cause: "too many requests for account " + k.account + " wait already", Hint: "try again in half a minute"}
+	case delay <= 0:
+		return nil
+	}
+	timer := time.NewTimer(delay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		b.mu.Lock()
+		reservation.CancelAt(b.now())
+		b.mu.Unlock()
+		return ctx.Err()
+	}
+}
+
+func (b *buckets) limiter(k bucketKey, now time.Time) *rate.Limiter {
+	if l := b.list[k]; l != nil {
+		return l
+	}
+	if len(b.list) >= maxBuckets {
+		for old, l := range b.list { // a full bucket says nothing that a new one would not
+			if l.TokensAt(now) >= float64(l.Burst()) {
+				delete(b.list, old)
+			}
+		}
+	}
+	perSecond := map[Service]int{ServiceSTS: stsRate, ServiceECR: ecrRate}[k.service]
+	l := rate.NewLimiter(rate.Limit(perSecond), perSecond)
+	b.list[k] = l
+	return l
+}
+
+// pace is MintRequest.Wait for one plan.
+func (b *Broker) pace(p plan) func(context.Context, Service) error {
+	account := p.integration.Account
+	if account == "" {
+		account = string(p.integration.ID) // ambient: whose it is shows later
+	}
+	return func(ctx context.Context, s Service) error {
+		return b.buckets.wait(ctx, bucketKey{p.organization, account, s, p.host.ECR.Region})
+	}
+}

@@ -1,0 +1,59 @@
+package broker
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"strconv"
+
+	"github.com/pullpass/pullpass"
+)
+
+// Key names one credential: SHA-256 over everything that changes it. Equal keys
+// are equal credentials, and two organizations never share one.
+type Key [sha256.Size]byte
+
+// key hashes the plan. Each part goes in behind its length, so that no two
+// lists of parts are the same bytes.
+func (p *plan) key() Key {
+	h := hasher{buf: make([]byte, 0, 512)}
+	h.text(string(p.organization))
+	h.text(string(p.registry.ID))
+	h.number(p.registry.Generation)
+	h.text(string(p.registry.Auth))
+	if p.registry.Auth == pullpass.AuthBasic {
+		return sha256.Sum256(h.buf) // one password, whatever it is asked for
+	}
+	i := p.integration
+	h.text(string(i.ID))
+	h.number(i.Generation)
+	h.text(string(i.Mode))
+	h.text(i.AccessKeyID)
+	h.number(int64(len(i.Chain)))
+	for _, hop := range i.Chain {
+		h.text(hop.RoleARN)
+		h.text(hop.ExternalID)
+		h.text(hop.SourceIdentity)
+	}
+	if i.Mode == pullpass.ModeWebIdentity { // its token names the environment
+		h.text(string(p.project))
+		h.text(string(p.environment))
+	}
+	h.text(p.host.Name)
+	h.text(p.host.ECR.Account)
+	h.text(p.host.ECR.Region)
+	h.text(string(p.action))
+	h.number(int64(len(p.repositories)))
+	for _, r := range p.repositories {
+		h.text(r)
+	}
+	return sha256.Sum256(h.buf)
+}
+
+type hasher struct{ buf []byte }
+
+func (h *hasher) text(s string) {
+	h.buf = binary.BigEndian.AppendUint32(h.buf, uint32(len(s))) //nolint:gosec // names are far below 4 GiB
+	h.buf = append(h.buf, s...)
+}
+
+func (h *hasher) number(n int64) { h.text(strconv.FormatInt(n, 10)) }

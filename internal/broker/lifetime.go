@@ -1,0 +1,58 @@
+package broker
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"github.com/pullpass/pullpass"
+)
+
+const (
+	keepLong  = 15 * time.Minute // what remains, at the least, of what is served
+	keepShort = 90 * time.Second // of short lives: more than two clocks differ
+	basicLife = 10 * time.Minute // how long an opened password stays in memory
+	jitter    = 0.1
+)
+
+// lifetime says when a credential is refreshed and until when it is served.
+type lifetime struct{ refresh, until time.Time }
+
+// lifetimeOf computes it; ok is false where so little is left that the
+// credential could be over before it arrives.
+func lifetimeOf(c pullpass.Credential, now time.Time) (l lifetime, ok bool) {
+	if c.Expires.IsZero() {
+		return lifetime{now.Add(basicLife), now.Add(basicLife)}, true
+	}
+	life := c.Expires.Sub(now)
+	keep := min(keepLong, max(life/4, keepShort))
+	if life < 2*keep {
+		return lifetime{}, false
+	}
+	// Whatever the jitter, an outage that begins just before the refresh has to
+	// last longer than this before anybody notices.
+	outage := min(keepLong, life/4)
+	half := min(life/2, time.Duration(float64(life-keep-outage)/(1+jitter)))
+	return lifetime{now.Add(around(half)), c.Expires.Add(-keep)}, true
+}
+
+// around spreads d by a tenth to both sides.
+func around(d time.Duration) time.Duration {
+	return time.Duration(float64(d) * (1 - jitter + 2*jitter*rand.Float64())) //nolint:gosec // spreading load, not a secret
+}
+
+// between spreads evenly.
+func between(least, most time.Duration) time.Duration {
+	return least + time.Duration(rand.Int64N(int64(most-least))) //nolint:gosec // spreading load, not a secret
+}
+
+// negativeLife is how long a failure is the answer for everybody who asks for
+// the same: enough to keep a herd away from what has just said no.
+func negativeLife(err error) time.Duration {
+	switch pullpass.KindOf(err) {
+	case pullpass.Denied:
+		return 5 * time.Second
+	case pullpass.Limited:
+		return between(time.Second, 5*time.Second)
+	}
+	return 0
+}

@@ -1,0 +1,132 @@
+package broker
+
+import (
+	"context"
+	"slices"
+
+	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/internal/access"
+	"github.com/pullpass/pullpass/internal/reference"
+)
+
+// plan is an ask that has been decided: this caller may have a credential for
+// this registry, through this integration, narrowed to these repositories.
+type plan struct {
+	organization pullpass.OrganizationID
+	environment  pullpass.EnvironmentID
+	project      pullpass.ProjectID
+	runner       pullpass.RunnerID
+	registry     pullpass.Registry
+	integration  pullpass.Integration // AuthIntegration only
+	host         reference.Host
+	action       pullpass.Action
+	repositories []string
+}
+
+// decide chooses and authorizes. It fills p as far as it gets, so that a
+// refusal's record says what was refused.
+func (b *Broker) decide(ctx context.Context, caller pullpass.Caller, ask Ask, p *plan) error {
+	registries, env, err := b.registries(ctx, caller, ask, p)
+	if err != nil {
+		return err
+	}
+	registry, ok := choose(registries, ask.Host, ask.Repository)
+	if !ok {
+		return &pullpass.Error{Kind: pullpass.NotFound, Code: "no_registry", What: "cannot issue a credential for " + place(ask),
+			Cause: "no registry is configured for it", Hint: "pullpass registry add --host " + ask.Host}
+	}
+	p.registry = registry
+	if err := b.allowed(ask, p); err != nil {
+		return err
+	}
+	p.repositories = scope(registries, registry, env, ask.Repository)
+	if registry.Auth == pullpass.AuthBasic {
+		return nil
+	}
+	if p.host.ECR == nil {
+		return &pullpass.Error{Kind: pullpass.Invalid, Code: "registry_not_ecr", What: "cannot issue a credential for " + place(ask),
+			Cause: "the registry " + registry.Name + " is opened through AWS, but its host is not an ECR host", Hint: "add the host to the server's host mappings, or use a user name and password"}
+	}
+	if registry.Auth != pullpass.AuthIntegration {
+		return nil
+	}
+	if p.integration, err = b.store.Integration(ctx, p.organization, registry.Integration); err != nil {
+		return err
+	}
+	return runnerAllowed(ask, p, "integration "+p.integration.Name, p.integration.Runners)
+}
+
+// registries lists what the ask chooses from, after access has said yes: the
+// generations pinned by the environment, or those in force for the project.
+func (b *Broker) registries(ctx context.Context, caller pullpass.Caller, ask Ask, p *plan) ([]pullpass.Registry, *pullpass.Environment, error) {
+	if ask.Runner != "" && ask.Runner != caller.Runner {
+		return nil, nil, refused(ask, "the request names another runner than the caller's own", "leave the runner out")
+	}
+	if ask.Environment == "" && (caller.Kind == pullpass.CallerRunner || caller.Kind == pullpass.CallerEnvironment) {
+		return nil, nil, refused(ask, "a "+string(caller.Kind)+" gets credentials for an environment only, and the request names none", "name the environment")
+	}
+	target := access.Target{Organization: p.organization, Project: ask.Project, Runner: p.runner}
+	if ask.Environment == "" {
+		if err := access.Check(caller, access.CredentialIssue, target); err != nil {
+			return nil, nil, err
+		}
+		list, err := b.store.RegistriesInForce(ctx, p.organization, ask.Project)
+		return list, nil, err
+	}
+	if err := access.Check(caller, access.CredentialIssue, access.Any); err != nil {
+		return nil, nil, err
+	}
+	env, err := b.store.Environment(ctx, p.organization, ask.Environment)
+	if err != nil {
+		return nil, nil, err
+	}
+	target.Project, target.Runner, target.Environment = env.Project, env.Runner, env.ID
+	if err := access.Check(caller, access.CredentialIssue, target); err != nil {
+		return nil, nil, err
+	}
+	p.project, p.runner = env.Project, env.Runner
+	switch {
+	case ask.Project != "" && ask.Project != env.Project:
+		return nil, nil, refused(ask, "the environment belongs to another project", "leave the project out")
+	case caller.Kind == pullpass.CallerEnvironment && !ask.Inside:
+		return nil, nil, refused(ask, "an environment gets what a person inside may have, not the credential of its start", "ask with inside")
+	case env.Wanted != pullpass.WantedRunning:
+		return nil, nil, &pullpass.Error{Kind: pullpass.Conflict, Code: "environment_not_running", What: "cannot issue a credential for " + place(ask),
+			Cause: "the environment is not wanted running", Hint: "start it again"}
+	}
+	list, err := b.store.PinnedRegistries(ctx, p.organization, env.ID)
+	return list, &env, err
+}
+
+// allowed checks the registry's own conditions.
+func (b *Broker) allowed(ask Ask, p *plan) error {
+	if ask.Inside && p.registry.Inside != pullpass.InsideLogin {
+		return refused(ask, "the registry "+p.registry.Name+" is closed to people inside an environment",
+			"an administrator can set it: pullpass registry update "+p.registry.Name+" --inside login")
+	}
+	if ask.Inside && ask.Action == pullpass.ActionPush {
+		return refused(ask, "inside an environment there is pull only", "push from CI")
+	}
+	return runnerAllowed(ask, p, "registry "+p.registry.Name, p.registry.Runners)
+}
+
+func runnerAllowed(ask Ask, p *plan, what string, runners []pullpass.RunnerID) error {
+	if len(runners) == 0 || (p.runner != "" && slices.Contains(runners, p.runner)) {
+		return nil
+	}
+	if p.runner == "" {
+		return refused(ask, "the "+what+" is limited to selected runners, and the request names none", "start an environment on one of them")
+	}
+	return refused(ask, "the "+what+" is limited to other runners than this one", "let it include runner "+string(p.runner)+", or use one of its runners")
+}
+
+func refused(ask Ask, cause, hint string) error {
+	return &pullpass.Error{Kind: pullpass.Denied, Code: "credential_denied", What: "cannot issue a credential for " + place(ask), Cause: cause, Hint: hint}
+}
+
+func place(ask Ask) string {
+	if ask.Repository == "" {
+		return ask.Host
+	}
+	return ask.Host + "/" + ask.Repository
+}

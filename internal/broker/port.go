@@ -1,0 +1,68 @@
+package broker
+
+import (
+	"context"
+
+	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/internal/reference"
+)
+
+// Store is what the broker reads. Every read names the organization.
+type Store interface {
+	Environment(context.Context, pullpass.OrganizationID, pullpass.EnvironmentID) (pullpass.Environment, error)
+	PinnedRegistries(context.Context, pullpass.OrganizationID, pullpass.EnvironmentID) ([]pullpass.Registry, error)
+	RegistriesInForce(context.Context, pullpass.OrganizationID, pullpass.ProjectID) ([]pullpass.Registry, error)
+	RegistrySecret(context.Context, pullpass.OrganizationID, pullpass.RegistryGeneration) (pullpass.Secret, error)
+	Integration(context.Context, pullpass.OrganizationID, pullpass.IntegrationID) (pullpass.Integration, error)
+	IntegrationSecret(ctx context.Context, org pullpass.OrganizationID, id pullpass.IntegrationID, generation int64) (pullpass.Secret, error)
+}
+
+// Auditor records an event; nil means that it is on disk.
+type Auditor interface {
+	Record(context.Context, pullpass.Event) error
+}
+
+// Minter gets a credential from AWS.
+type Minter interface {
+	Mint(context.Context, MintRequest) (Minted, error)
+}
+
+// MintRequest says what is wanted of AWS, and as whom.
+type MintRequest struct {
+	Organization pullpass.OrganizationID
+	Project      pullpass.ProjectID
+	Environment  pullpass.EnvironmentID // set where the identity depends on it
+	Integration  pullpass.Integration
+	Secret       pullpass.Secret // of the integration; empty where its mode has none
+	Host         reference.Host
+	Action       pullpass.Action
+	// Repositories limit the credential: names, or "team/*" and "*" where the
+	// whole of a registry was asked for. Never empty.
+	Repositories []string
+	// Wait returns when the account may be asked once more, and before each call
+	// to AWS it has to be called; Limited means that it would take too long.
+	Wait func(context.Context, Service) error
+}
+
+// Service is an AWS service with a quota of its own.
+type Service string
+
+// The services that minting calls.
+const (
+	ServiceSTS Service = "sts"
+	ServiceECR Service = "ecr"
+)
+
+// Minted is a credential and what the audit record tells of it.
+type Minted struct {
+	Credential   pullpass.Credential
+	Principal    string
+	Repositories []string // what a session policy limits it to; empty: nothing does
+	Policy       string   // that session policy
+}
+
+// Coordinator makes one upstream call of those that several servers want to
+// make for one key. It may hand out what another server's call returned.
+type Coordinator interface {
+	Once(ctx context.Context, key Key, mint func(context.Context) (Minted, error)) (Minted, error)
+}
