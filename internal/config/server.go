@@ -19,7 +19,7 @@ type Server struct {
 	KMSEndpoint string        `name:"kms-endpoint" env:"PULLPASS_KMS_ENDPOINT" placeholder:"URL" help:"Address of KMS, where it is not the public one."`
 	Hosts       []HostMapping `name:"host" env:"PULLPASS_HOSTS" sep:";" placeholder:"MAPPING" help:"An ECR registry under another name (VPC endpoint, custom domain, emulator): host=…,account=…,region=…,api=URL,sts=URL,registry=URL. Can be repeated."`
 	AllowEgress []string      `name:"allow-egress" env:"PULLPASS_ALLOW_EGRESS" sep:"," placeholder:"PREFIX" help:"Private address ranges that registries may be in: 10.0.0.0/8, or 127.0.0.1:5000 for one address. Loopback, link-local and private ranges are refused otherwise."`
-	Downloads   string        `env:"PULLPASS_DOWNLOADS" placeholder:"DIR" help:"Directory of binaries to serve under /downloads/, beside the server's own."`
+	Downloads   string        `env:"PULLPASS_DOWNLOADS" placeholder:"DIR" help:"Directory of binaries to serve under /downloads/, as <os>-<arch>/<name>; the server puts its own there. Without it: downloads in the data directory."`
 	TLSCert     string        `name:"tls-cert" env:"PULLPASS_TLS_CERT" placeholder:"FILE" help:"Certificate chain in PEM. Without it: plain HTTP, for loopback or behind a proxy."`
 	TLSKey      string        `name:"tls-key" env:"PULLPASS_TLS_KEY" placeholder:"FILE" help:"Private key of --tls-cert."`
 	Log
@@ -63,6 +63,14 @@ func (s *Server) KeyPath() string {
 		return s.KeyFile
 	}
 	return filepath.Clean(s.Data) + ".key"
+}
+
+// DownloadsPath is where the binaries lie that the server gives out.
+func (s *Server) DownloadsPath() string {
+	if s.Downloads != "" {
+		return s.Downloads
+	}
+	return filepath.Join(s.Data, "downloads")
 }
 
 // DefaultData is the data directory of a server that is not told one.
