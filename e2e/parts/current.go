@@ -57,7 +57,7 @@ func goInstall(ctx context.Context, dir, tags, pkg string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(building)) }()
-	cmd := exec.CommandContext(ctx, "go", "install", "-trimpath", "-tags", tags, pkg) //nolint:gosec // our own constants
+	cmd := exec.CommandContext(ctx, "go", "install", "-trimpath", "-tags", tags, pkg)
 	cmd.Env = append(os.Environ(), "GOBIN="+building, "GOFLAGS=")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("go install %s: %w\n%s", pkg, err, out)

@@ -58,7 +58,7 @@ func aptInstall(ctx context.Context, packages []string) error {
 }
 
 func apt(ctx context.Context, args ...string) error {
-	cmd := exec.CommandContext(ctx, "apt-get", append([]string{"-qq", "-o", "DPkg::Lock::Timeout=120"}, args...)...) //nolint:gosec // package names from our own table
+	cmd := exec.CommandContext(ctx, "apt-get", append([]string{"-qq", "-o", "DPkg::Lock::Timeout=120"}, args...)...)
 	cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -70,7 +70,7 @@ func apt(ctx context.Context, args ...string) error {
 // withoutServices runs do while packages may not start their services. A policy
 // that is there already stays.
 func withoutServices(do func() error) error {
-	f, err := os.OpenFile(policyFile, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o755) //nolint:gosec // it must be executable
+	f, err := os.OpenFile(policyFile, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o755) // it must be executable
 	if errors.Is(err, fs.ErrExist) {
 		return do()
 	}
@@ -85,7 +85,7 @@ func withoutServices(do func() error) error {
 }
 
 func installed(ctx context.Context, name string) bool {
-	out, err := exec.CommandContext(ctx, "dpkg-query", "-W", "-f", "${db:Status-Status}", name).Output() //nolint:gosec // package names from our own table
+	out, err := exec.CommandContext(ctx, "dpkg-query", "-W", "-f", "${db:Status-Status}", name).Output()
 	return err == nil && string(out) == "installed"
 }
 

@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 // command runs parts with parts of its own, in a temporary directory of its own.
 func command(t *testing.T, base string, args ...string) *exec.Cmd {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], args...) //nolint:gosec // this very binary
+	cmd := exec.CommandContext(t.Context(), os.Args[0], args...)
 	for _, v := range os.Environ() {
 		if !strings.HasPrefix(v, "PULLPASS_TEST_") {
 			cmd.Env = append(cmd.Env, v)
@@ -44,7 +44,7 @@ func shortTemp(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chmod(dir, 0o711); err != nil { //nolint:gosec // the user postgres must reach its directory in here
+	if err := os.Chmod(dir, 0o711); err != nil { // the user postgres must reach its directory in here
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -122,7 +122,7 @@ func TestMissingPartFailsInCI(t *testing.T) {
 		// An engine directory whose dockerd cannot start stands for a machine where
 		// none can.
 		bin := t.TempDir()
-		if err := os.WriteFile(filepath.Join(bin, "dockerd"), []byte("#!/bin/sh\necho there is no program dockerd\n"), 0o700); err != nil { //nolint:gosec // a program must be executable
+		if err := os.WriteFile(filepath.Join(bin, "dockerd"), []byte("#!/bin/sh\necho there is no program dockerd\n"), 0o700); err != nil { // a program must be executable
 			t.Fatal(err)
 		}
 		cmd.Env = append(cmd.Env, "CI="+test.ci, parts.EnvEngineBin+"="+bin)

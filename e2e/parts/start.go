@@ -5,6 +5,7 @@ import (
 	"os"
 
 	"github.com/moby/moby/client"
+
 	"github.com/pullpass/pullpass/internal/parts"
 )
 

@@ -40,7 +40,7 @@ func NewDir() (*Dir, error) {
 			continue
 		}
 		path := strings.TrimSuffix(lock.Name(), lockSuffix)
-		if err := os.Mkdir(path, 0o711); err != nil { //nolint:gosec // the user postgres must reach its directory in here
+		if err := os.Mkdir(path, 0o711); err != nil { // the user postgres must reach its directory in here
 			return nil, errors.Join(err, os.Remove(lock.Name()), lock.Close())
 		}
 		return &Dir{Path: path, lock: lock}, nil
