@@ -45,6 +45,7 @@ type commandLine struct {
 	Env         envCommand         `cmd:"" help:"Environments: services that run from images."`
 	Self        selfCommand        `cmd:"" help:"Inside an environment: say which one it is."`
 	Greet       greetCommand       `cmd:"" hidden:""`
+	Issue       issueCommand       `cmd:"" name:"credential-issue" hidden:""`
 	Token       tokenCommand       `cmd:"" help:"API tokens."`
 	Audit       auditCommand       `cmd:"" help:"The audit record."`
 	Keys        keysCommand        `cmd:"" help:"The keys that stored secrets are sealed with."`

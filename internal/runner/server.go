@@ -49,6 +49,7 @@ type CredentialRequest struct {
 	Host        string
 	Repository  string
 	Action      pullpass.Action
+	Inside      bool // for the person inside the environment, not for its start
 }
 
 // Resolver asks registries. It knows where the configured hosts are reached.

@@ -1,0 +1,55 @@
+// Command docker-credential-pullpass gives docker, podman, skopeo and their kin the
+// credentials that Pullpass has for them. Put it on the PATH and name it in
+// ~/.docker/config.json:
+//
+//	{"credHelpers": {"222222222222.dkr.ecr.eu-west-1.amazonaws.com": "pullpass"}}
+//
+// Inside an environment it asks the agent socket, elsewhere the server of
+// `pullpass login` (or of PULLPASS_SERVER and PULLPASS_TOKEN) through the program
+// pullpass beside it: this one stays small and quick, and links no HTTPS.
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+
+	"github.com/pullpass/pullpass/internal/helper"
+)
+
+// version is set when the program is linked.
+var version = "devel"
+
+func main() {
+	h := helper.Helper{Version: version, Issuer: issuer, Cache: cache(), Logins: logins()}
+	os.Exit(h.Run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// issuer is the agent socket where there is one, and the server elsewhere.
+func issuer() (helper.Issuer, error) {
+	socket, err := helper.FindSocket()
+	if err != nil {
+		return nil, err
+	}
+	if socket != nil {
+		return socket, nil
+	}
+	return helper.NewCommand()
+}
+
+// cache is off for a user without a home, as some containers have.
+func cache() *helper.Cache {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return nil
+	}
+	return &helper.Cache{Dir: filepath.Join(dir, "pullpass", "credentials")}
+}
+
+func logins() *helper.Logins {
+	dir, err := os.UserConfigDir()
+	if err != nil {
+		return nil
+	}
+	return &helper.Logins{Path: filepath.Join(dir, "pullpass", "docker-logins.json")}
+}

@@ -1,0 +1,180 @@
+package helper
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/api"
+)
+
+// How long an answer is used again. The server is asked long before a credential
+// ends, and at least once an hour: it may have changed its mind.
+const (
+	enough     = 15 * time.Minute // of life left, to be used without asking
+	least      = time.Minute      // of life left, to be used when the server does not answer
+	maxAge     = time.Hour
+	endlessAge = 5 * time.Minute // for stored passwords, which have no end
+)
+
+// Cache keeps answers in a directory of this user alone: one file for each issuer,
+// host and repository, so that entries never overwrite each other. It never gives
+// out an expired one. A cache that cannot be used is no error: the issuer is asked.
+type Cache struct {
+	Dir string
+	Now func() time.Time // time.Now if nil
+}
+
+// entry is one kept answer.
+type entry struct {
+	Username string     `json:"username"`
+	Secret   api.Secret `json:"secret"`
+	Expires  time.Time  `json:"expires,omitzero"`
+	Kept     time.Time  `json:"kept"`
+}
+
+// get returns a kept answer or asks the issuer; of many who ask for the same at the
+// same time one does, and the others wait for its answer.
+func (c *Cache) get(ctx context.Context, issuer Issuer, ask Ask) (pullpass.Credential, error) {
+	if c == nil || c.prepare() != nil {
+		return issuer.Credential(ctx, ask)
+	}
+	path := c.path(issuer.Identity(), ask)
+	if e, ok := c.read(path); ok && c.fresh(e) {
+		return e.credential(ask), nil
+	}
+	unlock, err := lock(ctx, path+".lock")
+	if ctx.Err() != nil {
+		return pullpass.Credential{}, ctx.Err()
+	}
+	if err == nil {
+		defer unlock()
+	}
+	kept, ok := c.read(path)
+	if ok && c.fresh(kept) {
+		return kept.credential(ask), nil
+	}
+	issued, err := issuer.Credential(ctx, ask)
+	if err != nil {
+		if ok && pullpass.IsKind(err, pullpass.Unavailable) && kept.credential(ask).ValidFor(least, c.now()) && !kept.Expires.IsZero() {
+			return kept.credential(ask), nil // it outlives the outage
+		}
+		_ = os.Remove(path) // refused now: not given out again
+		return pullpass.Credential{}, err
+	}
+	c.sweep()
+	// What cannot be kept is asked for again.
+	_ = saveJSON(path, entry{
+		Username: issued.Username, Secret: api.NewSecret(issued.Secret), Expires: issued.Expires, Kept: c.now(),
+	})
+	return issued, nil
+}
+
+// forget removes what is kept for a host or repository, of any issuer.
+func (c *Cache) forget(ask Ask) error {
+	if c == nil {
+		return nil
+	}
+	found, err := filepath.Glob(filepath.Join(c.Dir, "*-"+name(ask)+".json"))
+	if err != nil {
+		return err
+	}
+	for _, path := range found {
+		if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
+			return fmt.Errorf("forgetting a credential: %w", err)
+		}
+	}
+	return nil
+}
+
+// prepare makes the directory, and refuses one that others can write to.
+func (c *Cache) prepare() error {
+	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
+		return err
+	}
+	info, err := os.Lstat(c.Dir)
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() || info.Mode().Perm()&0o077 != 0 || !mine(info) {
+		return fs.ErrPermission
+	}
+	return nil
+}
+
+// path names the entry by hashes: hosts and repositories are other people's text.
+func (c *Cache) path(identity string, ask Ask) string {
+	return filepath.Join(c.Dir, hash(identity)+"-"+name(ask)+".json")
+}
+
+func name(a Ask) string { return hash(a.Host, a.Repository) }
+
+// hash writes each part with its length, so that two lists never look the same.
+func hash(parts ...string) string {
+	h := sha256.New()
+	for _, p := range parts {
+		_, _ = fmt.Fprintf(h, "%d:%s", len(p), p)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+func (c *Cache) read(path string) (entry, bool) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return entry{}, false
+	}
+	var e entry
+	if json.Unmarshal(text, &e) != nil {
+		return entry{}, false
+	}
+	return e, true
+}
+
+func (c *Cache) fresh(e entry) bool {
+	age := c.now().Sub(e.Kept)
+	if age < 0 { // the clock was set back: nothing can be said of it
+		return false
+	}
+	if e.Expires.IsZero() {
+		return age < endlessAge
+	}
+	return age < maxAge && e.Expires.Sub(c.now()) >= enough
+}
+
+func (e entry) credential(a Ask) pullpass.Credential {
+	return pullpass.Credential{Host: a.Host, Username: e.Username, Secret: e.Secret.Secret(), Expires: e.Expires}
+}
+
+// sweep removes what no longer serves anybody, so that the directory stays small.
+func (c *Cache) sweep() {
+	files, err := os.ReadDir(c.Dir)
+	if err != nil {
+		return
+	}
+	for _, f := range files {
+		path := filepath.Join(c.Dir, f.Name())
+		info, err := f.Info()
+		if err != nil || c.now().Sub(info.ModTime()) < maxAge {
+			continue
+		}
+		if e, ok := c.read(path); ok && strings.HasSuffix(path, ".json") && c.now().Before(e.Expires) {
+			continue
+		}
+		_ = os.Remove(path)
+	}
+}
+
+func (c *Cache) now() time.Time {
+	if c.Now != nil {
+		return c.Now()
+	}
+	return time.Now()
+}

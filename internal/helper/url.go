@@ -1,0 +1,57 @@
+package helper
+
+import (
+	"strings"
+
+	"github.com/pullpass/pullpass"
+)
+
+// dockerHub is the one name under which the many of Docker Hub are asked for.
+const dockerHub = "docker.io"
+
+// parseURL reads the forms in which clients name a registry: a host, https://host,
+// host/repository, and Docker Hub's https://index.docker.io/v1/. Whether the host is
+// a good one is for the server to say; here only what cannot be a host is refused.
+func parseURL(s string) (Ask, error) {
+	if s == "" {
+		return Ask{}, fixed(noURL)
+	}
+	rest := s
+	for _, scheme := range []string{"https://", "http://"} {
+		if after, ok := strings.CutPrefix(rest, scheme); ok {
+			rest = after
+			break
+		}
+	}
+	host, repository, _ := strings.Cut(rest, "/")
+	repository = strings.Trim(repository, "/")
+	if !plain(host) || host == "" || !plain(repository) || len(s) > 1024 {
+		// What was asked is not repeated: it may hold a password.
+		return Ask{}, &pullpass.Error{
+			Kind: pullpass.Invalid, What: "cannot read the registry's address",
+			Cause: "it is none of host, https://host, host/repository",
+			Hint:  "write the host as in the image's name: registry.example.com or 127.0.0.1:5000",
+		}
+	}
+	switch host {
+	case dockerHub, "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com":
+		host = dockerHub
+	}
+	if repository == "v1" || repository == "v2" {
+		repository = "" // the root of the registry's API, not a repository
+	}
+	return Ask{Host: host, Repository: repository}, nil
+}
+
+// plain reports whether s holds only what hosts and repositories are made of.
+func plain(s string) bool {
+	for _, c := range []byte(s) {
+		switch {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9':
+		case strings.IndexByte("-._:/[]", c) >= 0:
+		default:
+			return false
+		}
+	}
+	return true
+}
