@@ -53,6 +53,8 @@ type Layer struct {
 	Binding    bool      `json:"binding"`
 	Statements []Matched `json:"statements"`
 	Why        string    `json:"why"`
+	// Near tells of statements that were meant to allow and do not.
+	Near []string `json:"near,omitempty"`
 }
 
 // Matched points at a statement that matched the request.

@@ -81,6 +81,9 @@ func (e *Evaluator) describe(ev *evaluation, f *facts, said recorded) (Layer, bo
 		l.Binding = f.bindsLimits()
 	}
 	l.Why = why(ev, f, &l)
+	if l.Result == ImplicitDeny && l.Binding {
+		l.Near = ev.nearMisses(said.layer)
+	}
 	return l, true
 }
 

@@ -26,9 +26,7 @@ type recorder struct {
 }
 
 type recorded struct {
-	kind    Kind
-	level   int
-	literal bool
+	*layer
 	tally   tally
 	matched []Matched
 }
@@ -37,7 +35,7 @@ func (rec *recorder) run(ev *evaluation, l *layer) tally {
 	if rec == nil {
 		return ev.tally(l, nil)
 	}
-	r := recorded{kind: l.kind, level: l.level, literal: l.literal, matched: []Matched{}}
+	r := recorded{layer: l, matched: []Matched{}}
 	r.tally = ev.tally(l, &r.matched)
 	rec.tallies = append(rec.tallies, r)
 	return r.tally

@@ -60,7 +60,7 @@ func (f *facts) granted() (free struct{ identityFree, limitsFree bool }) {
 
 // addition is the smallest statement that makes one layer allow the request.
 func (ev *evaluation) addition(said recorded) Addition {
-	a := Addition{Kind: said.kind, Level: said.level, Account: ev.caller.Account, To: ev.identityARN()}
+	a := Addition{Kind: said.kind, Level: said.level, Account: ev.caller.Account, To: identityOf(&ev.caller)}
 	a.Statement = Statement{
 		Effect: Allow, Actions: Values(ev.request.Action), Resources: Values(ev.resourceText(said.literal)),
 	}
@@ -118,14 +118,6 @@ func (ev *evaluation) resourceKind() Kind {
 	return RepositoryPolicy
 }
 
-// identityARN is what identity policies are attached to.
-func (ev *evaluation) identityARN() string {
-	if ev.caller.RoleARN != "" {
-		return ev.caller.RoleARN
-	}
-	return ev.caller.ARN
-}
-
 func (ev *evaluation) callerPrincipals() *Principals {
 	switch ev.caller.Kind {
 	case Anonymous:
@@ -137,7 +129,7 @@ func (ev *evaluation) callerPrincipals() *Principals {
 	case CanonicalUser:
 		return &Principals{CanonicalUser: Values(ev.caller.Name)}
 	}
-	return &Principals{AWS: Values(ev.identityARN())}
+	return &Principals{AWS: Values(identityOf(&ev.caller))}
 }
 
 // callerConditions ties a resource's allow to what tells this caller from
