@@ -73,7 +73,7 @@ func TestWorstOutage(t *testing.T) {
 				}
 				s.upstream.set(away)
 				for s.upstream.calls.Load() == 1 { // until the refresh is tried, and fails
-					time.Sleep(time.Second)
+					time.Sleep(test.life / 1440)
 					if _, err := s.ask(t, "team/app"); err != nil {
 						t.Fatal(err)
 					}

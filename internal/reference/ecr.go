@@ -95,11 +95,15 @@ func (e ECR) APIEndpoint() string {
 
 // STSEndpoint returns the regional STS endpoint: the global one issues tokens
 // that regions which have to be enabled first do not accept.
-func (e ECR) STSEndpoint() string {
+func (e ECR) STSEndpoint() string { return e.STSEndpointIn(e.Region) }
+
+// STSEndpointIn returns the STS endpoint of another region in the way that the
+// host is reached: mapped, FIPS, dual-stack.
+func (e ECR) STSEndpointIn(region string) string {
 	if e.sts != "" {
 		return e.sts
 	}
-	p, ok := partitionOfRegion(e.Region)
+	p, ok := partitionOfRegion(region)
 	if !ok {
 		return ""
 	}
@@ -107,8 +111,11 @@ func (e ECR) STSEndpoint() string {
 	if e.FIPS && (e.DualStack || !p.stsIsFIPS) {
 		name = "sts-fips"
 	}
-	return "https://" + name + "." + e.Region + "." + p.apiSuffix(e.DualStack)
+	return "https://" + name + "." + region + "." + p.apiSuffix(e.DualStack)
 }
+
+// STSEndpoint returns the ordinary regional STS endpoint of a region.
+func STSEndpoint(region string) string { return ECR{}.STSEndpointIn(region) }
 
 func (p partition) apiSuffix(dualStack bool) string {
 	if dualStack {

@@ -204,6 +204,21 @@ func TestErrorsDoNotShowWhatCannotBeRead(t *testing.T) {
 	}
 }
 
+func TestSTSEndpointIn(t *testing.T) {
+	h, err := reference.ParseHost("222222222222.dkr-ecr-fips.us-west-2.on.aws")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := h.ECR.STSEndpointIn("us-east-1"), "https://sts-fips.us-east-1.api.aws"; got != want {
+		t.Errorf("STSEndpointIn = %q, want %q", got, want)
+	}
+	for region, want := range map[string]string{"eu-west-1": "https://sts.eu-west-1.amazonaws.com", "cn-north-1": "https://sts.cn-north-1.amazonaws.com.cn", "moon-1": ""} {
+		if got := reference.STSEndpoint(region); got != want {
+			t.Errorf("STSEndpoint(%q) = %q, want %q", region, got, want)
+		}
+	}
+}
+
 func TestConfigKey(t *testing.T) {
 	for written, want := range map[string]string{
 		"docker.io": "https://index.docker.io/v1/",
