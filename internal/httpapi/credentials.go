@@ -32,8 +32,8 @@ func (s *Server) issueCredential(ctx context.Context, c pullpass.Caller, in *str
 	}), nil
 }
 
-// ask checks the form of a request. Whose environment it is, which registry, and
-// whether it may be opened is the broker's to decide, before anything else.
+// ask checks the form of a request and that the caller reaches what it names.
+// Which registry it is, and whether it may be opened, is the broker's to decide.
 func (s *Server) ask(ctx context.Context, c pullpass.Caller, in api.CredentialRequest) (Ask, error) {
 	const what = "cannot get a credential"
 	ask := Ask{Environment: in.Environment, Project: in.Project, Repository: in.Repository, Action: in.Action, Inside: in.Inside}
@@ -54,21 +54,16 @@ func (s *Server) ask(ctx context.Context, c pullpass.Caller, in api.CredentialRe
 	return ask, s.reachesAsk(ctx, c, ask)
 }
 
-// reachesAsk applies the caller's limits. The broker finds a runner's environment
-// itself, so that the busiest path looks it up once.
+// reachesAsk applies the caller's limits to what the request names.
 func (s *Server) reachesAsk(ctx context.Context, c pullpass.Caller, ask Ask) error {
-	switch {
-	case ask.Project != "" && c.Kind == pullpass.CallerRunner:
+	if ask.Environment != "" {
+		_, err := s.environment(ctx, c, access.CredentialIssue, ask.Environment)
+		return err
+	}
+	if c.Kind == pullpass.CallerRunner {
 		return &pullpass.Error{Kind: pullpass.Denied, Code: "permission_denied", What: "cannot get a credential for a project",
 			Cause: "a runner gets credentials for its environments only", Hint: "name the environment"}
-	case ask.Project != "":
-		_, err := s.project(ctx, c, access.CredentialIssue, ask.Project)
-		return err
-	case !pullpass.ValidID("env", string(ask.Environment)):
-		return noSuch("environment")
-	case c.Kind == pullpass.CallerRunner:
-		return nil
 	}
-	_, err := s.environment(ctx, c, access.CredentialIssue, ask.Environment)
+	_, err := s.project(ctx, c, access.CredentialIssue, ask.Project)
 	return err
 }
