@@ -26,10 +26,11 @@ func (s Stack) template() object {
 				{"Properties", object{{"PolicyText", r.Policy.tree()}}},
 			}})
 		case ProviderResource:
-			resources = append(resources, member{"Issuer", object{
-				{"Type", "AWS::IAM::OIDCProvider"},
-				{"Properties", object{{"Url", r.URL}, {"ClientIdList", strings2list(r.Audiences)}}},
-			}})
+			properties := object{{"Url", r.URL}, {"ClientIdList", strings2list(r.Audiences)}}
+			if len(r.Thumbprints) > 0 {
+				properties = append(properties, member{"ThumbprintList", strings2list(r.Thumbprints)})
+			}
+			resources = append(resources, member{"Issuer", object{{"Type", "AWS::IAM::OIDCProvider"}, {"Properties", properties}}})
 		case RoleResource:
 			rs, os := roleTemplate(r, s.provides())
 			resources, outputs = append(resources, rs...), append(outputs, os...)

@@ -31,8 +31,11 @@ func commandsOf(r Resource) [][]string {
 		return [][]string{{"aws", "ecr", "put-registry-policy",
 			"--region", r.Registry.Region, "--policy-text", string(r.Policy.Compact())}}
 	case ProviderResource:
-		return [][]string{append([]string{"aws", "iam", "create-open-id-connect-provider",
-			"--url", r.URL, "--client-id-list"}, r.Audiences...)}
+		args := append([]string{"aws", "iam", "create-open-id-connect-provider", "--url", r.URL, "--client-id-list"}, r.Audiences...)
+		if len(r.Thumbprints) > 0 {
+			args = append(append(args, "--thumbprint-list"), r.Thumbprints...)
+		}
+		return [][]string{args}
 	case RoleResource:
 		return roleCommands(r)
 	}

@@ -49,7 +49,7 @@ func TestRenderGolden(t *testing.T) {
 }
 
 var (
-	ireland = ECR{Account: "222222222222", Region: "eu-west-1"}
+	ireland = ECR{Account: "222222222222", Region: "eu-west-1", Partition: "aws"}
 	caller  = "arn:aws:iam::111111111111:role/pull"
 	cell    = "https://services.example.gitpod.cloud/idp"
 )
@@ -110,8 +110,9 @@ func samples(t *testing.T) map[string]Stack {
 	add("runner-kubernetes")(Runner(RunnerOptions{
 		Registry: ireland, Repositories: []string{"team/*"}, Access: []Access{Pull}, Account: "111111111111", Compute: Web, Provider: true,
 		OIDC: &OIDC{
-			Issuer:   "https://oidc.eks.eu-west-1.amazonaws.com/id/0123456789ABCDEF",
-			Subjects: []Subject{{Form: FormKubernetes, Repository: "pullpass/runner"}},
+			Issuer:      "https://oidc.eks.eu-west-1.amazonaws.com/id/0123456789ABCDEF",
+			Subjects:    []Subject{{Form: FormKubernetes, Repository: "pullpass/runner"}},
+			Thumbprints: []string{"9e99a48a9960b14926bb7f3b02e22da2b0ab7280"},
 		},
 	}))
 	for _, p := range Presets() {

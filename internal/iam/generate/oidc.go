@@ -14,6 +14,9 @@ type OIDC struct {
 	Issuer    string   // https URL, exactly as the token's iss
 	Audiences []string // sts.amazonaws.com when empty
 	Subjects  []Subject
+	// Thumbprints of the issuer's certificate authority, for issuers without a
+	// public one. IAM finds the others itself.
+	Thumbprints []string
 }
 
 // Form is the way in which an issuer writes subjects.
@@ -124,7 +127,7 @@ func isWords(s string, least, most int) bool {
 	return true
 }
 
-// conditions gives the conditions on aud and sub. Audiences and literal
+// conditions gives the audiences, and the conditions on aud and sub. Audiences and literal
 // subjects stand under StringEquals; a subject with a wildcard moves all of
 // them under StringLike, because several operators would all have to match.
 func (c *check) conditions(o OIDC, p oidcProvider) (audiences []string, conditions []Condition) {
@@ -135,6 +138,11 @@ func (c *check) conditions(o OIDC, p oidcProvider) (audiences []string, conditio
 	for _, a := range audiences {
 		if !isClaim(a) || strings.ContainsAny(a, "*?$") {
 			c.failf("%q is not an audience: printable, without *, ? or $", a)
+		}
+	}
+	for _, thumbprint := range o.Thumbprints {
+		if len(thumbprint) != 40 || strings.Trim(thumbprint, "0123456789abcdef") != "" {
+			c.failf("%q is not a thumbprint: 40 lower-case hexadecimal digits of a SHA-1", thumbprint)
 		}
 	}
 	if len(o.Subjects) == 0 {

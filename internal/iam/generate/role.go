@@ -131,7 +131,7 @@ func Trust(o TrustOptions) (Stack, error) {
 	}
 	var resources []Resource
 	if o.Provider && o.OIDC != nil {
-		resources = append(resources, ProviderResource{URL: trust.provider.url, Audiences: trust.audiences})
+		resources = append(resources, trust.resource(*o.OIDC))
 	}
 	resources = append(resources, RoleResource{
 		Account: o.Account, Partition: trust.partition, Name: role, Trust: &trust.Policy, MaxSession: o.MaxSession, Output: true,
@@ -232,12 +232,19 @@ func selfStatement(partition, account, role string) Statement {
 	}
 }
 
+func (t trustPolicy) resource(o OIDC) ProviderResource {
+	return ProviderResource{URL: t.provider.url, Audiences: t.audiences, Thumbprints: unique(o.Thumbprints)}
+}
+
 func (t trustPolicy) notes(o TrustOptions) []string {
 	var notes []string
 	if o.OIDC != nil {
 		if !o.Provider {
 			notes = append(notes, "The OIDC provider "+t.provider.url+" must exist in account "+o.Account+
 				", the role's own, with client id "+strings.Join(t.audiences, ", ")+" registered.")
+		}
+		if o.Provider && len(o.OIDC.Thumbprints) == 0 {
+			notes = append(notes, "IAM finds the thumbprint of a public certificate authority itself. An aws command that demands --thumbprint-list is too old to know: update it, or give a thumbprint.")
 		}
 		if o.MaxSession > 0 {
 			notes = append(notes, "A session from a token may last up to "+hours(o.MaxSession)+"; web identity is not role chaining.")

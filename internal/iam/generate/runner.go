@@ -49,7 +49,7 @@ func Runner(o RunnerOptions) (Stack, error) {
 	}
 	var resources []Resource
 	if o.Provider && o.OIDC != nil {
-		resources = append(resources, ProviderResource{URL: trust.provider.url, Audiences: trust.audiences})
+		resources = append(resources, trust.resource(*o.OIDC))
 	}
 	resources = append(resources, RoleResource{
 		Account: account, Partition: permissions.partition, Name: role,

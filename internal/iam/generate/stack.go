@@ -40,8 +40,9 @@ type RoleResource struct {
 
 // ProviderResource is an IAM OpenID Connect provider.
 type ProviderResource struct {
-	URL       string
-	Audiences []string
+	URL         string
+	Audiences   []string
+	Thumbprints []string // may be empty: IAM finds those of public authorities
 }
 
 func (RepositoryResource) resource() {}

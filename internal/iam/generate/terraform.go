@@ -20,10 +20,11 @@ func (s Stack) terraform() []byte {
 				{"policy", jsonencode(r.Policy)},
 			})
 		case ProviderResource:
-			w.block(`resource "aws_iam_openid_connect_provider" "issuer"`, object{
-				{"url", r.URL},
-				{"client_id_list", strings2list(r.Audiences)},
-			})
+			body := object{{"url", r.URL}, {"client_id_list", strings2list(r.Audiences)}}
+			if len(r.Thumbprints) > 0 {
+				body = append(body, member{"thumbprint_list", strings2list(r.Thumbprints)})
+			}
+			w.block(`resource "aws_iam_openid_connect_provider" "issuer"`, body)
 		case RoleResource:
 			w.role(r, s.provides())
 		}

@@ -139,7 +139,7 @@ func (s *statement) hasAction(action string) bool {
 // covers the action.
 func (s *statement) grants(action string) bool {
 	for _, a := range s.actions {
-		if glob(strings.ToLower(a.text), strings.ToLower(action)) {
+		if iam.MatchAction(a.text, action) {
 			return true
 		}
 	}
@@ -176,27 +176,6 @@ func runeStarts(b []byte) int {
 		}
 	}
 	return n
-}
-
-// glob matches * and ? in pattern, in time linear in either's length times the
-// other's.
-func glob(pattern, text string) bool {
-	p, t, star, mark := 0, 0, -1, 0
-	for t < len(text) {
-		switch {
-		case p < len(pattern) && pattern[p] == '*':
-			star, mark = p, t
-			p++
-		case p < len(pattern) && (pattern[p] == '?' || pattern[p] == text[t]):
-			p, t = p+1, t+1
-		case star >= 0:
-			mark++
-			p, t = star+1, mark
-		default:
-			return false
-		}
-	}
-	return strings.Trim(pattern[p:], "*") == ""
 }
 
 func hasWildcard(s string) bool { return strings.ContainsAny(s, "*?") }

@@ -106,7 +106,7 @@ func (p *pass) unknownAction(a *node) {
 
 func matchesAny(pattern string, names []string) bool {
 	pattern = strings.ToLower(pattern)
-	return slices.ContainsFunc(names, func(n string) bool { return glob(pattern, strings.ToLower(n)) })
+	return slices.ContainsFunc(names, func(n string) bool { return iam.MatchLike(pattern, strings.ToLower(n)) })
 }
 
 // spelling is the nearest name, if it is near enough to be a slip of the pen:
@@ -212,7 +212,7 @@ func (p *pass) granted(action string) bool {
 func (p *pass) where(action string) *node {
 	for _, s := range p.statements {
 		for _, a := range s.actions {
-			if s.allows() && glob(strings.ToLower(a.text), strings.ToLower(action)) {
+			if s.allows() && iam.MatchAction(a.text, action) {
 				return a
 			}
 		}

@@ -3,6 +3,8 @@ package lint
 import (
 	"slices"
 	"strings"
+
+	"github.com/pullpass/pullpass/internal/iam"
 )
 
 func tokenRules() []Rule {
@@ -135,11 +137,11 @@ func (p *pass) literal(s string) string {
 // like matches a pattern whose escapes stand for themselves.
 func (p *pass) like(pattern, value string) bool {
 	if !p.variables() || pattern == withoutEscapes(pattern) {
-		return glob(pattern, value)
+		return iam.MatchLike(pattern, value)
 	}
 	// Escaped wildcards become characters that no claim has.
 	mask := strings.NewReplacer("${*}", "\x01", "${?}", "\x02", "${$}", "$")
-	return glob(mask.Replace(pattern), strings.NewReplacer("*", "\x01", "?", "\x02").Replace(value))
+	return iam.MatchLike(mask.Replace(pattern), strings.NewReplacer("*", "\x01", "?", "\x02").Replace(value))
 }
 
 func quotedList(values []string) string {

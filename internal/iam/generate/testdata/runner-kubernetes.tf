@@ -1,8 +1,9 @@
 # Account 222222222222 needs the other half, a policy on each repository: pullpass policy repository --account 222222222222 --region eu-west-1 --principal arn:aws:iam::111111111111:role/pullpass-runner --access pull --repository …
 
 resource "aws_iam_openid_connect_provider" "issuer" {
-  url            = "https://oidc.eks.eu-west-1.amazonaws.com/id/0123456789ABCDEF"
-  client_id_list = ["sts.amazonaws.com"]
+  url             = "https://oidc.eks.eu-west-1.amazonaws.com/id/0123456789ABCDEF"
+  client_id_list  = ["sts.amazonaws.com"]
+  thumbprint_list = ["9e99a48a9960b14926bb7f3b02e22da2b0ab7280"]
 }
 
 resource "aws_iam_role" "pullpass_runner" {

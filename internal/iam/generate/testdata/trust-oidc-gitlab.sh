@@ -1,3 +1,4 @@
+# IAM finds the thumbprint of a public certificate authority itself. An aws command that demands --thumbprint-list is too old to know: update it, or give a thumbprint.
 aws iam create-open-id-connect-provider \
   --url https://gitlab.com \
   --client-id-list sts.amazonaws.com

@@ -1,3 +1,5 @@
+# IAM finds the thumbprint of a public certificate authority itself. An aws command that demands --thumbprint-list is too old to know: update it, or give a thumbprint.
+
 resource "aws_iam_openid_connect_provider" "issuer" {
   url            = "https://gitlab.com"
   client_id_list = ["sts.amazonaws.com"]
