@@ -38,8 +38,8 @@ type world struct {
 	issuer *issuer
 	door   *faultyDoor
 	clock  *clock
-	// A setup token, used by tenant.
-	setup pullpass.Secret
+	dir    string          // of the database
+	setup  pullpass.Secret // used by first
 }
 
 const (
@@ -53,8 +53,8 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	keyFile, err := seal.OpenKeyFile(filepath.Join(t.TempDir(), "key"))
 	must(t, err)
-	w := &world{t: t, log: &logbook{}, issuer: &issuer{}, clock: &clock{}}
-	w.db, err = sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "pullpass.db"), seal.NewKeyring(keyFile), store.Options{Now: w.clock.now})
+	w := &world{t: t, log: &logbook{}, issuer: &issuer{}, clock: &clock{}, dir: t.TempDir()}
+	w.db, err = sqlite.Open(t.Context(), filepath.Join(w.dir, "pullpass.db"), seal.NewKeyring(keyFile), store.Options{Now: w.clock.now})
 	must(t, err)
 	t.Cleanup(func() { must(t, w.db.Close()) })
 	door := audit.NewDoor(w.db, audit.Options{})
@@ -181,15 +181,19 @@ func (o *tenant) withRole(role pullpass.Role, p pullpass.ProjectID) pullpass.Sec
 
 // issuer plays the broker.
 type issuer struct {
-	mu    sync.Mutex
-	asked []httpapi.Ask
-	err   error
+	mu     sync.Mutex
+	asked  []httpapi.Ask
+	err    error
+	panics string
 }
 
 func (i *issuer) Issue(_ context.Context, _ pullpass.Caller, a httpapi.Ask) (httpapi.Issued, error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.asked = append(i.asked, a)
+	if i.panics != "" {
+		panic(i.panics)
+	}
 	if i.err != nil {
 		return httpapi.Issued{}, i.err
 	}

@@ -1,0 +1,134 @@
+package httpapi_test
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/api"
+	"github.com/pullpass/pullpass/internal/access"
+)
+
+// Every operation that changes something leaves a record, and none changes
+// anything while records cannot be written. What a runner reports of its work,
+// and what the broker records itself, are the exceptions.
+func TestNothingChangesWithoutARecord(t *testing.T) {
+	s := newStage(t)
+	notOurs := map[string]bool{"heartbeat": true, "report-status": true, "append-output": true, "issue-credential": true}
+	owner := actor{"owner", pullpass.Caller{Kind: pullpass.CallerToken, Organization: s.ours.org, Role: pullpass.RoleOwner}, s.ours.token.Reveal()}
+	changing := 0
+	for _, op := range operations(t, s.OpenAPI()) {
+		if op.method == http.MethodGet || op.Permission == "public" || notOurs[op.ID] {
+			continue
+		}
+		changing++
+		o := s.own(op)
+		before := s.inventory(s.ours)
+		s.door.fail(&pullpass.Error{Kind: pullpass.Unavailable, Code: "audit_unavailable", What: "refused", Cause: "the disk is full"})
+		got := s.ask(op, owner, o)
+		s.door.fail(nil)
+		wantProblem(t, op.ID+" without a record", got, http.StatusServiceUnavailable, pullpass.Unavailable)
+		if got.header.Get("Retry-After") == "" {
+			t.Errorf("%s: 503 without Retry-After", op.ID)
+		}
+		if after := s.inventory(s.ours); after != before {
+			t.Errorf("%s changed something without a record", op.ID)
+		}
+		head := s.events(s.ours)
+		if got := s.ask(op, owner, o); got.status > 299 {
+			t.Errorf("%s: answered %d %s, want success", op.ID, got.status, got.body)
+		}
+		fresh := s.events(s.ours)[len(head):]
+		if len(fresh) != 1 || fresh[0].Decision != pullpass.DecisionAllowed || fresh[0].Caller.ID == "" || fresh[0].Caller.Address == "" {
+			t.Errorf("%s left the records %+v, want one that says who was allowed, from where", op.ID, fresh)
+		}
+	}
+	if changing < 10 {
+		t.Errorf("%d changing operations; the test proves little", changing)
+	}
+	report, err := s.ours.VerifyAudit(t.Context())
+	must(t, err)
+	if !report.Whole || report.Events == 0 || report.Head == "" {
+		t.Errorf("VerifyAudit() = %+v, want a whole chain", report)
+	}
+}
+
+func (s *stage) events(o *tenant) []pullpass.Event {
+	s.t.Helper()
+	var all []pullpass.Event
+	for e, err := range o.AllEvents(s.t.Context(), pullpass.EventFilter{}) {
+		must(s.t, err)
+		all = append(all, e)
+	}
+	return all
+}
+
+func TestRefusalsAreRecorded(t *testing.T) {
+	s := newStage(t)
+	_, err := s.as(s.ours.withRole(pullpass.RoleDeveloper, "")).CreateProject(t.Context(), pullpass.Project{Name: "mine"})
+	wantKind(t, "a developer creates a project", err, pullpass.Denied)
+	_, err = s.ours.CreateProject(t.Context(), pullpass.Project{Name: "payments"})
+	wantKind(t, "a name that is taken", err, pullpass.Conflict)
+	all := s.events(s.ours)
+	last := all[len(all)-3:]
+	if e := last[0]; e.Action != string(access.ProjectCreate) || e.Decision != pullpass.DecisionDenied {
+		t.Errorf("the refusal of a permission was recorded as %+v", e)
+	}
+	if e := last[2]; e.Action != "project.create" || e.Decision != pullpass.DecisionFailed || e.Reason == "" {
+		t.Errorf("the failure was recorded as %+v", e)
+	}
+}
+
+// A canary in every secret that the API takes: no answer, log line, metric, audit
+// record or file has it, but for the issued credential's own answer.
+func TestCanaryAppearsNowhere(t *testing.T) {
+	s := newStage(t)
+	secret := pullpass.NewSecret("again-" + canary)
+	_, err := s.ours.UpdateRegistry(t.Context(), s.sibling.registry, pullpass.RegistryChange{Secret: &secret})
+	must(t, err)
+	id := "AKIAIOSFODNN7EXAMPL2"
+	_, err = s.ours.UpdateIntegration(t.Context(), s.sibling.integration, pullpass.IntegrationChange{AccessKeyID: &id, Secret: &secret})
+	must(t, err)
+	issued, err := s.ours.Credential(t.Context(), api.CredentialRequest{Project: s.search.ID, Host: ecrHost, Repository: "team/app"})
+	must(t, err)
+	if !strings.Contains(issued.Secret.Reveal(), canary) {
+		t.Fatal("the canary is not in the issued credential: the test would prove nothing")
+	}
+	tokens := []string{s.ours.token.Reveal(), s.theirs.token.Reveal(), s.setup.Reveal()}
+	for _, a := range s.actors {
+		tokens = append(tokens, a.token)
+	}
+	hidden := append([]string{canary}, tokens...)
+	search := func(where, text string) {
+		for _, h := range hidden {
+			if strings.Contains(text, h) {
+				t.Errorf("%s holds a secret", where)
+			}
+		}
+	}
+	owner := actor{"owner", pullpass.Caller{Kind: pullpass.CallerToken, Role: pullpass.RoleOwner, Organization: s.ours.org}, s.ours.token.Reveal()}
+	for _, op := range operations(t, s.OpenAPI()) {
+		if op.method == http.MethodGet {
+			search("the answer of "+op.ID, s.ask(op, owner, s.sibling).body)
+		}
+	}
+	for _, path := range []string{api.PathMetrics, api.PathOpenAPIJSON, api.PathReady} {
+		search(path, s.raw(http.MethodGet, path, "", "").body)
+	}
+	search("the log", s.log.String())
+	search("%+v of a credential request", fmt.Sprintf("%+v %#v", issued, api.NewRegistry{Password: api.NewSecret(secret)}))
+	must(t, filepath.WalkDir(s.dir, func(path string, d os.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			b, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			search(path, string(b))
+		}
+		return err
+	}))
+}
