@@ -1,0 +1,350 @@
+package helper_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/internal/helper"
+)
+
+const canary = "canary-secret"
+
+// fakeIssuer answers what it is told to, and remembers what it was asked.
+type fakeIssuer struct {
+	id    string
+	err   error
+	cred  pullpass.Credential
+	hosts []string
+
+	mu    sync.Mutex
+	asked []helper.Ask
+}
+
+func (f *fakeIssuer) Identity() string { return f.id }
+
+func (f *fakeIssuer) Credential(ctx context.Context, a helper.Ask) (pullpass.Credential, error) {
+	f.mu.Lock()
+	f.asked = append(f.asked, a)
+	f.mu.Unlock()
+	if f.err == errSilent {
+		<-ctx.Done()
+		return pullpass.Credential{}, ctx.Err()
+	}
+	return f.cred, f.err
+}
+
+func (f *fakeIssuer) Hosts(context.Context) ([]string, error) { return f.hosts, f.err }
+
+// errSilent makes the issuer wait for ever.
+var errSilent = errors.New("silent")
+
+type bench struct {
+	*helper.Helper
+	issuer *fakeIssuer
+	now    time.Time
+}
+
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	dir := t.TempDir()
+	b := &bench{now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
+	b.issuer = &fakeIssuer{id: "one", cred: pullpass.Credential{
+		Username: "AWS", Secret: pullpass.NewSecret(canary), Expires: b.now.Add(12 * time.Hour),
+	}}
+	b.Helper = &helper.Helper{
+		Version: "1.2",
+		Issuer:  func() (helper.Issuer, error) { return b.issuer, nil },
+		Cache:   &helper.Cache{Dir: filepath.Join(dir, "cache"), Now: func() time.Time { return b.now }},
+		Logins:  &helper.Logins{Path: filepath.Join(dir, "config", "docker-logins.json")},
+	}
+	return b
+}
+
+// run returns exit code, standard output and standard error.
+func (b *bench) run(ctx context.Context, verb, in string) (code int, out, explain string) {
+	var o, e bytes.Buffer
+	code = b.Run(ctx, []string{verb}, strings.NewReader(in), &o, &e)
+	return code, o.String(), e.String()
+}
+
+func (b *bench) secret(t *testing.T, url string) string {
+	t.Helper()
+	code, out, explain := b.run(t.Context(), "get", url)
+	if code != 0 {
+		t.Fatalf("get %q = %d: %s%s", url, code, out, explain)
+	}
+	var a struct{ ServerURL, Username, Secret string }
+	if err := json.Unmarshal([]byte(out), &a); err != nil {
+		t.Fatalf("get %q = %q: %v", url, out, err)
+	}
+	if a.ServerURL != url {
+		t.Errorf("get %q: ServerURL = %q", url, a.ServerURL)
+	}
+	return a.Username + ":" + a.Secret
+}
+
+func TestAsks(t *testing.T) {
+	for _, test := range []struct {
+		url  string
+		want helper.Ask
+	}{
+		{"registry.example", helper.Ask{Host: "registry.example"}},
+		{"registry.example\n", helper.Ask{Host: "registry.example"}},
+		{"https://registry.example", helper.Ask{Host: "registry.example"}},
+		{"https://registry.example/", helper.Ask{Host: "registry.example"}},
+		{"https://registry.example/v2/", helper.Ask{Host: "registry.example"}},
+		{"http://127.0.0.1:5000", helper.Ask{Host: "127.0.0.1:5000"}},
+		{"registry.example/team/app", helper.Ask{Host: "registry.example", Repository: "team/app"}},
+		{"https://index.docker.io/v1/", helper.Ask{Host: "docker.io"}},
+		{"https://index.docker.io", helper.Ask{Host: "docker.io"}},
+		{"docker.io", helper.Ask{Host: "docker.io"}},
+		{"index.docker.io/library/debian", helper.Ask{Host: "docker.io", Repository: "library/debian"}},
+	} {
+		b := newBench(t)
+		if code, out, explain := b.run(t.Context(), "get", test.url); code != 0 {
+			t.Errorf("get %q: %s%s", test.url, out, explain)
+			continue
+		}
+		if len(b.issuer.asked) != 1 || b.issuer.asked[0] != test.want {
+			t.Errorf("get %q asked for %+v, want %+v", test.url, b.issuer.asked, test.want)
+		}
+	}
+}
+
+func TestRefusedAddresses(t *testing.T) {
+	for _, url := range []string{
+		"https://user:" + canary + "@registry.example", "registry.example\x00.evil", "registry example",
+		"registry.example?x=y", "registry.example#x", "https://", "//registry.example", "rég.example",
+		"registry.example\r\nx", strings.Repeat("a", 2000),
+	} {
+		b := newBench(t)
+		code, out, explain := b.run(t.Context(), "get", url)
+		if code != 1 || len(b.issuer.asked) != 0 {
+			t.Errorf("get %q = %d, asked %+v; want it refused", url, code, b.issuer.asked)
+		}
+		if strings.Contains(out+explain, canary) {
+			t.Errorf("get %q repeats what it was given: %s%s", url, out, explain)
+		}
+	}
+}
+
+// Clients recognise these texts, and no others.
+func TestFixedTexts(t *testing.T) {
+	noRegistry := &pullpass.Error{Kind: pullpass.NotFound, Code: helper.CodeNoRegistry, What: "no registry"}
+	for _, test := range []struct {
+		verb, in string
+		err      error
+		want     string
+	}{
+		{"get", "", nil, "no credentials server URL\n"},
+		{"get", " \n", nil, "no credentials server URL\n"},
+		{"get", "registry.example", noRegistry, "credentials not found in native keychain\n"},
+		{"erase", "", nil, "no credentials server URL\n"},
+		{"store", `{"Username":"u","Secret":"s"}`, nil, "no credentials server URL\n"},
+		{"store", `{"ServerURL":"https://registry.example","Secret":"s"}`, nil, "no credentials username\n"},
+		{"reset", "", nil, helper.Usage + "\n"},
+	} {
+		b := newBench(t)
+		b.issuer.err = test.err
+		code, out, _ := b.run(t.Context(), test.verb, test.in)
+		if code != 1 || out != test.want {
+			t.Errorf("%s %q = %d, %q, want 1, %q", test.verb, test.in, code, out, test.want)
+		}
+	}
+}
+
+// Every failure but the one is an error, with its cause where people see it.
+func TestFailuresAreNotAnonymous(t *testing.T) {
+	for _, err := range []error{
+		&pullpass.Error{Kind: pullpass.NotFound, What: "w", Cause: "the cause", Hint: "the fix"},
+		&pullpass.Error{Kind: pullpass.Denied, What: "w", Cause: "the cause", Hint: "the fix"},
+		&pullpass.Error{Kind: pullpass.Unavailable, What: "w", Cause: "the cause", Hint: "the fix"},
+		errors.New("the cause"),
+	} {
+		b := newBench(t)
+		b.issuer.err = err
+		code, out, explain := b.run(t.Context(), "get", "registry.example")
+		if code != 1 || strings.Contains(out, "not found in native keychain") || strings.Count(out, "\n") != 1 {
+			t.Errorf("%v: %d, %q", err, code, out)
+		}
+		if !strings.Contains(explain, "the cause") || (pullpass.HintOf(err) != "" && !strings.Contains(explain, "the fix")) {
+			t.Errorf("%v: standard error is %q", err, explain)
+		}
+	}
+	b := newBench(t)
+	b.Helper.Issuer = func() (helper.Issuer, error) {
+		return nil, &pullpass.Error{Kind: pullpass.Unauthenticated, What: "not logged in"}
+	}
+	if code, out, _ := b.run(t.Context(), "get", "registry.example"); code != 1 || !strings.Contains(out, "not logged in") {
+		t.Errorf("without a login: %d, %q", code, out)
+	}
+}
+
+func TestSilentServerEnds(t *testing.T) {
+	b := newBench(t)
+	b.issuer.err = errSilent
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond) // stands for Deadline
+	defer cancel()
+	code, out, explain := b.run(ctx, "get", "registry.example")
+	if code != 1 || !strings.Contains(out, "no answer") || !strings.Contains(explain, "can be reached") {
+		t.Errorf("get = %d, %q, %q", code, out, explain)
+	}
+}
+
+func TestCache(t *testing.T) {
+	b := newBench(t)
+	ask := func(want int, when string) {
+		t.Helper()
+		if got := b.secret(t, "registry.example"); got != "AWS:"+canary {
+			t.Errorf("%s: got %q", when, got)
+		}
+		if n := len(b.issuer.asked); n != want {
+			t.Errorf("%s: asked %d times, want %d", when, n, want)
+		}
+	}
+	ask(1, "cold")
+	ask(1, "warm")
+	b.now = b.now.Add(59 * time.Minute)
+	ask(1, "after less than an hour")
+	b.now = b.now.Add(2 * time.Minute)
+	ask(2, "after more than an hour")
+	b.issuer.id = "two"
+	ask(3, "somebody else")
+	b.issuer.id = "one"
+	b.now = b.now.Add(-2 * time.Hour)
+	ask(4, "with the clock set back")
+	if code, out, _ := b.run(t.Context(), "erase", "https://registry.example"); code != 0 {
+		t.Errorf("erase = %d, %s", code, out)
+	}
+	ask(5, "erased")
+}
+
+func TestCacheNeverServesAnExpiredOne(t *testing.T) {
+	b := newBench(t)
+	b.issuer.cred.Expires = b.now.Add(20 * time.Minute)
+	b.secret(t, "registry.example")
+	b.issuer.err = &pullpass.Error{Kind: pullpass.Unavailable, What: "the server is away"}
+	b.now = b.now.Add(18 * time.Minute)
+	b.secret(t, "registry.example") // two minutes left: it outlives the outage
+	if len(b.issuer.asked) != 2 {
+		t.Errorf("asked %d times, want 2: near its end the server is asked first", len(b.issuer.asked))
+	}
+	for _, later := range []time.Duration{90 * time.Second, time.Minute, time.Hour} {
+		b.now = b.now.Add(later)
+		if code, out, _ := b.run(t.Context(), "get", "registry.example"); code != 1 {
+			t.Errorf("%s later: %d, %s", later, code, out)
+		}
+	}
+}
+
+func TestCacheForgetsWhatIsRefused(t *testing.T) {
+	b := newBench(t)
+	b.secret(t, "registry.example")
+	b.now = b.now.Add(2 * time.Hour)
+	b.issuer.err = &pullpass.Error{Kind: pullpass.Denied, What: "no longer"}
+	for range 2 {
+		if code, _, _ := b.run(t.Context(), "get", "registry.example"); code != 1 {
+			t.Error("a refused credential was given out")
+		}
+	}
+	files, err := filepath.Glob(filepath.Join(b.Cache.Dir, "*.json"))
+	if err != nil || len(files) != 0 {
+		t.Errorf("left on disk: %v, %v", files, err)
+	}
+}
+
+func TestCacheIsForThisUserOnly(t *testing.T) {
+	b := newBench(t)
+	b.secret(t, "registry.example/team/app")
+	info, err := os.Stat(b.Cache.Dir)
+	if err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("directory: %v, %v", info.Mode(), err)
+	}
+	files, err := os.ReadDir(b.Cache.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		if info, err := f.Info(); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v", f.Name(), info.Mode(), err)
+		}
+	}
+	// Others could have put anything there: it is not used.
+	if err := os.Chmod(b.Cache.Dir, 0o777); err != nil { //nolint:gosec // that is the point
+		t.Fatal(err)
+	}
+	b.secret(t, "registry.example/team/app")
+	if len(b.issuer.asked) != 2 {
+		t.Errorf("asked %d times, want 2", len(b.issuer.asked))
+	}
+}
+
+func TestManyAtOnceAskOnce(t *testing.T) {
+	b := newBench(t)
+	var all sync.WaitGroup
+	for i := range 50 {
+		all.Go(func() {
+			if code, out, _ := b.run(t.Context(), "get", []string{"registry.example", "other.example"}[i%2]); code != 0 {
+				t.Errorf("get = %d, %s", code, out)
+			}
+		})
+	}
+	all.Wait()
+	if len(b.issuer.asked) != 2 {
+		t.Errorf("asked %d times, want once for each host", len(b.issuer.asked))
+	}
+}
+
+func TestLoginsOfOtherRegistries(t *testing.T) {
+	b := newBench(t)
+	b.issuer.hosts = []string{"registry.example"}
+	do := func(verb, in string) string {
+		t.Helper()
+		code, out, explain := b.run(t.Context(), verb, in)
+		if code != 0 {
+			t.Fatalf("%s: %d, %s%s", verb, code, out, explain)
+		}
+		return out
+	}
+	do("store", `{"ServerURL":"https://index.docker.io/v1/","Username":"ada","Secret":"hub"}`)
+	do("store", `{"ServerURL":"quay.io","Username":"ada","Secret":"quay"}`)
+	do("store", `{"ServerURL":"quay.io","Username":"ada","Secret":"quay2"}`)
+	for url, want := range map[string]string{
+		"https://index.docker.io/v1/": "ada:hub", "docker.io": "ada:hub", "quay.io": "ada:quay2",
+		"quay.io/team/app": "ada:quay2", "https://quay.io": "ada:quay2", "registry.example": "AWS:" + canary,
+	} {
+		if got := b.secret(t, url); got != want {
+			t.Errorf("get %q = %q, want %q", url, got, want)
+		}
+	}
+	var listed map[string]string
+	if err := json.Unmarshal([]byte(do("list", "unused")), &listed); err != nil {
+		t.Fatal(err)
+	}
+	if len(listed) != 3 || listed["quay.io"] != "ada" || listed["https://index.docker.io/v1/"] != "ada" || listed["registry.example"] == "" {
+		t.Errorf("list = %v", listed)
+	}
+	if info, err := os.Stat(b.Logins.Path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("logins: %v, %v", info, err)
+	}
+	do("erase", "https://quay.io")
+	if got := b.secret(t, "quay.io"); got != "AWS:"+canary {
+		t.Errorf("after erase get quay.io = %q", got)
+	}
+}
+
+func TestVersion(t *testing.T) {
+	b := newBench(t)
+	if code, out, _ := b.run(t.Context(), "version", ""); code != 0 || !strings.Contains(out, "docker-credential-pullpass") || !strings.Contains(out, "1.2") {
+		t.Errorf("version = %d, %q", code, out)
+	}
+}
