@@ -1,0 +1,82 @@
+# Pullpass. `make` alone lists the targets; their comments are the help.
+SHELL       := /bin/bash
+.SHELLFLAGS := -o pipefail -ec
+.DEFAULT_GOAL := help
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+
+# Tools are built from source at these versions into .bin, which git ignores.
+GOLANGCI_VERSION := v2.15.0
+GOLANGCI := .bin/golangci-lint-$(GOLANGCI_VERSION)
+
+# FUZZTIME is for each target; with CI=true `make test` fuzzes a little as well.
+FUZZTIME ?= 60
+CI_FUZZTIME := 5
+CI_FUZZTOTAL := 60
+
+# What a second engine can tell apart: everything that talks to one.
+ENGINE_PACKAGES := ./internal/docker/... ./internal/runner/... ./internal/agent/... ./internal/parts/... ./cmd/...
+
+# Gives a command the engine that e2e/parts found or started, under its usual name.
+WITH_ENGINE := [ -z "$$PULLPASS_TEST_DOCKER_HOST" ] || export DOCKER_HOST="$$PULLPASS_TEST_DOCKER_HOST"
+
+.PHONY: help build test lint demo bench fuzz generate verify fresh parts clean
+
+help: ## list the targets
+	@echo "usage: make TARGET"; echo
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo; echo "On a fresh machine with Go, \`make demo\` and \`make test\` need nothing first."
+
+build: ## build bin/pullpass and bin/docker-credential-pullpass: static, reproducible
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
+
+test: parts ## run all tests with real parts around them (Debian as root installs them; elsewhere skips are listed; CI=true: none)
+	.bin/parts -- go test -count=1 -timeout 12m ./...
+	@if [ "$$CI" = true ]; then e2e/fuzz.sh $(CI_FUZZTIME) $(CI_FUZZTOTAL); fi
+
+lint: $(GOLANGCI) ## format, vet and lint; no source file above 500 lines
+	$(GOLANGCI) run ./...
+	@git ls-files -co --exclude-standard '*.go' | grep -v '_test\.go$$' | xargs wc -l | \
+		awk '$$2 != "total" && $$1 > 500 {print $$2 ": " $$1 " lines; split it by job, 500 is the limit"; bad = 1} END {exit bad}'
+
+demo: build parts ## a private image refused, explained, allowed and run, on this machine alone (ARGS=--once: then stop)
+	@.bin/parts -only docker -engine any -- sh -c '$(WITH_ENGINE); exec bin/pullpass demo $(ARGS)'
+
+bench: build parts ## measure beside peers, in one run (CHECK=1: fail below the goals; ARGS: flags of bench)
+	.bin/parts -- sh -c '$(WITH_ENGINE); exec go run ./bench $(ARGS)'
+
+fuzz: ## fuzz every target for FUZZTIME seconds (default 60)
+	e2e/fuzz.sh $(FUZZTIME)
+
+generate: ## write the generated files anew: documents, golden files
+	go generate ./...
+	@grep -rl --include='*_test.go' '"update"' . | xargs -rn1 dirname | sort -u | xargs -r go test -count=1 -update
+
+verify: fresh parts ## what is too slow for CI: fresh files, race detector, a current engine, long fuzzing, the goals of bench
+	.bin/parts -- go test -count=1 -timeout 30m -race ./...
+	.bin/parts -engine current -- go test -count=1 -timeout 30m $(ENGINE_PACKAGES)
+	$(MAKE) fuzz
+	CHECK=1 $(MAKE) bench
+
+clean: ## remove what was built here
+	rm -rf bin .bin
+
+# Fails if `make generate` changes a file, also where others are changed already.
+fresh:
+	@go mod verify
+	@state() { git status --porcelain; git diff; }; before=$$(state | sha256sum); \
+	$(MAKE) --no-print-directory generate; \
+	if [ "$$before" != "$$(state | sha256sum)" ]; then \
+		git status --short; echo "generated files were stale: look at the difference and commit it" >&2; exit 1; \
+	fi
+
+# Built rather than `go run`: a signal to make then reaches it, and it clears away.
+parts:
+	@go build -o .bin/parts ./e2e/parts
+
+$(GOLANGCI):
+	@echo "building golangci-lint $(GOLANGCI_VERSION), once"
+	@mkdir -p .bin/build
+	GOBIN=$(CURDIR)/.bin/build go install -trimpath github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+	@mv .bin/build/golangci-lint $@ && rmdir .bin/build
