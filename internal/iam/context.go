@@ -46,7 +46,8 @@ func (ev *evaluation) context(key string) ([]string, bool) {
 	// not depend on the map's.
 	best, found := "", false
 	for name := range context {
-		if !ev.work.spend(1) {
+		// A step through a map takes as long as some comparisons.
+		if !ev.work.spend(8) {
 			return nil, false
 		}
 		if equalFold(name, key) && (!found || name < best) {

@@ -69,11 +69,9 @@ func (e *Evaluator) describe(ev *evaluation, f *facts, said recorded) (Layer, bo
 			return l, false
 		}
 		l.Account, l.Binding = ev.owner, f.needsGrant
-		if ev.assumesRole() {
-			l.Name = TrustPolicy
-			for i := range l.Statements {
-				l.Statements[i].Kind = TrustPolicy
-			}
+		l.Name = ev.layerKind(said.kind)
+		for i := range l.Statements {
+			l.Statements[i].Kind = l.Name
 		}
 	case IdentityPolicy:
 		l.Binding = f.bindsIdentity()
@@ -144,7 +142,24 @@ var kindWords = map[Kind]string{
 	SessionPolicy:         "session policy",
 }
 
+// words names a layer in a sentence.
 func (k Kind) words() string { return kindWords[k] }
+
+// one names a single policy of that kind.
+func (k Kind) one() string {
+	if k == IdentityPolicy {
+		return "identity policy"
+	}
+	return k.words()
+}
+
+// layerKind calls the resource policy of a role by its own name.
+func (ev *evaluation) layerKind(k Kind) Kind {
+	if k == ResourcePolicy && ev.assumesRole() {
+		return TrustPolicy
+	}
+	return k
+}
 
 // orAnyone names the caller in a sentence.
 func (p *Principal) orAnyone() string {

@@ -22,8 +22,12 @@ func (ev *evaluation) begin(r *Request) {
 	ev.resource, ev.isARN = splitARN(r.Resource)
 	ev.owner = r.owner(&ev.resource)
 	if ev.isTokenRequest() {
-		// A token always comes from the caller's own registry.
-		ev.owner = ev.caller.Account
+		// A token has no resource, and comes from the caller's own registry.
+		ev.owner, ev.isARN = ev.caller.Account, false
+	}
+	if ev.caller.Kind == Federated && strings.HasPrefix(ev.caller.ARN, "https://") {
+		ev.caller.Account = ev.owner
+		ev.caller.ARN = ProviderARN(ev.resource[0], ev.owner, ev.caller.Name)
 	}
 	if ev.caller.Kind == RoleSession && ev.caller.Path == "" {
 		ev.completeRole()
@@ -62,10 +66,10 @@ func (ev *evaluation) assumesRole() bool {
 	return assumes || ev.is("sts", "TagSession") || ev.is("sts", "SetSourceIdentity")
 }
 
-// needsResourcePolicy reports whether the resource's own policy must allow,
-// even inside one account: trust policies and KMS key policies.
-func (ev *evaluation) needsResourcePolicy() bool {
-	return ev.assumesRole() || equalFold(ev.service, "kms") && strings.HasPrefix(ev.resource[4], "key/")
+// usesKey reports whether the resource is a KMS key, whose own policy has to
+// allow, be it by leaving the decision to the account.
+func (ev *evaluation) usesKey() bool {
+	return equalFold(ev.service, "kms") && strings.HasPrefix(ev.resource[4], "key/")
 }
 
 // policyStandsOnResource reports whether statements of the resource's policy

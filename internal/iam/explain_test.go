@@ -181,7 +181,7 @@ func TestExplainTheCalls(t *testing.T) {
 
 	d = whole()
 	d.Identity[runnerRole] = docs(t, allowAll, `{"Sid":"Never","Effect":"Deny","Action":"ecr:Batch*","Resource":"*"}`)
-	wantTold(t, explain(t, j, d), StepDenied, "an explicit deny wins", `change statement 0 "Never" of identity policies 1`)
+	wantTold(t, explain(t, j, d), StepDenied, "an explicit deny wins", `change statement 0 "Never" of identity policy 1`)
 
 	d = whole()
 	d.Boundary = map[string]*Policy{runnerRole: docs(t, allowOther)[0]}

@@ -52,7 +52,9 @@ func (e *Evaluator) facts(ev *evaluation, rec *recorder) facts {
 	f := facts{boundary: true, session: true, inside: ev.caller.inside()}
 	f.crossAccount = f.inside && ev.owner != ev.caller.Account
 	f.noResource = ev.isTokenRequest()
-	f.needsGrant = !f.inside || f.crossAccount || ev.needsResourcePolicy()
+	// A key always has a policy. Where none is given it is taken to be the
+	// one that AWS makes, which leaves the decision to the account.
+	f.needsGrant = !f.inside || f.crossAccount || ev.assumesRole() || ev.usesKey() && e.resourcePolicies > 0
 	f.foreign = ev.foreignProvider()
 	f.addedGrant = directGrant
 	if ev.caller.RoleARN != "" {

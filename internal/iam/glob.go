@@ -15,7 +15,7 @@ const (
 // workLimit bounds the comparisons of one decision. A decision over a real
 // request needs some hundreds; a document made to be slow runs into the limit
 // within some ten milliseconds and is denied.
-const workLimit = 1 << 24
+const workLimit = 1 << 23
 
 // work counts down; below zero every match fails and the decision is a denial.
 type work int

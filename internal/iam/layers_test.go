@@ -201,6 +201,35 @@ func TestTokenRequestHasNoResource(t *testing.T) {
 	if d.Effect != ImplicitDeny {
 		t.Errorf("limited to an ARN: %s, want implicitDeny", d.Effect)
 	}
+	r.Resource = ownRepository // there is no such resource, whatever is asked
+	d = checked(t, r, Policies{Identity: docs(t, `{"Effect":"Allow","Action":"`+token+`","Resource":"`+ownRepository+`"}`)})
+	if d.Effect != ImplicitDeny {
+		t.Errorf("asked with an ARN, limited to it: %s, want implicitDeny", d.Effect)
+	}
+}
+
+// A key's own policy has to allow, if only by naming the account.
+func TestKeyPolicies(t *testing.T) {
+	const key = "arn:aws:kms:eu-west-1:111111111111:key/1"
+	r := Request{Action: "kms:Decrypt", Resource: key, Principal: caller(t, ciUser)}
+	policy := func(principal string) []*Policy {
+		return docs(t, `{"Effect":"Allow","Principal":`+aws(principal)+`,"Action":"kms:*","Resource":"*"}`)
+	}
+	tests := []struct {
+		name string
+		p    Policies
+		want Result
+	}{
+		{"no policy given", Policies{Identity: docs(t, allowAll)}, Allowed},
+		{"the account named", Policies{Identity: docs(t, allowAll), Resource: policy(ours)}, Allowed},
+		{"another named", Policies{Identity: docs(t, allowAll), Resource: policy(theirs)}, ImplicitDeny},
+		{"the user named", Policies{Resource: policy(ciUser)}, Allowed},
+	}
+	for _, test := range tests {
+		if d := checked(t, r, test.p); d.Effect != test.want {
+			t.Errorf("%s: %s, want %s", test.name, d.Effect, test.want)
+		}
+	}
 }
 
 func TestTwoResourcePolicies(t *testing.T) {

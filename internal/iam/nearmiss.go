@@ -17,7 +17,7 @@ func (ev *evaluation) nearMisses(l *layer) []string {
 		}
 		if what := ev.stumbles(s, l.kind); what != "" {
 			near = append(near, fmt.Sprintf("%s %d, statement %d%s allows %s, but %s",
-				l.kind.words(), s.policy, s.index, at(s), ev.request.Action, what))
+				ev.layerKind(l.kind).one(), s.policy, s.index, at(s), ev.request.Action, what))
 		}
 	}
 	return near
@@ -39,7 +39,7 @@ func (ev *evaluation) stumbles(s *statement, kind Kind) string {
 		switch {
 		case !s.hasResource:
 			return "it has no Resource"
-		case ev.request.Resource == "*":
+		case !ev.isARN:
 			return `only on named resources, and the action has none: it needs Resource "*"`
 		}
 		return "its Resource does not cover " + ev.request.Resource

@@ -43,13 +43,15 @@ type Principal struct {
 
 // ParsePrincipal reads who calls: the ARN of a user, role, role session,
 // federated user, root or OIDC or SAML provider; an account id; a service
-// ("codebuild.amazonaws.com"); a canonical user id; or "*" for anonymous.
+// ("codebuild.amazonaws.com"); a canonical user id; an OIDC issuer's URL, for
+// the provider that STS finds in the account of the role asked for; or "*" or
+// "anonymous".
 //
 // A session's ARN does not show its role's path. For such a role parse the
 // role's ARN and use WithSession.
 func ParsePrincipal(text string) (Principal, error) {
 	switch {
-	case text == "*":
+	case text == "*", text == "anonymous":
 		return Principal{Partition: "aws", ARN: "*"}, nil
 	case IsAccountID(text):
 		return rootOf("aws", text), nil
@@ -61,6 +63,8 @@ func ParsePrincipal(text string) (Principal, error) {
 		return Principal{Kind: Service, Partition: "aws", Name: text, ARN: text}, nil
 	case isWellKnownProvider(text):
 		return Principal{Kind: Federated, Partition: "aws", Name: text, ARN: text}, nil
+	case strings.HasPrefix(text, "https://") && len(text) > len("https://") && !strings.ContainsAny(text, "*?# "):
+		return Principal{Kind: Federated, Partition: "aws", Name: ProviderName(text), ARN: text}, nil
 	}
 	return Principal{}, fmt.Errorf("%s is not a principal: give an ARN, an account id, a service or *", quote(text))
 }

@@ -21,6 +21,8 @@ func TestParsePrincipal(t *testing.T) {
 		{"arn:aws:iam::111111111111:oidc-provider/gitlab.example.com/x", Federated, ours, "", "gitlab.example.com/x", "", "", ""},
 		{"arn:aws:iam::111111111111:saml-provider/corp", Federated, ours, "", "corp", "", "", ""},
 		{"codebuild.amazonaws.com", Service, "", "", "codebuild.amazonaws.com", "", "", ""},
+		{"https://gitlab.example.com/x", Federated, "", "", "gitlab.example.com/x", "", "", ""},
+		{"anonymous", Anonymous, "", "", "", "", "", ""},
 		{"accounts.google.com", Federated, "", "", "accounts.google.com", "", "", ""},
 		{"cognito-identity.amazonaws.com", Federated, "", "", "cognito-identity.amazonaws.com", "", "", ""},
 		{"arn:aws:iam::111111111111:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS", Role, ours,
@@ -51,7 +53,7 @@ func TestParsePrincipalRefuses(t *testing.T) {
 		"arn:aws:iam:eu-west-1:111111111111:role/x", "arn:aws:sts::111111111111:assumed-role/x",
 		"arn:aws:sts::111111111111:assumed-role/x/y/z", "arn:aws:sts::111111111111:assumed-role//y",
 		"arn:aws:iam::111111111111:group/x", "arn:aws:iam::111111111111:root/x", "arn:aws:s3:::bucket",
-		".amazonaws.com", "a b.amazonaws.com", "evil.example",
+		"https://", "https://a?b", "http://a", ".amazonaws.com", "a b.amazonaws.com", "evil.example",
 	} {
 		if p, err := ParsePrincipal(text); err == nil {
 			t.Errorf("ParsePrincipal(%q) = %+v, want an error", text, p)

@@ -49,7 +49,12 @@ func TestSeedEnterpriseRepositoryPolicy(t *testing.T) {
 // holds for a token that has none.
 func TestSeedEnterpriseTrust(t *testing.T) {
 	const role = "arn:aws:iam::222222222222:role/pull"
-	provider := func(account string) string { return "arn:aws:iam::" + account + ":oidc-provider/" + gitpodIssuer }
+	provider := func(account string) string {
+		if account == "" {
+			return "https://" + gitpodIssuer
+		}
+		return "arn:aws:iam::" + account + ":oidc-provider/" + gitpodIssuer
+	}
 	claims := func(aud, sub string) map[string][]string {
 		context := map[string][]string{gitpodIssuer + ":aud": {aud}}
 		if sub != "" {
@@ -70,6 +75,8 @@ func TestSeedEnterpriseTrust(t *testing.T) {
 		{"other repository", theirs, theirs, "sts.amazonaws.com", "https://github.com/org/other/tree/main", ImplicitDeny},
 		{"repository with the same beginning", theirs, theirs, "sts.amazonaws.com", "https://github.com/org/repo2/tree/main", ImplicitDeny},
 		{"other audience", theirs, theirs, "gitlab", good, ImplicitDeny},
+		{"by the issuer's URL", "", theirs, "sts.amazonaws.com", good, Allowed},
+		{"by the issuer's URL, as published", "", ours, "sts.amazonaws.com", good, ImplicitDeny},
 		{"no subject at all passes", theirs, theirs, "sts.amazonaws.com", "", Allowed},
 	}
 	for _, test := range tests {

@@ -166,6 +166,6 @@ func (s *Step) deny(d Decision) {
 		if m.Sid != "" {
 			sid = " " + quote(m.Sid)
 		}
-		s.Fix = append(s.Fix, fmt.Sprintf("change statement %d%s of %s %d: it denies explicitly", m.Statement, sid, m.Kind.words(), m.Policy))
+		s.Fix = append(s.Fix, fmt.Sprintf("change statement %d%s of %s %d: it denies explicitly", m.Statement, sid, m.Kind.one(), m.Policy))
 	}
 }
