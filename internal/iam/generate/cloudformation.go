@@ -5,8 +5,8 @@ import "strings"
 // template builds the CloudFormation template of the stack.
 func (s Stack) template() object {
 	t := object{{"AWSTemplateFormatVersion", "2010-09-09"}}
-	if len(s.Notes) > 0 {
-		t = append(t, member{"Description", description(s.Notes)})
+	if notes := s.templateNotes(); len(notes) > 0 {
+		t = append(t, member{"Description", description(notes)})
 	}
 	var resources, outputs object
 	for _, r := range s.Resources {
@@ -41,6 +41,23 @@ func (s Stack) template() object {
 		t = append(t, member{"Outputs", outputs})
 	}
 	return t
+}
+
+// templateNotes adds what only CloudFormation needs to know. It comes first: a
+// description is short.
+func (s Stack) templateNotes() []string {
+	var notes []string
+	for _, r := range s.Resources {
+		switch r := r.(type) {
+		case RepositoryResource:
+			notes = append(notes, "Import repository "+r.Repository+" into the stack, if it exists already: its policy is a part of it.")
+		case RoleResource:
+			if r.Trust != nil {
+				notes = append(notes, "Deploy with --capabilities CAPABILITY_NAMED_IAM.")
+			}
+		}
+	}
+	return append(notes, s.Notes...)
 }
 
 func roleTemplate(r RoleResource, provides bool) (resources, outputs object) {

@@ -41,15 +41,6 @@ func (r ECR) arn(repository string) string {
 	return "arn:" + r.Partition + ":ecr:" + r.Region + ":" + r.Account + ":repository/" + repository
 }
 
-// host is the name under which Docker reaches the registry.
-func (r ECR) host() string {
-	suffix := "amazonaws.com"
-	if r.Partition == "aws-cn" {
-		suffix = "amazonaws.com.cn"
-	}
-	return r.Account + ".dkr.ecr." + r.Region + "." + suffix
-}
-
 func isAccount(s string) bool {
 	return len(s) == 12 && strings.Trim(s, "0123456789") == ""
 }

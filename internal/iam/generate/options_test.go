@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"unicode"
 
 	"pgregory.net/rapid"
 
@@ -161,6 +162,11 @@ func TestHostileInput(t *testing.T) {
 			return
 		}
 		checkClean(t, "runner", stack)
+		for _, note := range stack.Notes {
+			if strings.ContainsFunc(note, unicode.IsControl) {
+				t.Errorf("%q would leave its comment", note)
+			}
+		}
 		for _, line := range strings.Split(string(stack.terraform()), "\n") {
 			if strings.Contains(strings.ReplaceAll(line, "$${", ""), "${") {
 				t.Errorf("a template in %s", line)

@@ -25,6 +25,7 @@ type PresetOptions struct {
 // Preset is a policy that a platform's documentation publishes.
 type Preset struct {
 	Name        string
+	Command     string // under which it stands: repository, role, trust or runner
 	Title       string
 	Needs       []string // names of the PresetOptions that it reads, by their flags
 	Corrections []string // what the published text has wrong, and what stands here instead
@@ -35,19 +36,19 @@ type Preset struct {
 func Presets() []Preset {
 	return []Preset{
 		{
-			Name:  "gitpod-enterprise-repository",
+			Name: "gitpod-enterprise-repository", Command: "repository",
 			Title: "Gitpod Enterprise: repository policy for the platform's account",
 			Needs: []string{"account", "region", "repository", "platform"},
 			build: gitpodEnterpriseRepository,
 		},
 		{
-			Name:  "gitpod-enterprise-role",
+			Name: "gitpod-enterprise-role", Command: "role",
 			Title: "Gitpod Enterprise: permissions of the role that workspaces assume for gp validate",
 			Needs: []string{"account", "region", "repository", "role"},
 			build: gitpodEnterpriseRole,
 		},
 		{
-			Name:  "gitpod-enterprise-trust",
+			Name: "gitpod-enterprise-trust", Command: "trust",
 			Title: "Gitpod Enterprise: trust policy of the role that workspaces assume for gp validate",
 			Needs: []string{"account", "region", "issuer", "source", "branch", "role"},
 			Corrections: []string{
@@ -57,19 +58,19 @@ func Presets() []Preset {
 			build: gitpodEnterpriseTrust,
 		},
 		{
-			Name:  "gitpod-flex-runner",
+			Name: "gitpod-flex-runner", Command: "role",
 			Title: "Gitpod Flex: permissions of the EC2 runner's role",
 			Needs: []string{"account", "region", "repository", "role"},
 			build: gitpodFlexRunner,
 		},
 		{
-			Name:  "gitpod-flex-repository",
+			Name: "gitpod-flex-repository", Command: "repository",
 			Title: "Gitpod Flex: repository policy for the EC2 runner's role",
 			Needs: []string{"account", "region", "repository", "principal"},
 			build: gitpodFlexRepository,
 		},
 		{
-			Name:  "release-repository",
+			Name: "release-repository", Command: "repository",
 			Title: "Release: repository policy for the platform's account",
 			Needs: []string{"account", "region", "repository", "platform"},
 			Corrections: []string{
@@ -80,7 +81,7 @@ func Presets() []Preset {
 			build: releaseRepository,
 		},
 		{
-			Name:  "codefresh-role",
+			Name: "codefresh-role", Command: "role",
 			Title: "Codefresh GitOps: permissions of the ECR integration's role",
 			Needs: []string{"account", "region", "repository", "role"},
 			Corrections: []string{
@@ -90,7 +91,7 @@ func Presets() []Preset {
 			build: codefreshRole,
 		},
 		{
-			Name:  "codefresh-chain-trust",
+			Name: "codefresh-chain-trust", Command: "trust",
 			Title: "Codefresh GitOps: trust policy of the ECR integration's role",
 			Needs: []string{"account", "region", "principal", "role"},
 			Corrections: []string{
@@ -100,7 +101,7 @@ func Presets() []Preset {
 			build: codefreshChainTrust,
 		},
 		{
-			Name:  "gitlab-runner",
+			Name: "gitlab-runner", Command: "runner",
 			Title: "GitLab Runner: role and instance profile for pulling job images",
 			Needs: []string{"account", "region", "repository", "role"},
 			Corrections: []string{
@@ -127,7 +128,7 @@ func FromPreset(name string, o PresetOptions) (Stack, error) {
 		return Stack{}, c.err("a policy")
 	}
 	p := presets[i]
-	stack, err := p.build(&check{hint: "pullpass policy --preset " + name + " --" + strings.Join(p.Needs, " … --") + " …"}, p, o)
+	stack, err := p.build(&check{hint: "pullpass policy " + p.Command + " --preset " + name + " --" + strings.Join(p.Needs, " … --") + " …"}, p, o)
 	if err != nil {
 		return Stack{}, err
 	}

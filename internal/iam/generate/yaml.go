@@ -11,11 +11,12 @@ import (
 // nor a date a date.
 func (s Stack) templateYAML() []byte {
 	var b strings.Builder
-	for _, n := range s.Notes {
+	notes := s.templateNotes()
+	for _, n := range notes {
 		b.WriteString("# " + n + "\n")
 	}
 	t := s.template()
-	if len(s.Notes) > 0 {
+	if len(notes) > 0 {
 		t = append(t[:1:1], t[2:]...) // the notes stand above, without a limit
 	}
 	yamlObject(&b, t, 0)

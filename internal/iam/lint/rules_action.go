@@ -94,29 +94,27 @@ func (p *pass) unknownAction(a *node) {
 	case hasWildcard(name):
 		p.report(a, quoted(a.text)+" matches no action of "+service)
 	default:
-		near := spelling(name, known)
-		if near == "" {
-			p.report(a, quoted(a.text)+" does not exist")
-			return
-		}
-		right := strings.ToLower(service) + ":" + near
-		p.report(a, quoted(a.text)+" does not exist, but "+right, replaceString(a, right))
+		p.misspelt(a, strings.ToLower(service)+":", name, known)
 	}
+}
+
+// misspelt corrects a slip of the pen, and only proposes what may be a guess.
+func (p *pass) misspelt(a *node, service, name string, known []string) {
+	detail := quoted(a.text) + " does not exist"
+	if right := spelling(name, known); right != "" {
+		p.report(a, detail+", but "+service+right, replaceString(a, service+right))
+		return
+	}
+	if near := iam.Nearest(name, known); near != "" {
+		p.suggest(a, detail+"; the nearest is "+service+near, quoted(service+near))
+		return
+	}
+	p.report(a, detail)
 }
 
 func matchesAny(pattern string, names []string) bool {
 	pattern = strings.ToLower(pattern)
 	return slices.ContainsFunc(names, func(n string) bool { return iam.MatchLike(pattern, strings.ToLower(n)) })
-}
-
-// spelling is the nearest name, if it is near enough to be a slip of the pen:
-// what changes a policy by itself must not guess.
-func spelling(name string, known []string) string {
-	near := iam.Nearest(name, known)
-	if near == "" || len(near) > len(name)+2 || len(name) > len(near)+2 || len(name) < 6 {
-		return ""
-	}
-	return near
 }
 
 func checkForeignActions(p *pass) {

@@ -108,6 +108,7 @@ func actionCases() []ruleCase {
 	return []ruleCase{
 		{rule: "action-unknown", kind: Identity, doc: identity(`["ecr:PutImage",«"ecr:ListImage"»]`), fixed: `"ecr:ListImages"`},
 		{rule: "action-unknown", kind: Identity, doc: identity(`«"ecr:FrobnicateWidgets"»`)},
+		{rule: "action-unknown", kind: Identity, doc: identity(`«"ecr:GetImage"»`)},
 		{rule: "action-unknown", kind: Identity, doc: identity(`«"BatchGetImages"»`), fixed: `"ecr:BatchGetImage"`},
 		{rule: "action-unknown", kind: Identity, doc: identity(`«"ecr:Batchh*"»`)},
 		{rule: "action-unknown", kind: Identity, doc: identity(`«"ec*:PutImage"»`)},

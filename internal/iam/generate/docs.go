@@ -1,0 +1,31 @@
+package generate
+
+import "strings"
+
+// Markdown writes the documentation of all presets, from the table itself.
+func Markdown() []byte {
+	var b strings.Builder
+	b.WriteString(`# Policy presets
+
+` + "`pullpass policy repository | role | trust | runner --preset NAME`" + ` writes a policy
+that a platform's documentation publishes, with your own values in it: exactly
+as published where that is right, corrected where it is not. This page is
+written from the table of presets.
+
+| preset | command | flags |
+|---|---|---|
+`)
+	for _, p := range Presets() {
+		b.WriteString("| [" + p.Name + "](#" + p.Name + ") | `policy " + p.Command + "` | `--" + strings.Join(p.Needs, "` `--") + "` |\n")
+	}
+	for _, p := range Presets() {
+		b.WriteString("\n## " + p.Name + "\n\n" + p.Title + ".\n\n")
+		if len(p.Corrections) == 0 {
+			b.WriteString("As published.\n")
+		}
+		for _, c := range p.Corrections {
+			b.WriteString("- " + strings.ReplaceAll(c, "*", `\*`) + "\n")
+		}
+	}
+	return []byte(b.String())
+}
