@@ -201,3 +201,22 @@ func slowMatch(pattern, value []rune) bool {
 	}
 	return len(value) > 0 && (pattern[0] == '?' || pattern[0] == value[0]) && slowMatch(pattern[1:], value[1:])
 }
+
+// A megabyte of honest wildcards is matched, not refused.
+func TestAMegabyteOfWildcards(t *testing.T) {
+	value := strings.Repeat("ab", 1<<18)
+	for pattern, want := range map[string]bool{
+		strings.Repeat("*", 1<<20):             true,
+		strings.Repeat("*a", 1<<18):            false,
+		strings.Repeat("*a", 1<<18) + "b":      true,
+		strings.Repeat("*a*b", 1<<18):          true,
+		strings.Repeat("*a*b", 1<<18) + "a":    false,
+		strings.Repeat("?", 1<<19):             true,
+		strings.Repeat("?", 1<<19) + "?":       false,
+		"*" + strings.Repeat("?", 1<<10) + "*": true,
+	} {
+		if got := MatchLike(pattern, value); got != want {
+			t.Errorf("MatchLike(%.8s… of %d, …) = %v, want %v", pattern, len(pattern), got, want)
+		}
+	}
+}
