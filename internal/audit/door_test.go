@@ -161,8 +161,10 @@ func TestRecordHangs(t *testing.T) {
 				if err, took := record(t, door, "b"); err != nil || took != 0 {
 					t.Errorf("Record after the store has recovered: %v after %v", err, took)
 				}
-				if n := store.written("a"); n > 1 {
-					t.Errorf("%d events of callers who had given up were written, want those at most that were in the store", n)
+				// What was in the store when its callers gave up may be written, at
+				// most what the queue held; what waited behind it may not.
+				if n := store.written("a"); n > 5 {
+					t.Errorf("%d events of callers who had given up were written, want at most 5", n)
 				}
 			})
 		})
