@@ -62,6 +62,25 @@ func TestOpenAPIDocument(t *testing.T) {
 	}
 }
 
+// The page tells of every operation of the document.
+func TestDocsTellEverything(t *testing.T) {
+	w := newWorld(t)
+	page := w.raw("GET", api.PathDocs, "", "")
+	if page.status != 200 || page.header.Get("Content-Security-Policy") == "" {
+		t.Fatalf("GET %s = %d, policy %q", api.PathDocs, page.status, page.header.Get("Content-Security-Policy"))
+	}
+	for _, op := range operations(t, w.OpenAPI()) {
+		if !strings.Contains(page.body, `id="`+op.ID+`"`) {
+			t.Errorf("%s lacks %s %s", api.PathDocs, op.method, op.path)
+		}
+	}
+	for _, path := range []string{"/", api.PathSetupPage, "/static/setup.js", "/static/pullpass.css"} {
+		if got := w.raw("GET", path, "", ""); got.status != 200 {
+			t.Errorf("GET %s = %d", path, got.status)
+		}
+	}
+}
+
 // There is one way to register an operation, and it demands a permission.
 func TestOneWayToRegister(t *testing.T) {
 	files, err := filepath.Glob("*.go")

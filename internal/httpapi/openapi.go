@@ -80,7 +80,7 @@ func (s *Server) describe() error {
 	return nil
 }
 
-// OpenAPI returns the document as JSON; the /docs page is made of it.
+// OpenAPI returns the document as JSON.
 func (s *Server) OpenAPI() []byte { return s.document.json }
 
 // OpenAPIYAML returns the document as YAML.

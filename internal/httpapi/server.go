@@ -10,6 +10,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/pullpass/pullpass/api"
 	"github.com/pullpass/pullpass/internal/reference"
 )
 
@@ -25,8 +26,9 @@ type Options struct {
 	Logger      *slog.Logger     // nil: no log
 	Now         func() time.Time // nil: time.Now
 	Version     string           // for the OpenAPI document
-	// Pages serves the pages for people: /docs, /setup and their style.
-	Pages http.Handler
+	// Pages makes the pages for people (/, /docs, /setup and what they use) from
+	// the OpenAPI document: web.New. Nil: none.
+	Pages func(document []byte) (http.Handler, error)
 	// Downloads holds the binaries to give out, each at <os>-<arch>/<name>.
 	Downloads fs.FS
 }
@@ -78,7 +80,10 @@ func New(o Options) (*Server, error) {
 	if err := s.offer(o.Downloads); err != nil {
 		return nil, err
 	}
-	s.operations(o.Pages)
+	if err := s.pages(o.Pages); err != nil {
+		return nil, err
+	}
+	s.operations()
 	return s, nil
 }
 
@@ -99,16 +104,25 @@ func (s *Server) routes() {
 
 // operations registers what is not part of the API: health, metrics, documents,
 // downloads and pages. All of it is public and holds nothing of a tenant.
-func (s *Server) operations(pages http.Handler) {
+func (s *Server) operations() {
 	s.healthRoutes()
 	s.documentRoutes()
 	s.downloadRoutes()
-	if pages != nil {
-		for _, path := range []string{"GET /{$}", "GET /docs", "GET /setup", "GET /static/"} {
-			s.mux.Handle(path, pages)
-		}
-	}
 	s.mux.HandleFunc("/", s.unknown)
+}
+
+func (s *Server) pages(render func([]byte) (http.Handler, error)) error {
+	if render == nil {
+		return nil
+	}
+	pages, err := render(s.document.json)
+	if err != nil {
+		return err
+	}
+	for _, path := range []string{"GET /{$}", "GET " + api.PathDocs, "GET " + api.PathSetupPage, "GET /static/{file}"} {
+		s.mux.Handle(path, pages)
+	}
+	return nil
 }
 
 // Drain makes long polls answer at once and /readyz fail, so that the server can

@@ -23,6 +23,7 @@ import (
 	"github.com/pullpass/pullpass/internal/seal"
 	"github.com/pullpass/pullpass/internal/store"
 	"github.com/pullpass/pullpass/internal/store/sqlite"
+	"github.com/pullpass/pullpass/internal/web"
 )
 
 var _ httpapi.Store = (*store.DB)(nil)
@@ -69,6 +70,7 @@ func newWorld(t *testing.T) *world {
 			r, err := audit.Verify(ctx, w.db, org)
 			return api.AuditReport{Whole: r.Whole(), Events: r.Checked, Head: r.Head.Hash}, err
 		},
+		Pages: web.New,
 		Downloads: fstest.MapFS{
 			"linux-amd64/pullpass":              {Data: []byte("a binary")},
 			"linux-arm64/pullpass":              {Data: []byte("another binary")},
