@@ -60,6 +60,10 @@ func TestJSON(t *testing.T) {
 	golden(t, "testdata/findings.json", got)
 }
 
+func TestText(t *testing.T) {
+	golden(t, "testdata/findings.txt", Text(outputs(t)))
+}
+
 func TestSARIF(t *testing.T) {
 	got, err := SARIF(outputs(t), "1.0.0")
 	if err != nil {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	pullpass "github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/internal/iam"
 )
 
@@ -56,25 +55,6 @@ func (r Report) Worst() Severity {
 		}
 	}
 	return worst
-}
-
-// Facts are what a document does not tell about itself. All are optional:
-// rules that need a fact are silent without it.
-type Facts struct {
-	Account     string   // the account that owns the document: the role's, the repository's
-	Role        string   // ARN of the role whose trust or identity policy this is
-	AssumedBy   []string // ARNs of the roles that are to assume Role, itself perhaps included
-	Roles       []string // ARNs of all roles known to exist in their accounts
-	Token       *Token   // a token that is to assume Role
-	PullThrough bool     // the repositories come from a pull-through cache
-}
-
-// Token holds the claims of an OIDC token, never the token itself.
-type Token struct {
-	Issuer          string
-	Subject         string
-	Audience        []string
-	AuthorizedParty string
 }
 
 // maxFindings bounds the findings of one rule: nobody reads the rest, and
@@ -147,38 +127,4 @@ func notJSON(kind Kind, syntax error, rules []Rule) Report {
 	}
 	f.End = f.Position
 	return Report{Kind: kind, Findings: []Finding{f}}
-}
-
-func checkArguments(kind Kind, facts Facts) error {
-	problem := ""
-	switch {
-	case kind != Unknown && !isKind(kind):
-		problem = fmt.Sprintf("%q is not a kind of policy", kind)
-	case facts.Account != "" && !iam.IsAccountID(facts.Account):
-		problem = fmt.Sprintf("account %q is not 12 digits", facts.Account)
-	}
-	for _, arn := range slices.Concat(facts.AssumedBy, facts.Roles, []string{facts.Role}) {
-		if p, err := iam.ParsePrincipal(arn); arn != "" && (err != nil || p.Kind != iam.Role) {
-			problem = fmt.Sprintf("%q is not the ARN of a role", arn)
-		}
-	}
-	if problem == "" {
-		return nil
-	}
-	return &pullpass.Error{
-		Kind: pullpass.Invalid, Code: "lint_options", What: "cannot lint the policy", Cause: problem,
-		Hint: "kinds: identity, repository, registry, trust, boundary, session, scp",
-	}
-}
-
-// account is the owner's account, from either fact that tells it.
-func (f Facts) account() string {
-	if f.Account != "" || f.Role == "" {
-		return f.Account
-	}
-	p, err := iam.ParsePrincipal(f.Role)
-	if err != nil {
-		return ""
-	}
-	return p.Account
 }

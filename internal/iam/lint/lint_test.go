@@ -2,9 +2,11 @@ package lint
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 
 	pullpass "github.com/pullpass/pullpass"
 )
@@ -94,6 +96,38 @@ func TestToken(t *testing.T) {
 		report, err := Document([]byte(c.doc), Trust, Facts{Account: "222222222222", Token: &c.token})
 		if err != nil || !slices.Equal(ids(report.Findings), c.want) {
 			t.Errorf("Document(%s) with sub %q finds %v, %v, want %v", c.doc, c.token.Subject, ids(report.Findings), err, c.want)
+		}
+	}
+}
+
+// TestTextIsInert: what a document holds cannot steer the terminal.
+func TestTextIsInert(t *testing.T) {
+	text := doc(`{"Sid":"a\u001b[2J","Effect":"Allow","Action":"x\u009b:\u202e","Principal":{"AWS":"\u0007"},"Resource":"\u001b]0;x"}`)
+	for _, kind := range Kinds() {
+		report, err := Document([]byte(text), kind, Facts{})
+		if err != nil || len(report.Findings) < 3 {
+			t.Errorf("%s: %v, %v", kind, ids(report.Findings), err)
+		}
+		out := string(Text([]File{{"a\x1bb", report}}))
+		if i := strings.IndexFunc(out, func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }); i >= 0 {
+			t.Errorf("%s: %q", kind, out[max(0, i-40):i+4])
+		}
+	}
+}
+
+func TestParseClaims(t *testing.T) {
+	for text, want := range map[string]Token{
+		`{"iss":"https://i","sub":"s","aud":"a"}`:               {"https://i", "s", []string{"a"}, ""},
+		`{"iss":"https://i","aud":["a","b"],"azp":"c","exp":1}`: {"https://i", "", []string{"a", "b"}, "c"},
+	} {
+		if got, err := ParseClaims([]byte(text)); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("ParseClaims(%s) = %+v, %v, want %+v", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"", "eyJhbGciOiJSUzI1NiJ9.secret.secret", `{"iss":7}`, `{"sub":"x"}`, `{"iss":"x","aud":{}}`} {
+		_, err := ParseClaims([]byte(text))
+		if !pullpass.IsKind(err, pullpass.Invalid) || strings.Contains(pullpass.Explain(err), "secret") {
+			t.Errorf("ParseClaims(%q) = %v", text, err)
 		}
 	}
 }
