@@ -62,7 +62,7 @@ func (r Report) Worst() Severity {
 const maxFindings = 100
 
 // maxSize is the largest document that is looked into, in bytes.
-const maxSize = 256 << 10
+const maxSize = 128 << 10
 
 // Document lints one policy document. With Kind Unknown, the kind is told from
 // the document. The error concerns the arguments; whatever is wrong with the

@@ -155,14 +155,17 @@ func TestMismatchShowsBoth(t *testing.T) {
 func TestHostile(t *testing.T) {
 	many := func(n int, part string) string { return strings.TrimSuffix(strings.Repeat(part+",", n), ",") }
 	for name, text := range map[string]string{
-		"actions":  doc(`{"Effect":"Allow","Action":[` + many(9000, `"ecr:ListImageXYZ"`) + `],"Resource":"*"}`),
-		"keys":     doc(`{"Effect":"Allow","Action":"ecr:PutImage","Resource":"*","Condition":{"StringEquals":{` + distinct(6000) + `}}}`),
+		"actions":  doc(`{"Effect":"Allow","Action":[` + many(6500, `"ecr:ListImageXYZ"`) + `],"Resource":"*"}`),
+		"keys":     doc(`{"Effect":"Allow","Action":"ecr:PutImage","Resource":"*","Condition":{"StringEquals":{` + distinct(5000) + `}}}`),
 		"sids":     doc(many(5000, `{"Sid":"a"}`)),
 		"brackets": strings.Repeat("[", 100000),
 		"nested":   `{"Statement":` + strings.Repeat(`{"Statement":`, 31) + `1` + strings.Repeat(`}`, 32),
-		"stars":    doc(`{"Effect":"Allow","Action":"` + strings.Repeat("*a", 100000) + `","Resource":"*"}`),
+		"stars":    doc(`{"Effect":"Allow","Action":"` + strings.Repeat("*a", 60000) + `","Resource":"*"}`),
 	} {
 		report, err := Document([]byte(text), Unknown, Facts{Account: "222222222222"})
+		if len(text) > maxSize {
+			t.Errorf("%s: %d bytes are not looked into", name, len(text))
+		}
 		if err != nil || len(report.Findings) == 0 {
 			t.Errorf("%s: %d findings, %v", name, len(report.Findings), err)
 		}
@@ -178,6 +181,12 @@ func TestHostile(t *testing.T) {
 	if got := ids(report.Findings); !slices.Equal(got, []string{"document-size"}) {
 		t.Errorf("an oversized document gives %v", got)
 	}
+}
+
+// TestFixManyMistakes corrects more mistakes than one pass reports.
+func TestFixManyMistakes(t *testing.T) {
+	text := doc(strings.TrimSuffix(strings.Repeat(`{"Sid":"a","Effect":"Allow","Action":"ecr:ListImage","Resource":"*"},`, 350), ","))
+	checkFix(t, []byte(text), Identity, Facts{})
 }
 
 func distinct(n int) string {
