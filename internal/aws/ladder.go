@@ -1,0 +1,225 @@
+package aws
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/aws-sdk-go-v2/service/sts/types"
+
+	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/internal/broker"
+)
+
+// ladder is one request's way from the first rung to the last.
+type ladder struct {
+	m        *Minter
+	r        broker.MintRequest
+	key      identityKey
+	region   string // where STS is asked
+	endpoint string
+}
+
+// rung is an identity that has been reached.
+type rung struct {
+	provider  aws.CredentialsProvider
+	expires   time.Time // zero: does not
+	principal string
+	narrowed  bool
+}
+
+func (m *Minter) ladder(r broker.MintRequest) *ladder {
+	l := &ladder{m: m, r: r, region: r.Integration.Region}
+	if r.Host.ECR != nil {
+		if l.region == "" {
+			l.region = r.Host.ECR.Region
+		}
+		l.endpoint = r.Host.ECR.STSEndpointIn(l.region)
+	} else {
+		if l.region == "" {
+			l.region = "us-east-1"
+		}
+		l.endpoint = m.o.STSEndpoint(l.region)
+	}
+	l.key = keyOf(r)
+	return l
+}
+
+func (l *ladder) wait(s broker.Service) func(context.Context) error {
+	return func(ctx context.Context) error { return l.r.Wait(ctx, s) }
+}
+
+func (l *ladder) sts(p aws.CredentialsProvider) *sts.Client {
+	return l.m.stsClient(l.region, l.endpoint, p, l.wait(broker.ServiceSTS))
+}
+
+// climb reaches the last rung, narrowed by policy; an empty one narrows nothing.
+func (l *ladder) climb(ctx context.Context, policy string) (rung, error) {
+	chain := l.r.Integration.Chain
+	if l.r.Integration.Mode == pullpass.ModeWebIdentity {
+		if len(chain) == 0 {
+			return rung{}, &pullpass.Error{Kind: pullpass.Invalid, Code: "integration_invalid", Cause: "a web identity needs a role to assume", Hint: "add the role's ARN to the integration"}
+		}
+		if len(chain) == 1 {
+			return l.assumeByToken(ctx, chain[0], policy)
+		}
+	}
+	at, rest, err := l.below(ctx)
+	if err != nil {
+		return rung{}, err
+	}
+	if len(rest) > 0 {
+		return l.assume(ctx, at, rest[0], policy)
+	}
+	if policy == "" {
+		return at, nil
+	}
+	return l.narrow(ctx, at, policy)
+}
+
+// below reaches the last rung but one, and says what is left. These rungs are
+// the same for every request of an integration, so they are kept until they
+// expire; the last one carries the request's own policy.
+func (l *ladder) below(ctx context.Context) (rung, []pullpass.RoleHop, error) {
+	chain := l.r.Integration.Chain
+	if k := l.m.get(l.key); k != nil {
+		return k.below, last(chain), nil
+	}
+	at, rest, err := l.first(ctx)
+	if err != nil {
+		return rung{}, nil, err
+	}
+	for len(rest) > 1 {
+		if at, err = l.assume(ctx, at, rest[0], ""); err != nil {
+			return rung{}, nil, err
+		}
+		rest = rest[1:]
+	}
+	if len(rest) == 0 && at.principal == "" {
+		out, err := l.sts(at.provider).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+		if err != nil {
+			return rung{}, nil, err
+		}
+		at.principal = aws.ToString(out.Arn)
+	}
+	l.m.put(l.key, at)
+	return at, rest, nil
+}
+
+func last(chain []pullpass.RoleHop) []pullpass.RoleHop {
+	if len(chain) == 0 {
+		return nil
+	}
+	return chain[len(chain)-1:]
+}
+
+// first is the lowest rung, and the hops above it.
+func (l *ladder) first(ctx context.Context) (rung, []pullpass.RoleHop, error) {
+	i := l.r.Integration
+	switch i.Mode {
+	case pullpass.ModeAccessKey:
+		if i.AccessKeyID == "" || l.r.Secret.Empty() {
+			return rung{}, nil, &pullpass.Error{Kind: pullpass.Invalid, Code: "integration_invalid", Cause: "the integration has no access key", Hint: "update it with an access key id and its secret"}
+		}
+		return rung{provider: credentials.NewStaticCredentialsProvider(i.AccessKeyID, l.r.Secret.Reveal(), "")}, i.Chain, nil
+	case pullpass.ModeAmbient, pullpass.ModeRunnerNative:
+		c, err := l.m.ambientConfig(ctx)
+		if err != nil {
+			return rung{}, nil, errNoIdentity
+		}
+		if c.Credentials == nil {
+			return rung{}, nil, errNoIdentity
+		}
+		if _, err := c.Credentials.Retrieve(ctx); err != nil {
+			if ctx.Err() != nil {
+				return rung{}, nil, ctx.Err()
+			}
+			return rung{}, nil, errNoIdentity
+		}
+		return rung{provider: c.Credentials}, i.Chain, nil
+	case pullpass.ModeWebIdentity:
+		at, err := l.assumeByToken(ctx, i.Chain[0], "")
+		return at, i.Chain[1:], err
+	}
+	return rung{}, nil, &pullpass.Error{Kind: pullpass.Invalid, Code: "integration_invalid", Cause: "the integration's mode is none that reaches AWS"}
+}
+
+// sessionName is the same for all requests of an organization: the credential
+// is shared by those who may have the same, so it cannot name one of them.
+func (l *ladder) sessionName() string {
+	return "pullpass-" + strings.TrimPrefix(string(l.r.Organization), "org_")
+}
+
+func (l *ladder) assume(ctx context.Context, from rung, hop pullpass.RoleHop, policy string) (rung, error) {
+	in := &sts.AssumeRoleInput{
+		RoleArn: aws.String(hop.RoleARN), RoleSessionName: aws.String(l.sessionName()),
+		ExternalId: optional(hop.ExternalID), SourceIdentity: optional(hop.SourceIdentity), Policy: optional(policy),
+		Tags: tags(hop.SessionTags),
+	}
+	out, err := l.sts(from.provider).AssumeRole(ctx, in)
+	if err != nil {
+		return rung{}, &hopError{hop.RoleARN, err}
+	}
+	return session(out.Credentials, hop.RoleARN, policy != "")
+}
+
+// assumeByToken is unsigned: the token is the proof.
+func (l *ladder) assumeByToken(ctx context.Context, hop pullpass.RoleHop, policy string) (rung, error) {
+	if l.m.o.Tokens == nil {
+		return rung{}, &pullpass.Error{Kind: pullpass.Unavailable, Code: "web_identity_disabled", Cause: "this server issues no web identities"}
+	}
+	token, err := l.m.o.Tokens.WebIdentityToken(ctx, l.r.Organization, l.r.Project, l.r.Environment)
+	if err != nil {
+		return rung{}, err
+	}
+	out, err := l.sts(aws.AnonymousCredentials{}).AssumeRoleWithWebIdentity(ctx, &sts.AssumeRoleWithWebIdentityInput{
+		RoleArn: aws.String(hop.RoleARN), RoleSessionName: aws.String(l.sessionName()),
+		WebIdentityToken: aws.String(token.Reveal()), Policy: optional(policy),
+	})
+	if err != nil {
+		return rung{}, &hopError{hop.RoleARN, err}
+	}
+	return session(out.Credentials, hop.RoleARN, policy != "")
+}
+
+// hopError remembers at which role the ladder broke.
+type hopError struct {
+	role string
+	err  error
+}
+
+func (e *hopError) Error() string { return "assuming role " + e.role }
+func (e *hopError) Unwrap() error { return e.err }
+
+var errNoSession = errors.New("STS gave no session")
+
+func session(c *types.Credentials, principal string, narrowed bool) (rung, error) {
+	if c == nil || c.AccessKeyId == nil || c.SecretAccessKey == nil || c.SessionToken == nil || c.Expiration == nil {
+		return rung{}, errNoSession
+	}
+	return rung{
+		provider: credentials.NewStaticCredentialsProvider(*c.AccessKeyId, *c.SecretAccessKey, *c.SessionToken),
+		expires:  *c.Expiration, principal: principal, narrowed: narrowed,
+	}, nil
+}
+
+func optional(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+func tags(m map[string]string) []types.Tag {
+	var out []types.Tag
+	for k, v := range m {
+		out = append(out, types.Tag{Key: aws.String(k), Value: aws.String(v)})
+	}
+	slices.SortFunc(out, func(a, b types.Tag) int { return strings.Compare(*a.Key, *b.Key) })
+	return out
+}
