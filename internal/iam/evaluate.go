@@ -29,6 +29,9 @@ func (e *Evaluator) Evaluate(r Request) Decision {
 		d.Missing = missing(&ev, &f, rec, d.Statements)
 	}
 	d.Notes = e.notes(&ev)
+	if d.Missing != nil {
+		d.Notes = append(d.Notes, d.Missing.notes(&ev)...)
+	}
 	return d
 }
 

@@ -44,7 +44,7 @@ func (ev *evaluation) completeRole() {
 	arn, _ := splitARN(values[0])
 	path, isRole := strings.CutPrefix(arn[4], "role/")
 	if isRole && arn[1] == "iam" && (path == ev.caller.Name || strings.HasSuffix(path, "/"+ev.caller.Name)) {
-		ev.caller.RoleARN = values[0]
+		ev.caller.RoleARN, ev.caller.Path = values[0], "/"+strings.TrimSuffix(path, ev.caller.Name)
 		ev.caller.Linked = strings.HasPrefix(path, "aws-service-role/")
 	}
 }

@@ -32,6 +32,20 @@ func (e *Evaluator) notes(ev *evaluation) []string {
 	return notes
 }
 
+// notes warns of a principal that had to be guessed.
+func (m *Missing) notes(ev *evaluation) []string {
+	if ev.caller.Kind != RoleSession || ev.caller.Path != "" {
+		return nil
+	}
+	for _, a := range m.Additions {
+		if p := a.Statement.Principals; p != nil && !p.Any {
+			return []string{fmt.Sprintf("a session's ARN does not show its role's path: if the role %s has one, name its whole ARN instead of %s",
+				ev.caller.Name, ev.caller.RoleARN)}
+		}
+	}
+	return nil
+}
+
 func at(s *statement) string {
 	text := ""
 	if s.sid != "" {
