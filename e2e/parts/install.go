@@ -38,7 +38,7 @@ func install(ctx context.Context, packages []string, talk io.Writer) error {
 	}
 	_, _ = fmt.Fprintf(talk, "parts: installing from Debian: %s\n", strings.Join(absent, " "))
 	started := time.Now()
-	if err := withoutServices(func() error { return aptInstall(ctx, absent) }); err != nil {
+	if err := withoutServices(policyFile, func() error { return aptInstall(ctx, absent) }); err != nil {
 		return fmt.Errorf("installing %s: %w", strings.Join(absent, " "), err)
 	}
 	_, _ = fmt.Fprintf(talk, "parts: installed in %s\n", time.Since(started).Round(time.Second))
@@ -67,18 +67,17 @@ func apt(ctx context.Context, args ...string) error {
 	return nil
 }
 
-// withoutServices runs do while packages may not start their services. A policy
-// that is there already stays.
-func withoutServices(do func() error) error {
-	f, err := os.OpenFile(policyFile, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o755) // it must be executable
-	if errors.Is(err, fs.ErrExist) {
+// withoutServices runs do while packages may not start their services. The
+// machine's own policy stays; one that a killed run of ours left is used and removed.
+func withoutServices(policyFile string, do func() error) error {
+	there, err := os.ReadFile(policyFile)
+	switch {
+	case err == nil && string(there) != policyText:
 		return do()
-	}
-	if err != nil {
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return err
 	}
-	_, writeErr := io.WriteString(f, policyText)
-	if err := errors.Join(writeErr, f.Close()); err != nil {
+	if err := os.WriteFile(policyFile, []byte(policyText), 0o755); err != nil { // it must be executable
 		return errors.Join(err, os.Remove(policyFile))
 	}
 	return errors.Join(do(), os.Remove(policyFile))
