@@ -73,8 +73,13 @@ func TestRefusalsAreRecorded(t *testing.T) {
 	wantKind(t, "a developer creates a project", err, pullpass.Denied)
 	_, err = s.ours.CreateProject(t.Context(), pullpass.Project{Name: "payments"})
 	wantKind(t, "a name that is taken", err, pullpass.Conflict)
+	_, err = s.as(s.runnerToken()).Credential(t.Context(), api.CredentialRequest{Environment: s.foreign.environment, Host: ecrHost})
+	wantKind(t, "a credential for another organization", err, pullpass.NotFound)
 	all := s.events(s.ours)
-	last := all[len(all)-3:]
+	last := all[len(all)-4:]
+	if e := last[3]; e.Action != "credential.issue" || e.Decision != pullpass.DecisionDenied || e.Runner != s.runner.ID || e.Target != string(s.foreign.environment) {
+		t.Errorf("the attempt to cross was recorded as %+v", e)
+	}
 	if e := last[0]; e.Action != string(access.ProjectCreate) || e.Decision != pullpass.DecisionDenied {
 		t.Errorf("the refusal of a permission was recorded as %+v", e)
 	}
@@ -82,6 +87,8 @@ func TestRefusalsAreRecorded(t *testing.T) {
 		t.Errorf("the failure was recorded as %+v", e)
 	}
 }
+
+func (s *stage) runnerToken() pullpass.Secret { return pullpass.NewSecret(s.actors[0].token) }
 
 // A canary in every secret that the API takes: no answer, log line, metric, audit
 // record or file has it, but for the issued credential's own answer.

@@ -3,10 +3,12 @@ package httpapi
 import (
 	"context"
 	"net/http"
+	"slices"
 
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/api"
 	"github.com/pullpass/pullpass/internal/access"
+	"github.com/pullpass/pullpass/internal/broker"
 	"github.com/pullpass/pullpass/internal/reference"
 )
 
@@ -16,8 +18,12 @@ func (s *Server) credentialRoutes() {
 }
 
 func (s *Server) issueCredential(ctx context.Context, c pullpass.Caller, in *struct{ Body api.CredentialRequest }) (*body[api.Credential], error) {
-	ask, err := s.ask(ctx, c, in.Body)
+	ask, err := s.ask(in.Body)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.reachesAsk(ctx, c, ask); err != nil {
+		s.recordRefusal(ctx, c, ask, err)
 		return nil, err
 	}
 	issued, err := s.issuer.Issue(ctx, c, ask)
@@ -27,35 +33,42 @@ func (s *Server) issueCredential(ctx context.Context, c pullpass.Caller, in *str
 	}
 	credential := issued.Credential
 	return answer(api.Credential{
-		Host: credential.Host, Username: credential.Username, Secret: api.NewSecret(credential.Secret),
-		Expires: credential.Expires.UTC(), Unscoped: credential.Unscoped, Registry: issued.Registry,
+		Host: ask.Host, Username: credential.Username, Secret: api.NewSecret(credential.Secret),
+		Expires: credential.Expires.UTC(), Unscoped: credential.Unscoped, Registry: issued.Registry, Grant: grant(issued.Grant),
 	}), nil
 }
 
-// ask checks the form of a request and that the caller reaches what it names.
-// Which registry it is, and whether it may be opened, is the broker's to decide.
-func (s *Server) ask(ctx context.Context, c pullpass.Caller, in api.CredentialRequest) (Ask, error) {
+func grant(g *pullpass.Grant) *api.Grant {
+	if g == nil {
+		return nil
+	}
+	return &api.Grant{Host: g.Host, Account: g.Account, Region: g.Region, Repositories: slices.Clone(g.Repositories), Action: g.Action, Expires: g.Expires.UTC()}
+}
+
+// ask checks the form of a request. Which registry it is, and whether it may be
+// opened, is the broker's to decide.
+func (s *Server) ask(in api.CredentialRequest) (broker.Ask, error) {
 	const what = "cannot get a credential"
-	ask := Ask{Environment: in.Environment, Project: in.Project, Repository: in.Repository, Action: in.Action, Inside: in.Inside}
+	ask := broker.Ask{Environment: in.Environment, Project: in.Project, Repository: in.Repository, Action: in.Action, Inside: in.Inside}
 	if ask.Action == "" {
 		ask.Action = pullpass.ActionPull
 	}
 	host, err := s.hosts.Parse(in.Host)
 	if err != nil {
-		return Ask{}, err
+		return broker.Ask{}, err
 	}
 	ask.Host = host.Name
 	if in.Repository != "" && !reference.ValidRepository(in.Repository) {
-		return Ask{}, &pullpass.Error{Kind: pullpass.Invalid, Code: "repository_invalid", What: what, Cause: "the repository is not made of lower-case words separated by . _ - and /", Hint: "give it as in the image reference, without host and tag"}
+		return broker.Ask{}, &pullpass.Error{Kind: pullpass.Invalid, Code: "repository_invalid", What: what, Cause: "the repository is not made of lower-case words separated by . _ - and /", Hint: "give it as in the image reference, without host and tag"}
 	}
-	if (in.Environment == "") == (in.Project == "") {
-		return Ask{}, &pullpass.Error{Kind: pullpass.Invalid, Code: "request_invalid", What: what, Cause: "it has to be for one environment or one project", Hint: "name one of them"}
+	if in.Environment == "" && in.Project == "" {
+		return broker.Ask{}, &pullpass.Error{Kind: pullpass.Invalid, Code: "request_invalid", What: what, Cause: "it has to be for an environment or a project", Hint: "name one of them"}
 	}
-	return ask, s.reachesAsk(ctx, c, ask)
+	return ask, nil
 }
 
 // reachesAsk applies the caller's limits to what the request names.
-func (s *Server) reachesAsk(ctx context.Context, c pullpass.Caller, ask Ask) error {
+func (s *Server) reachesAsk(ctx context.Context, c pullpass.Caller, ask broker.Ask) error {
 	if ask.Environment != "" {
 		_, err := s.environment(ctx, c, access.CredentialIssue, ask.Environment)
 		return err
@@ -66,4 +79,23 @@ func (s *Server) reachesAsk(ctx context.Context, c pullpass.Caller, ask Ask) err
 	}
 	_, err := s.project(ctx, c, access.CredentialIssue, ask.Project)
 	return err
+}
+
+// recordRefusal keeps who tried to get at what is not theirs; the broker, which
+// records everything else, has not been asked.
+func (s *Server) recordRefusal(ctx context.Context, c pullpass.Caller, ask broker.Ask, err error) {
+	switch pullpass.KindOf(err) {
+	case pullpass.NotFound, pullpass.Denied:
+	default:
+		return
+	}
+	e := pullpass.Event{
+		Organization: c.Organization, Caller: c.Actor(), At: s.now(), Action: string(access.CredentialIssue),
+		Decision: pullpass.DecisionDenied, Reason: reason(err), Runner: c.Runner,
+		Detail: map[string]string{"host": ask.Host, "repository": ask.Repository, "action": string(ask.Action)},
+	}
+	if pullpass.ValidID("env", string(ask.Environment)) {
+		e.Target = string(ask.Environment)
+	}
+	s.recordAnyway(ctx, e)
 }

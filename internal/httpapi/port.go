@@ -5,6 +5,7 @@ import (
 
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/api"
+	"github.com/pullpass/pullpass/internal/broker"
 )
 
 // Store is what the routes need of the store; *store.DB has all of it.
@@ -97,22 +98,5 @@ type VerifyAudit func(context.Context, pullpass.OrganizationID) (api.AuditReport
 // Issuer is the broker: it chooses the registry, decides, audits, and only then
 // answers.
 type Issuer interface {
-	Issue(context.Context, pullpass.Caller, Ask) (Issued, error)
-}
-
-// Ask is what a credential is wanted for.
-type Ask struct {
-	Environment pullpass.EnvironmentID
-	Project     pullpass.ProjectID
-	Host        string // canonical
-	Repository  string
-	Action      pullpass.Action
-	Inside      bool
-}
-
-// Issued is a credential and where it came from.
-type Issued struct {
-	Credential pullpass.Credential
-	Registry   pullpass.RegistryID
-	Cached     bool
+	Issue(context.Context, pullpass.Caller, broker.Ask) (broker.Issued, error)
 }

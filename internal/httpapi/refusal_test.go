@@ -98,7 +98,7 @@ func TestBadBodies(t *testing.T) {
 		{"a bad image", api.PathEnvironments, environment(`{"name":"web","image":"https://u:` + canary + `@host/x"}`), nil, 422, "image"},
 		{"an empty image", api.PathEnvironments, environment(`{"name":"web","image":""}`), nil, 422, "image"},
 		{"a variable with =", api.PathEnvironments, environment(`{"name":"web","image":"alpine","env":{"` + canary + `=":"x"}}`), nil, 422, "variable"},
-		{"a credential for nothing", api.PathCredentials, `{"host":"` + otherHost + `"}`, nil, 422, "environment or one project"},
+		{"a credential for nothing", api.PathCredentials, `{"host":"` + otherHost + `"}`, nil, 422, "environment or a project"},
 		{"a credential for a bad repository", api.PathCredentials, `{"host":"` + otherHost + `","project":"` + string(p.ID) + `","repository":"../` + canary + `"}`, nil, 422, "repository"},
 	} {
 		got := w.raw("POST", test.path, o.token.Reveal(), test.body, test.headers...)

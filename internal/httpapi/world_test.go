@@ -18,6 +18,7 @@ import (
 	"github.com/pullpass/pullpass/api"
 	"github.com/pullpass/pullpass/client"
 	"github.com/pullpass/pullpass/internal/audit"
+	"github.com/pullpass/pullpass/internal/broker"
 	"github.com/pullpass/pullpass/internal/httpapi"
 	"github.com/pullpass/pullpass/internal/reference"
 	"github.com/pullpass/pullpass/internal/seal"
@@ -184,12 +185,12 @@ func (o *tenant) withRole(role pullpass.Role, p pullpass.ProjectID) pullpass.Sec
 // issuer plays the broker.
 type issuer struct {
 	mu     sync.Mutex
-	asked  []httpapi.Ask
+	asked  []broker.Ask
 	err    error
 	panics string
 }
 
-func (i *issuer) Issue(_ context.Context, _ pullpass.Caller, a httpapi.Ask) (httpapi.Issued, error) {
+func (i *issuer) Issue(_ context.Context, _ pullpass.Caller, a broker.Ask) (broker.Issued, error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.asked = append(i.asked, a)
@@ -197,9 +198,9 @@ func (i *issuer) Issue(_ context.Context, _ pullpass.Caller, a httpapi.Ask) (htt
 		panic(i.panics)
 	}
 	if i.err != nil {
-		return httpapi.Issued{}, i.err
+		return broker.Issued{}, i.err
 	}
-	return httpapi.Issued{
+	return broker.Issued{
 		Credential: pullpass.Credential{Host: a.Host, Username: "AWS", Secret: pullpass.NewSecret("issued-" + canary), Expires: time.Unix(1_900_000_000, 0)},
 		Registry:   "reg_0000000000000000000000000g",
 	}, nil
