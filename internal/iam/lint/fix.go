@@ -9,6 +9,9 @@ import (
 // or three passes.
 const maxPasses = 256
 
+// maxFixes bounds the corrections of one rule in one pass.
+const maxFixes = 2000
+
 // Fix corrects what is mechanical, keeps the order and the layout of everything
 // else, and returns the new document with the findings that it corrected.
 // Fixing twice changes nothing more; the result has none of the mechanical
@@ -20,7 +23,7 @@ func Fix(data []byte, kind Kind, facts Facts) ([]byte, []Finding, error) {
 	rules := Rules()
 	var fixed []Finding
 	for range maxPasses {
-		report := lint(data, kind, facts, rules)
+		report := lint(data, kind, facts, rules, maxFixes)
 		// What kind of document this is, is decided once: a correction must not
 		// turn it into another.
 		kind = report.Kind

@@ -71,10 +71,10 @@ func Document(data []byte, kind Kind, facts Facts) (Report, error) {
 	if err := checkArguments(kind, facts); err != nil {
 		return Report{}, err
 	}
-	return lint(data, kind, facts, Rules()), nil
+	return lint(data, kind, facts, Rules(), maxFindings), nil
 }
 
-func lint(data []byte, kind Kind, facts Facts, rules []Rule) Report {
+func lint(data []byte, kind Kind, facts Facts, rules []Rule, most int) Report {
 	if len(data) > maxSize {
 		return tooLarge(kind, len(data), rules)
 	}
@@ -89,7 +89,7 @@ func lint(data []byte, kind Kind, facts Facts, rules []Rule) Report {
 		report.Kind, report.Detected = detect(d)
 	}
 	d.kind = report.Kind
-	p := &pass{document: d, syntax: syntax}
+	p := &pass{document: d, syntax: syntax, most: most}
 	for _, r := range rules {
 		if r.check != nil && r.appliesTo(d.kind) {
 			p.rule, p.count = r, 0

@@ -41,11 +41,12 @@ type pass struct {
 	syntax   error // what package iam says about the document
 	rule     Rule
 	count    int
+	most     int // findings of one rule
 	findings []Finding
 }
 
 // full reports whether the rule has found enough.
-func (p *pass) full() bool { return p.count >= maxFindings }
+func (p *pass) full() bool { return p.count >= p.most }
 
 // report adds a finding of the current rule. Edits make it mechanical.
 func (p *pass) report(at located, detail string, edits ...edit) {
