@@ -68,3 +68,26 @@ func BenchmarkParse(b *testing.B) {
 		}
 	}
 }
+
+// One Evaluator serves many goroutines; run with -race this test means it.
+func TestEvaluatorIsShared(t *testing.T) {
+	e, r := typicalPull(t)
+	want := e.Evaluate(*r).Effect
+	done := make(chan Result)
+	const goroutines = 8
+	for range goroutines {
+		go func() {
+			mine := *r
+			if !e.Allows(&mine) {
+				done <- ImplicitDeny
+				return
+			}
+			done <- e.Evaluate(mine).Effect
+		}()
+	}
+	for range goroutines {
+		if got := <-done; got != want {
+			t.Errorf("one of many = %s, want %s", got, want)
+		}
+	}
+}

@@ -91,6 +91,7 @@ func TestOperators(t *testing.T) {
 		{"IpAddress", "203.0.113.0/24", "203.0.114.1", false},
 		{"IpAddress", "203.0.113.7", "203.0.113.7", true},
 		{"IpAddress", "203.0.113.0/24", "::ffff:203.0.113.7", true},
+		{"IpAddress", "::ffff:203.0.113.0/120", "203.0.113.7", true},
 		{"IpAddress", "2001:db8::/32", "2001:db8:1::1", true},
 		{"IpAddress", "2001:db8::/32", "203.0.113.7", false},
 		{"IpAddress", "0.0.0.0/0", "nowhere", false},

@@ -75,7 +75,11 @@ func (ev *evaluation) usesKey() bool {
 // policyStandsOnResource reports whether statements of the resource's policy
 // need no Resource: those of a repository or a role mean what they stand on.
 func (ev *evaluation) policyStandsOnResource() bool {
-	return equalFold(ev.service, "ecr") || ev.assumesRole()
+	return ev.onRepository() || ev.assumesRole()
+}
+
+func (ev *evaluation) onRepository() bool {
+	return equalFold(ev.service, "ecr") || equalFold(ev.service, "ecr-public")
 }
 
 // foreignProvider reports whether a web identity comes through a provider of

@@ -107,7 +107,7 @@ func (ev *evaluation) resourceKind() Kind {
 	if ev.assumesRole() {
 		return TrustPolicy
 	}
-	if !equalFold(ev.service, "ecr") {
+	if !ev.onRepository() {
 		return ResourcePolicy
 	}
 	for _, action := range [...]string{"ReplicateImage", "CreateRepository", "BatchImportUpstreamImage"} {
