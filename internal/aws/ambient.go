@@ -1,7 +1,9 @@
 package aws
 
 import (
+	"bytes"
 	"context"
+	"io"
 	"net"
 	"net/http"
 	"time"
@@ -30,8 +32,27 @@ func loadAmbient(ctx context.Context) (aws.Config, error) {
 	})
 	return config.LoadDefaultConfig(ctx,
 		config.WithDefaultRegion("us-east-1"), // never ask metadata for it: the host decides
-		config.WithEC2RoleCredentialOptions(func(o *ec2rolecreds.Options) { o.Client = client }),
+		config.WithEC2RoleCredentialOptions(func(o *ec2rolecreds.Options) { o.Client = prompt{client} }),
 	)
+}
+
+// prompt bounds a question to metadata as a whole: the client inside asks for a
+// session token first, and then falls back, each with its own timeout.
+type prompt struct {
+	ec2rolecreds.GetMetadataAPIClient
+}
+
+func (p prompt) GetMetadata(ctx context.Context, in *imds.GetMetadataInput, opts ...func(*imds.Options)) (*imds.GetMetadataOutput, error) {
+	ctx, cancel := context.WithTimeout(ctx, metadataTime)
+	defer cancel()
+	out, err := p.GetMetadataAPIClient.GetMetadata(ctx, in, opts...)
+	if err != nil {
+		return nil, err
+	}
+	content, err := io.ReadAll(io.LimitReader(out.Content, 64<<10))
+	_ = out.Content.Close() // read as far as it is wanted
+	out.Content = io.NopCloser(bytes.NewReader(content))
+	return out, err
 }
 
 // ambientConfig loads it once: the provider inside refreshes itself.

@@ -21,7 +21,7 @@ func (m *Minter) config(region string, credentials aws.CredentialsProvider, wait
 	return aws.Config{
 		Region: region, Credentials: credentials, HTTPClient: m.o.HTTP,
 		Retryer: func() aws.Retryer {
-			return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = attempts, maxBackoff })
+			return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = attempts, m.o.MaxBackoff })
 		},
 		APIOptions: []func(*middleware.Stack) error{pace(wait)},
 	}

@@ -84,9 +84,22 @@ func TestModes(t *testing.T) {
 	}
 }
 
+// TestPushNeedsPush: the owner's administrator may do everything, but a
+// credential for pulling does not push.
 func TestPushNeedsPush(t *testing.T) {
 	s := newStage(t, rehearsal(""), sandbox.Options{})
-	s.push(t) // works only because the session policy lets the push actions through
+	for action, want := range map[pullpass.Action]bool{pullpass.ActionPull: false, pullpass.ActionPush: true} {
+		got, err := s.minter(aws.Options{}).Mint(t.Context(), s.request(accessKey(adminKey), adminSecret, func(r *broker.MintRequest) { r.Action = action }))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.write(t, got.Credential, "team/app"); (err == nil) != want {
+			t.Errorf("pushing with a credential to %s = %v, want success: %v", action, err, want)
+		}
+		if err := s.write(t, got.Credential, "team/other"); err == nil {
+			t.Errorf("a credential to %s for team/app pushed team/other", action)
+		}
+	}
 }
 
 func TestWholeRegistry(t *testing.T) {

@@ -27,6 +27,7 @@ type Options struct {
 	// STSEndpoint answers for a region where no host's mapping does; nil: AWS's.
 	STSEndpoint func(region string) string
 	Now         func() time.Time
+	MaxBackoff  time.Duration // the longest wait before a retry; 0: 5 s
 }
 
 // TokenSource issues the token with which an environment, or a project, proves
@@ -54,6 +55,9 @@ func New(o Options) *Minter {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.MaxBackoff <= 0 {
+		o.MaxBackoff = maxBackoff
 	}
 	return &Minter{o: o, known: make(map[identityKey]*known)}
 }

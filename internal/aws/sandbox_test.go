@@ -71,7 +71,8 @@ func rehearsal(issuer string) sandbox.Config {
 		Registries: []sandbox.RegistryListener{{Account: owner, Region: region, Listen: "127.0.0.1:0"}},
 		Accounts: []sandbox.Account{
 			{
-				ID: platform,
+				ID:               platform,
+				InstanceProfiles: []sandbox.InstanceProfile{{Name: "server", Role: "instance"}},
 				Users: []sandbox.User{
 					{Name: "federating", AccessKeys: key(federatingKey, federatingSecret), InlinePolicies: map[string]sandbox.Document{"pull": pullAnywhere, "federate": federate}},
 					{Name: "plain", AccessKeys: key(plainKey, plainSecret), InlinePolicies: inline},
@@ -81,6 +82,7 @@ func rehearsal(issuer string) sandbox.Config {
 					{Name: "pull", InlinePolicies: inline, TrustPolicy: trust("arn:aws:iam::111111111111:root", `{"StringEquals":{"sts:ExternalId":"org-1"}}`)},
 					{Name: "middle", InlinePolicies: inline, TrustPolicy: trust("arn:aws:iam::111111111111:user/plain", "")},
 					{Name: "self", InlinePolicies: inline, TrustPolicy: trust("arn:aws:iam::111111111111:root", "")},
+					{Name: "instance", InlinePolicies: inline, TrustPolicy: `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}`},
 					{Name: "shut", InlinePolicies: inline, TrustPolicy: trust("arn:aws:iam::111111111111:user/bare", "")},
 				},
 			},
@@ -147,7 +149,7 @@ func newStage(t *testing.T, c sandbox.Config, o sandbox.Options) *stage {
 }
 
 func (s *stage) minter(o aws.Options) *aws.Minter {
-	o.HTTP = s.http
+	o.HTTP, o.MaxBackoff = s.http, 10*time.Millisecond
 	o.STSEndpoint = func(string) string { return s.box.Endpoint() }
 	return aws.New(o)
 }
@@ -161,22 +163,27 @@ func (s *stage) push(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	transport := &http.Transport{}
-	defer transport.CloseIdleConnections()
 	for _, repository := range []string{"team/app", "team/other"} {
-		img, err := random.Image(1024, 2)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ref, err := name.ParseReference(s.host.Name+"/"+repository+":1", name.Insecure)
-		if err != nil {
-			t.Fatal(err)
-		}
-		auth := &authn.Basic{Username: minted.Credential.Username, Password: minted.Credential.Secret.Reveal()}
-		if err := remote.Write(ref, img, remote.WithAuth(auth), remote.WithTransport(transport)); err != nil {
+		if err := s.write(t, minted.Credential, repository); err != nil {
 			t.Fatal(err)
 		}
 	}
+}
+
+// write pushes an image with a credential.
+func (s *stage) write(t *testing.T, c pullpass.Credential, repository string) error {
+	t.Helper()
+	img, err := random.Image(1024, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ref, err := name.ParseReference(s.host.Name+"/"+repository+":1", name.Insecure)
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	return remote.Write(ref, img, remote.WithAuth(&authn.Basic{Username: c.Username, Password: c.Secret.Reveal()}), remote.WithTransport(transport))
 }
 
 // pull tries the whole image, layers included.
