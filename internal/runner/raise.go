@@ -26,13 +26,15 @@ func (w *worker) raise(ctx context.Context, e pullpass.Environment, there []Actu
 		return w.failed(ctx, "", CodeAgentFailed, err)
 	}
 	w.view.clear(func(c pullpass.Condition) bool { return c.Service == "" && c.Severity == pullpass.SeverityError })
-	unwatched := w.watched()
+	w.mu.Lock()
+	w.losses.look(time.Now())
+	w.mu.Unlock()
 
 	errs := make([]error, len(e.Services))
 	var services sync.WaitGroup
 	for i, s := range e.Services {
 		services.Go(func() {
-			j := &job{worker: w, e: e, s: s, mounts: mounts, unwatched: unwatched}
+			j := &job{worker: w, e: e, s: s, mounts: mounts}
 			if k := slices.IndexFunc(there, func(a Actual) bool { return a.Service == s.Name && a.Start == e.Start }); k >= 0 {
 				j.there = &there[k]
 			}
@@ -41,15 +43,6 @@ func (w *worker) raise(ctx context.Context, e pullpass.Environment, there []Actu
 	}
 	services.Wait()
 	return worst(errs)
-}
-
-// watched reports whether containers may have ended without our seeing it, and
-// takes note that from now on we watch.
-func (w *worker) watched() (unwatched bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	unwatched, w.unwatched = w.unwatched, false
-	return unwatched
 }
 
 // clearStale removes containers of earlier starts and of services that are not
@@ -81,11 +74,10 @@ func worst(errs []error) error {
 // job makes one service run.
 type job struct {
 	*worker
-	e         pullpass.Environment
-	s         pullpass.Service
-	there     *Actual
-	mounts    []Mount
-	unwatched bool
+	e      pullpass.Environment
+	s      pullpass.Service
+	there  *Actual
+	mounts []Mount
 }
 
 func (j *job) raise(ctx context.Context) error {
@@ -115,15 +107,25 @@ func (j *job) raise(ctx context.Context) error {
 	if err != nil {
 		return j.failed(ctx, j.s.Name, CodeStartFailed, err)
 	}
+	if j.there == nil {
+		j.mu.Lock()
+		j.losses.made(a.ID)
+		j.mu.Unlock()
+	}
 	j.found(a)
 	return nil
 }
 
-// lost reports whether a container ended while nobody watched: with the engine, or
-// while no runner ran. That is not taken for the end that the container chose.
+// lost reports whether a container that was reported as running ended with the
+// engine, or while no runner ran. That is not taken for the end that it chose.
 func (j *job) lost() bool {
 	last := j.view.of(j.s.Name)
-	return j.unwatched && last.Container == j.there.ID && last.State == pullpass.ServiceRunning
+	if last.Container != j.there.ID || last.State != pullpass.ServiceRunning {
+		return false
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.losses.again(j.there.ID, time.Now())
 }
 
 // found reports a container and follows its output.

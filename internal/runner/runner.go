@@ -122,6 +122,7 @@ func (r *Runner) report(ctx context.Context) pullpass.RunnerReport {
 
 // watch turns what happens on the engine into work.
 func (r *Runner) watch(ctx context.Context) {
+	lost := false
 	for e := range r.o.Driver.Watch(ctx) {
 		switch e.Kind {
 		case ContainerChanged:
@@ -133,11 +134,15 @@ func (r *Runner) watch(ctx context.Context) {
 			}
 		case Disconnected:
 			r.o.Log.WarnContext(ctx, "the engine stopped answering")
+			lost = true
 			r.each(func(w *worker) { w.unwatch() })
 		case Reconnected:
-			r.o.Log.InfoContext(ctx, "the engine answers again: looking at every container")
 			r.sweep.Store(true)
-			r.each(func(w *worker) { w.unwatch(); w.poke() })
+			if lost {
+				r.o.Log.InfoContext(ctx, "the engine answers again: looking at every container")
+				r.each(func(w *worker) { w.unwatch() })
+			}
+			r.each(func(w *worker) { w.poke() })
 		}
 	}
 }

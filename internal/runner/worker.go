@@ -18,19 +18,19 @@ type worker struct {
 	view *view
 	out  *outputs
 
-	mu        sync.Mutex
-	wanted    pullpass.Environment
-	gone      bool               // the server does not list it
-	wish      int                // counts changes of what is wanted
-	abort     context.CancelFunc // of the attempt under way
-	unwatched bool               // containers may have ended without our seeing it
+	mu     sync.Mutex
+	wanted pullpass.Environment
+	gone   bool               // the server does not list it
+	wish   int                // counts changes of what is wanted
+	abort  context.CancelFunc // of the attempt under way
+	losses losses             // what may have ended without our seeing it
 }
 
 func newWorker(r *Runner, e pullpass.Environment) *worker {
 	return &worker{
 		r: r, id: e.ID, wake: make(chan struct{}, 1),
 		view: newView(r.o.ID, e), out: newOutputs(r.o.Server, r.o.Driver, e.ID, r.o.Log),
-		wanted: e, unwatched: true,
+		wanted: e, losses: losses{unwatched: true},
 	}
 }
 
@@ -78,8 +78,8 @@ func (w *worker) wishLocked(changed bool) {
 // unwatch says that containers may have ended without our seeing it.
 func (w *worker) unwatch() {
 	w.mu.Lock()
-	w.unwatched = true
-	w.mu.Unlock()
+	defer w.mu.Unlock()
+	w.losses.unwatch()
 }
 
 // run works until the environment is gone or ctx is done.
