@@ -22,7 +22,10 @@ type identityKey struct {
 }
 
 func keyOf(r broker.MintRequest) identityKey {
-	k := identityKey{organization: r.Organization, integration: r.Integration.ID, generation: r.Integration.Generation, project: r.Project, environment: r.Environment}
+	k := identityKey{organization: r.Organization, integration: r.Integration.ID, generation: r.Integration.Generation}
+	if r.Integration.Mode == pullpass.ModeWebIdentity {
+		k.project, k.environment = r.Project, r.Environment
+	}
 	if r.Host.ECR != nil {
 		k.endpoint = r.Host.ECR.STSEndpointIn(r.Integration.Region)
 	}

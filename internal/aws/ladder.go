@@ -149,10 +149,13 @@ func (l *ladder) first(ctx context.Context) (rung, []pullpass.RoleHop, error) {
 	return rung{}, nil, &pullpass.Error{Kind: pullpass.Invalid, Code: "integration_invalid", Cause: "the integration's mode is none that reaches AWS"}
 }
 
-// sessionName is the same for all requests of an organization: the credential
-// is shared by those who may have the same, so it cannot name one of them.
+// sessionName is what CloudTrail shows. A credential that is one environment's
+// alone is named after it; any other is shared by those who may have the same.
 func (l *ladder) sessionName() string {
-	return "pullpass-" + strings.TrimPrefix(string(l.r.Organization), "org_")
+	if l.r.Environment != "" {
+		return "pullpass-" + string(l.r.Environment)
+	}
+	return "pullpass-" + string(l.r.Organization)
 }
 
 func (l *ladder) assume(ctx context.Context, from rung, hop pullpass.RoleHop, policy string) (rung, error) {

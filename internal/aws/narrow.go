@@ -62,6 +62,8 @@ func sessionPolicy(e reference.ECR, action pullpass.Action, repositories []strin
 const (
 	federationLife  = 12 * time.Hour // as long as ECR's tokens
 	cannotNarrowFor = 10 * time.Minute
+
+	maxFederationName = 32 // AWS's limit for this name alone
 )
 
 // narrow limits an identity that has no role above it: an IAM user by a
@@ -106,8 +108,8 @@ func (l *ladder) wide(ctx context.Context, at rung) (rung, error) {
 
 func (l *ladder) federate(ctx context.Context, at rung, policy string) (rung, error) {
 	name := l.sessionName()
-	if len(name) > 32 { // AWS's limit for this name alone
-		name = name[:32]
+	if len(name) > maxFederationName { // the end of an id is its random part
+		name = name[len(name)-maxFederationName:]
 	}
 	out, err := l.sts(at.provider).GetFederationToken(ctx, &sts.GetFederationTokenInput{
 		Name: aws.String(name), Policy: aws.String(policy), DurationSeconds: aws.Int32(int32(federationLife / time.Second)),

@@ -123,7 +123,7 @@ func (b *Broker) prepare(ctx context.Context, caller pullpass.Caller, ask Ask, p
 	if err != nil {
 		return prepared{}, err
 	}
-	p.host, p.action, p.environment, p.project = host, ask.Action, ask.Environment, ask.Project
+	p.host, p.action, p.environment, p.project, p.inside = host, ask.Action, ask.Environment, ask.Project, ask.Inside
 	if err := b.decide(ctx, caller, ask, p); err != nil {
 		return prepared{}, err
 	}

@@ -96,7 +96,7 @@ func (b *Broker) mint(ctx context.Context, p plan) (Minted, error) {
 		Organization: p.organization, Integration: p.integration, Host: p.host,
 		Action: p.action, Repositories: p.repositories, Wait: b.pace(p),
 	}
-	if p.integration.Mode == pullpass.ModeWebIdentity {
+	if p.own() {
 		req.Project, req.Environment = p.project, p.environment
 	}
 	if p.integration.Mode == pullpass.ModeAccessKey {

@@ -148,6 +148,39 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// TestInsideIsIssuedAnew: a person inside gets neither the start's credential
+// nor another environment's, though all ask for the same repository.
+func TestInsideIsIssuedAnew(t *testing.T) {
+	s := newScene(t, broker.Options{})
+	one, two := s.environment(ecrHost+"/team/app:1"), s.environment(ecrHost+"/team/app:1")
+	secrets := map[string]string{}
+	for _, e := range []pullpass.Environment{one, two} {
+		start, err := s.broker.Issue(t.Context(), s.asRunner(), broker.Ask{Environment: e.ID, Host: ecrHost, Repository: "team/app"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		secrets[start.Credential.Secret.Reveal()] += " start"
+		for range 2 {
+			inside, err := s.broker.Issue(t.Context(), s.asEnvironment(e), broker.Ask{Environment: e.ID, Host: ecrHost, Repository: "team/app", Inside: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			secrets[inside.Credential.Secret.Reveal()] += " inside " + string(e.ID)
+			if s.upstream.last.Environment != e.ID {
+				t.Errorf("minted for environment %q, want %q", s.upstream.last.Environment, e.ID)
+			}
+		}
+	}
+	if len(secrets) != 3 {
+		t.Errorf("%d credentials, want 3: one shared by the starts, one inside each environment", len(secrets))
+	}
+	for _, holders := range secrets {
+		if strings.Contains(holders, "start") && strings.Contains(holders, "inside") {
+			t.Error("the start's credential was given to a person inside")
+		}
+	}
+}
+
 func TestNobodyGetsNothing(t *testing.T) {
 	s := newScene(t, broker.Options{})
 	if _, err := s.broker.Issue(t.Context(), pullpass.Caller{Kind: pullpass.CallerToken, Role: pullpass.RoleOwner}, broker.Ask{Host: ecrHost}); !pullpass.IsKind(err, pullpass.Unauthenticated) {

@@ -34,9 +34,10 @@ func (p *plan) key() Key {
 		h.text(hop.ExternalID)
 		h.text(hop.SourceIdentity)
 	}
-	if i.Mode == pullpass.ModeWebIdentity { // its token names the environment
+	if p.own() {
 		h.text(string(p.project))
 		h.text(string(p.environment))
+		h.text(strconv.FormatBool(p.inside))
 	}
 	h.text(p.host.Name)
 	h.text(p.host.ECR.Account)
@@ -47,6 +48,13 @@ func (p *plan) key() Key {
 		h.text(r)
 	}
 	return sha256.Sum256(h.buf)
+}
+
+// own reports whether the credential is the environment's alone: a web identity
+// names the environment, and what a person inside gets is never what somebody
+// else, or the environment's own start, was given.
+func (p *plan) own() bool {
+	return p.inside || p.integration.Mode == pullpass.ModeWebIdentity
 }
 
 type hasher struct{ buf []byte }

@@ -21,6 +21,7 @@ type plan struct {
 	host         reference.Host
 	action       pullpass.Action
 	repositories []string
+	inside       bool
 }
 
 // decide chooses and authorizes. It fills p as far as it gets, so that a

@@ -31,7 +31,7 @@ type Minter interface {
 type MintRequest struct {
 	Organization pullpass.OrganizationID
 	Project      pullpass.ProjectID
-	Environment  pullpass.EnvironmentID // set where the identity depends on it
+	Environment  pullpass.EnvironmentID // set, with Project, where the credential is this one's alone
 	Integration  pullpass.Integration
 	Secret       pullpass.Secret // of the integration; empty where its mode has none
 	Host         reference.Host
