@@ -19,7 +19,7 @@ type condition struct {
 type operand struct {
 	ok     bool
 	text   pattern
-	arn    arnPattern
+	arn    *arnPattern
 	number decimal
 	date   time.Time
 	dated  bool
@@ -42,7 +42,8 @@ func compileOperand(o Operator, text string, variables bool) operand {
 	case StringFamily:
 		v.text = compilePattern(text, patternOptions{wildcards: o.comparison == compareLike, variables: variables})
 	case ARNFamily:
-		v.arn = compileARN(text, variables)
+		arn := compileARN(text, variables)
+		v.arn = &arn
 	case NumericFamily:
 		v.number, v.ok = parseDecimal(text)
 	case DateFamily:
@@ -147,11 +148,17 @@ func (v *operand) compare(how comparison, value string, ev *evaluation) bool {
 		truth, ok := parseBool(value)
 		return ok && truth == v.truth
 	case compareIP:
+		if !ev.work.spend(len(value)) {
+			return false
+		}
 		a, ok := parseAddr(value)
 		return ok && v.prefix.Contains(a)
 	case compareBinary:
+		if !ev.work.spend(len(value)) {
+			return false
+		}
 		b, ok := parseBinary(value)
-		return ok && ev.work.spend(len(value)) && bytes.Equal(b, v.binary)
+		return ok && bytes.Equal(b, v.binary)
 	}
 	order, ok := v.order(value, ev)
 	if !ok {

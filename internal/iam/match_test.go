@@ -220,3 +220,26 @@ func TestAMegabyteOfWildcards(t *testing.T) {
 		}
 	}
 }
+
+// Long values against long conditions of every kind end within the bound, and
+// in a denial.
+func TestHostileContextIsDenied(t *testing.T) {
+	values := make([]string, 4000)
+	for i := range values {
+		values[i] = strings.Repeat("7", 200)
+	}
+	long := strings.Repeat("x", 1<<19)
+	for _, condition := range []string{
+		`"ForAllValues:StringNotEquals":{"k":"` + long + `${aws:username}"}`,
+		`"ForAllValues:StringNotEqualsIgnoreCase":{"k":"` + long + `${aws:username}"}`,
+		`"ForAllValues:NumericNotEquals":{"k":["1"` + strings.Repeat(`,"1"`, 1000) + `]}`,
+		`"ForAllValues:NotIpAddress":{"k":["10.0.0.0/8"` + strings.Repeat(`,"10.0.0.0/8"`, 1000) + `]}`,
+		`"ForAllValues:ArnNotEquals":{"k":["arn:aws:s3:::x"` + strings.Repeat(`,"arn:aws:s3:::*"`, 1000) + `]}`,
+	} {
+		r := Request{Action: pullAction, Resource: ownRepository, Principal: caller(t, ciUser), Context: map[string][]string{"k": values}}
+		d := checked(t, r, Policies{Identity: docs(t, `{"Effect":"Allow","Action":"*","Resource":"*","Condition":{`+condition+`}}`)})
+		if d.Effect != ImplicitDeny || !strings.Contains(d.Missing.Why, "compare too much") {
+			t.Errorf("%.60s…: %s, want a denial for too much work", condition, d.Effect)
+		}
+	}
+}

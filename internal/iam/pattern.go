@@ -146,6 +146,9 @@ func (p *pattern) expand(ev *evaluation, w *work) (string, bool) {
 	var b strings.Builder
 	for i := range p.pieces {
 		part := &p.pieces[i]
+		if !w.spend(1 + len(part.text)/4) {
+			return "", false
+		}
 		b.WriteString(part.text)
 		if !part.isVariable {
 			continue
