@@ -44,8 +44,13 @@ func (e *Engine) stream(ctx context.Context, out chan<- runner.Event) (began boo
 		Add("type", string(events.ContainerEventType)).
 		Add("event", string(events.ActionStart), string(events.ActionDie), string(events.ActionDestroy)).
 		Add("label", labelRunner+"="+string(e.runner))})
+	// Events returns before it says that the stream could not be opened: an answer to
+	// another question tells that the engine is there.
+	if _, err := e.client.Ping(ctx, client.PingOptions{}); err != nil {
+		return false
+	}
 	select {
-	case <-r.Err: // it could not be opened
+	case <-r.Err:
 		return false
 	default:
 	}

@@ -45,6 +45,10 @@ func TestEngineRestart(t *testing.T) {
 		first := w.one()
 
 		w.engine.Crash()
+		pass(2 * time.Second)
+		if u := w.last(e.ID); u.Phase != pullpass.PhaseFailed {
+			t.Errorf("seconds after the engine's end the phase is %s", u.Phase)
+		}
 		u := w.settle(e.ID, pullpass.PhaseFailed)
 		if len(u.Conditions) != 1 || u.Conditions[0].Code != runner.CodeEngineMissing || u.Conditions[0].Fix == "" {
 			t.Errorf("conditions without an engine: %+v", u.Conditions)

@@ -153,3 +153,25 @@ func TestCondition(t *testing.T) {
 		}
 	}
 }
+
+func TestLosses(t *testing.T) {
+	now := time.Unix(1000, 0)
+	l := losses{unwatched: true}
+	check := func(container string, want bool, when string) {
+		t.Helper()
+		if got := l.again(container, now); got != want {
+			t.Errorf("%s: again(%s) = %v, want %v", when, container, got, want)
+		}
+	}
+	l.look(now)
+	l.made("new")
+	check("new", false, "made while we watch")
+	check("old", true, "found ended")
+	check("old", true, "ended while the engine settles")
+	check("old", false, "ended a third time")
+	now = now.Add(settling + time.Second)
+	check("other", false, "after the engine has settled")
+	l.unwatch()
+	l.look(now)
+	check("new", true, "after another loss")
+}

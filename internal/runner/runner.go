@@ -135,7 +135,7 @@ func (r *Runner) watch(ctx context.Context) {
 		case Disconnected:
 			r.o.Log.WarnContext(ctx, "the engine stopped answering")
 			lost = true
-			r.each(func(w *worker) { w.unwatch() })
+			r.each(func(w *worker) { w.unwatch(); w.poke() })
 		case Reconnected:
 			r.sweep.Store(true)
 			if lost {
