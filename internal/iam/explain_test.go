@@ -66,6 +66,11 @@ func TestExplainTheEnterpriseSeed(t *testing.T) {
 		t.Errorf("%d steps, want provider, sign-in and three calls:\n%s", len(story.Steps), story)
 	}
 
+	var b strings.Builder
+	if err := story.WriteText(&b); err != nil || b.String() != story.String() {
+		t.Errorf("WriteText = %q, %v; want what String says", b.String(), err)
+	}
+
 	// As published: the provider's ARN is in the platform's account.
 	story = explain(t, oidcJourney(), oidcDocuments(t, enterpriseTrust(ours)))
 	wantTold(t, story, StepDenied, "names the provider of account 111111111111", "but STS looks in account 222222222222",

@@ -2,8 +2,15 @@ package iam
 
 import (
 	"fmt"
+	"io"
 	"strings"
 )
+
+// WriteText writes the story in plain text.
+func (s *Story) WriteText(w io.Writer) error {
+	_, err := io.WriteString(w, s.String())
+	return err
+}
 
 // String is the story in plain text.
 func (s *Story) String() string {
