@@ -150,9 +150,10 @@ func (l *ladder) first(ctx context.Context) (rung, []pullpass.RoleHop, error) {
 }
 
 // sessionName is what CloudTrail shows. A credential that is one environment's
-// alone is named after it; any other is shared by those who may have the same.
-func (l *ladder) sessionName() string {
-	if l.r.Environment != "" {
+// alone is named after it; any other is shared by those who may have the same,
+// and so are the rungs below (those without a policy), a web identity's apart.
+func (l *ladder) sessionName(policy string) string {
+	if l.r.Environment != "" && (policy != "" || l.r.Integration.Mode == pullpass.ModeWebIdentity) {
 		return "pullpass-" + string(l.r.Environment)
 	}
 	return "pullpass-" + string(l.r.Organization)
@@ -160,7 +161,7 @@ func (l *ladder) sessionName() string {
 
 func (l *ladder) assume(ctx context.Context, from rung, hop pullpass.RoleHop, policy string) (rung, error) {
 	in := &sts.AssumeRoleInput{
-		RoleArn: aws.String(hop.RoleARN), RoleSessionName: aws.String(l.sessionName()),
+		RoleArn: aws.String(hop.RoleARN), RoleSessionName: aws.String(l.sessionName(policy)),
 		ExternalId: optional(hop.ExternalID), SourceIdentity: optional(hop.SourceIdentity), Policy: optional(policy),
 		Tags: tags(hop.SessionTags),
 	}
@@ -181,7 +182,7 @@ func (l *ladder) assumeByToken(ctx context.Context, hop pullpass.RoleHop, policy
 		return rung{}, err
 	}
 	out, err := l.sts(aws.AnonymousCredentials{}).AssumeRoleWithWebIdentity(ctx, &sts.AssumeRoleWithWebIdentityInput{
-		RoleArn: aws.String(hop.RoleARN), RoleSessionName: aws.String(l.sessionName()),
+		RoleArn: aws.String(hop.RoleARN), RoleSessionName: aws.String(l.sessionName(policy)),
 		WebIdentityToken: aws.String(token.Reveal()), Policy: optional(policy),
 	})
 	if err != nil {

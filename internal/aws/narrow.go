@@ -107,7 +107,7 @@ func (l *ladder) wide(ctx context.Context, at rung) (rung, error) {
 }
 
 func (l *ladder) federate(ctx context.Context, at rung, policy string) (rung, error) {
-	name := l.sessionName()
+	name := l.sessionName(policy)
 	if len(name) > maxFederationName { // the end of an id is its random part
 		name = name[len(name)-maxFederationName:]
 	}

@@ -64,7 +64,7 @@ func TestWorstOutage(t *testing.T) {
 	for _, test := range []struct{ life, outage time.Duration }{
 		{12 * time.Hour, time.Hour}, {3 * time.Hour, time.Hour}, {time.Hour, 15 * time.Minute},
 	} {
-		for range 20 { // the refresh's time is spread at random
+		for range 8 { // the refresh's time is spread at random
 			synctest.Test(t, func(t *testing.T) {
 				s := newScene(t, broker.Options{})
 				s.upstream.life = test.life

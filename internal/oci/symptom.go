@@ -60,7 +60,7 @@ func readAnswer(resp *http.Response) answer {
 		Errors []struct{ Code, Message string } `json:"errors"`
 	}
 	if json.Unmarshal(body, &list) == nil && len(list.Errors) > 0 {
-		return answer{strings.ToUpper(list.Errors[0].Code), list.Errors[0].Message}
+		return answer{list.Errors[0].Code, list.Errors[0].Message}
 	}
 	var s3 struct {
 		XMLName xml.Name `xml:"Error"`
@@ -104,6 +104,7 @@ func (s subject) shown(message string) string {
 // explain turns a refusal into kind, cause and fix: the symptom table.
 func explain(on subject, resp *http.Response) error {
 	a := readAnswer(resp)
+	code := strings.ToUpper(a.code)
 	message := on.shown(a.message)
 	e := &pullpass.Error{What: on.what}
 	set := func(kind pullpass.Kind, code, cause, hint string) error {
@@ -113,7 +114,7 @@ func explain(on subject, resp *http.Response) error {
 	isECR := on.host.Kind == reference.KindECR
 	status := resp.StatusCode
 	switch {
-	case status == http.StatusTooManyRequests || a.code == "TOOMANYREQUESTS" || a.code == "S3:SlowDown":
+	case status == http.StatusTooManyRequests || code == "TOOMANYREQUESTS" || a.code == "S3:SlowDown":
 		return set(pullpass.Limited, "registry_limited", "the registry is asked too often: "+orElse(message, "too many requests"), "wait a moment; log in where the registry limits anonymous pulls")
 	case strings.Contains(message, "authorization token has expired"), status == http.StatusBadRequest && on.host.Kind == reference.KindECRPublic:
 		return set(pullpass.Denied, "token_expired", "the registry says that the credential has expired", "ask for a new credential and try again; check this machine's clock")
@@ -121,15 +122,15 @@ func explain(on subject, resp *http.Response) error {
 		return set(pullpass.Denied, "wrong_region", "the registry cannot read the password: it was issued in another region than "+on.host.ECR.Region+", or was changed on the way", "issue the token in the host's region "+on.host.ECR.Region)
 	case on.away && (status == http.StatusForbidden || strings.HasPrefix(a.code, "S3:")):
 		return set(pullpass.Denied, "layer_denied", "the storage behind the registry refuses the layer ("+orElse(strings.TrimPrefix(on.shown(a.code), "S3:"), resp.Status)+"), as an S3 endpoint policy does", layerHint(on))
-	case a.code == "NAME_UNKNOWN":
+	case code == "NAME_UNKNOWN":
 		return nameUnknown(on, e, message)
-	case a.code == "MANIFEST_UNKNOWN", status == http.StatusNotFound && a.code == "":
+	case code == "MANIFEST_UNKNOWN", status == http.StatusNotFound && a.code == "":
 		return set(pullpass.NotFound, "manifest_unknown", orElse(message, "the registry does not have this tag or digest"), "list the repository's tags; a lifecycle rule may have removed it, replication may not have brought it yet, and a pull-through cache needs ecr:BatchImportUpstreamImage")
-	case a.code == "BLOB_UNKNOWN":
+	case code == "BLOB_UNKNOWN":
 		return set(pullpass.NotFound, "blob_unknown", orElse(message, "the registry does not have one of the image's parts"), "push the image again")
-	case status == http.StatusForbidden || a.code == "DENIED":
+	case status == http.StatusForbidden || code == "DENIED":
 		return denied(on, e, message)
-	case status == http.StatusUnauthorized || a.code == "UNAUTHORIZED":
+	case status == http.StatusUnauthorized || code == "UNAUTHORIZED":
 		if on.credential.Secret.Empty() {
 			return set(pullpass.Denied, "login_required", "the registry wants a login and there is no credential for "+on.host.Name, "pullpass registry add --host "+on.host.Name)
 		}
