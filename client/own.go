@@ -51,10 +51,12 @@ func (c *Client) AppendOutput(ctx context.Context, id pullpass.EnvironmentID, se
 	return c.send(ctx, k)
 }
 
-// Issued is a credential and the registry that it came from.
+// Issued is a credential and the registry that it came from, or the permission
+// to mint one.
 type Issued struct {
 	pullpass.Credential
 	Registry pullpass.RegistryID
+	Grant    *pullpass.Grant // for a registry opened by the runner's own identity
 }
 
 // Credential asks for what opens one repository.
@@ -62,10 +64,17 @@ func (c *Client) Credential(ctx context.Context, r api.CredentialRequest) (Issue
 	k := post(api.PathCredentials, r)
 	k.again = true // it is issued anew each time
 	w, err := do[api.Credential](ctx, c, k)
-	return Issued{
+	issued := Issued{
 		Credential: pullpass.Credential{
 			Host: w.Host, Username: w.Username, Secret: w.Secret.Secret(), Expires: w.Expires, Unscoped: w.Unscoped,
 		},
 		Registry: w.Registry,
-	}, err
+	}
+	if g := w.Grant; g != nil {
+		issued.Grant = &pullpass.Grant{
+			Environment: r.Environment, Host: g.Host, Account: g.Account, Region: g.Region,
+			Repositories: g.Repositories, Action: g.Action, Expires: g.Expires,
+		}
+	}
+	return issued, err
 }
