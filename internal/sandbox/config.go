@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"time"
 
 	"go.yaml.in/yaml/v4"
@@ -121,8 +122,8 @@ type InstanceMetadata struct {
 	Account         string `yaml:"account"`
 	Region          string `yaml:"region"`
 	InstanceProfile string `yaml:"instanceProfile"`
-	// HopLimit is the response hop limit. A request forwarded by a proxy or a
-	// container bridge costs one hop more than a direct one.
+	// HopLimit is how far a token's answer may travel: 1, the default, is to this
+	// machine only; a container's bridge and a proxy cost one hop each.
 	HopLimit int `yaml:"hopLimit"`
 }
 
@@ -197,13 +198,17 @@ func (d *Duration) UnmarshalYAML(node *yaml.Node) error {
 	return nil
 }
 
+var quotedValue = regexp.MustCompile("`[^`]*`?")
+
 // ParseConfig reads a configuration file. Unknown keys are refused.
 func ParseConfig(data []byte) (Config, error) {
 	var c Config
 	if err := yaml.Load(data, &c, yaml.WithKnownFields()); err != nil {
 		return Config{}, &pullpass.Error{
 			Kind: pullpass.Invalid, What: "cannot read the sandbox configuration",
-			Hint: "start from the output of `pullpass sandbox --print-config`", Err: err,
+			// The decoder quotes values that do not fit; one may be a key.
+			Cause: quotedValue.ReplaceAllString(err.Error(), "a value"),
+			Hint:  "internal/sandbox/example.yaml shows every setting",
 		}
 	}
 	return c, c.validate()
@@ -271,6 +276,11 @@ func (c Config) validate() error {
 			bad("registry listener: account %s in %s is listed twice", r.Account, r.Region)
 		}
 		seen[key] = true
+	}
+	for _, m := range c.InstanceMetadata {
+		if !accounts[m.Account] {
+			bad("instance metadata: no account %q", m.Account)
+		}
 	}
 	for _, a := range c.Accounts {
 		for _, r := range a.Repositories {

@@ -121,7 +121,7 @@ func TestImagesThroughTheAPI(t *testing.T) {
 	b := start(t, defaultConfig())
 	ctx, c := t.Context(), ecrOf(b.owner())
 	img := b.push(t, "team/app:1")
-	auth := login(t, b.owner())
+	auth := b.login(t, b.owner())
 	if err := remote.Tag(b.reference(t, owner, "team/app:1").Context().Tag("latest"), img, b.options(auth)...); err != nil {
 		t.Fatalf("tag: %v", err)
 	}
@@ -184,7 +184,7 @@ func TestIndexes(t *testing.T) {
 	b := start(t, defaultConfig())
 	img := must[v1.Image](t)(random.Image(64, 1))
 	index := mutate.AppendManifests(empty.Index, mutate.IndexAddendum{Add: img, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: "amd64"}}})
-	auth := login(t, b.owner())
+	auth := b.login(t, b.owner())
 	if err := remote.WriteIndex(b.reference(t, owner, "team/app:multi"), index, b.options(auth)...); err != nil {
 		t.Fatalf("push: %v", err)
 	}
@@ -229,7 +229,7 @@ func TestPages(t *testing.T) {
 // basic is the Authorization header of the owner.
 func basic(t *testing.T, b *box) (string, error) {
 	t.Helper()
-	cfg, err := login(t, b.owner()).Authorization()
+	cfg, err := b.login(t, b.owner()).Authorization()
 	if err != nil {
 		return "", err
 	}

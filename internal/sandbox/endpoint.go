@@ -179,11 +179,28 @@ func (b *Sandbox) identify(c *call, op operation) *apiError {
 	if err := sig.verify(r, c.body, cred.secret.Reveal()); err != nil {
 		return err
 	}
-	c.principal, err = b.state.resolve(cred, c.now)
-	if err == nil {
-		cred.lastUsed, cred.lastUse = c.now, [2]string{c.service, c.region}
+	if c.principal, err = b.state.resolve(cred, c.now); err != nil {
+		return err
 	}
-	return err
+	cred.lastUsed, cred.lastUse = c.now, [2]string{c.service, c.region}
+	return c.checkSession()
+}
+
+// checkSession applies what the two kinds of user sessions can never do,
+// whatever their policies say:
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_sts-comparison.html
+func (c *call) checkSession() *apiError {
+	s := c.principal.session
+	if s == nil || s.kind == assumedRole || c.service == "ecr" || c.operation == "GetCallerIdentity" {
+		return nil
+	}
+	if s.kind == userSession && c.operation == "AssumeRole" {
+		return nil
+	}
+	if c.service == "sts" {
+		return accessDenied("Cannot call %s with session credentials", c.operation)
+	}
+	return errUnknownKey()
 }
 
 // remoteIP is aws:SourceIp.

@@ -80,9 +80,9 @@ func (b *Sandbox) serveAdmin(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			n = 0
 		}
-		answer = map[string]any{"denials": b.Explain(n)}
+		answer = b.Explain(n)
 	case "GET " + adminPrefix + "registries":
-		answer = map[string]any{"registries": b.Registries()}
+		answer = b.Registries()
 	case "GET " + adminPrefix + "ca.pem":
 		if b.ca == nil {
 			http.Error(w, "this sandbox serves no TLS", http.StatusNotFound)

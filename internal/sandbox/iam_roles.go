@@ -198,7 +198,7 @@ func deleteRole(c *call) (any, *apiError) {
 		}
 	}
 	delete(c.account().roles, r.name)
-	c.box.state.retire(r.arn, r.id)
+	c.box.state.rename(r.arn, r.id)
 	return nil, nil
 }
 

@@ -137,7 +137,9 @@ func updateUser(c *call) (any, *apiError) {
 			k.session.owner = name
 		}
 	}
+	old := u.arn
 	u.name, u.path, u.arn = name, path, iamARN(c.account().id, "user", path, name)
+	c.box.state.rename(old, u.arn)
 	return nil, nil
 }
 
@@ -153,7 +155,7 @@ func deleteUser(c *call) (any, *apiError) {
 		return nil, errDeleteConflict("Cannot delete entity, must delete access keys first.")
 	}
 	delete(c.account().users, u.name)
-	c.box.state.retire(u.arn, u.id)
+	c.box.state.rename(u.arn, u.id)
 	return nil, nil
 }
 

@@ -3,7 +3,10 @@ package sandbox
 import (
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
+	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -77,14 +80,35 @@ func (m *metadata) putToken(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, token)
 }
 
-// hops counts the way of a request: one for itself, one for each relay that
-// says so in Via or in the header of the tests' container bridge.
+// hops counts the way of an answer: one to this machine, one more to a
+// container or any other peer that is not this machine, and one for each proxy
+// that says so.
 func hops(r *http.Request) int {
 	n := 1
+	if !ownAddress(r.RemoteAddr) {
+		n++
+	}
 	for _, via := range r.Header.Values("Via") {
 		n += len(strings.Split(via, ","))
 	}
 	return n
+}
+
+// ownAddress reports whether a peer has one of this machine's own addresses. A
+// container has one of its own, behind a bridge.
+func ownAddress(remote string) bool {
+	peer, err := netip.ParseAddrPort(remote)
+	if err != nil {
+		return false
+	}
+	addrs, err := net.InterfaceAddrs()
+	if err != nil {
+		return false
+	}
+	return peer.Addr().Unmap().IsLoopback() || slices.ContainsFunc(addrs, func(a net.Addr) bool {
+		prefix, err := netip.ParsePrefix(a.String())
+		return err == nil && prefix.Addr() == peer.Addr().Unmap()
+	})
 }
 
 func (m *metadata) tokenValid(token string) bool {

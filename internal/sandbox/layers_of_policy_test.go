@@ -87,7 +87,7 @@ func TestEveryLayerCanRefuse(t *testing.T) {
 			test.change(&cfg)
 			b := start(t, cfg)
 			b.push(t, "team/app:1")
-			err := b.pull(t, login(t, b.pullpass()), "team/app:1")
+			err := b.pull(t, b.login(t, b.pullpass()), "team/app:1")
 			if test.want == "" {
 				if err != nil {
 					t.Errorf("pull: %v", err)
@@ -117,7 +117,7 @@ func TestDeletedPrincipalStaysDead(t *testing.T) {
 	pull := func() error {
 		t.Helper()
 		out := must[*sts.AssumeRoleOutput](t)(stsOf(b.platformAdmin()).AssumeRole(t.Context(), &sts.AssumeRoleInput{RoleArn: aws.String("arn:aws:iam::111111111111:role/reader"), RoleSessionName: aws.String("job")}))
-		return b.pull(t, login(t, b.session(out.Credentials)), "team/app:1")
+		return b.pull(t, b.login(t, b.session(out.Credentials)), "team/app:1")
 	}
 	policy := strings.Replace(repositoryPolicy("arn:aws:iam::111111111111:role/reader"), `"Action"`, `"Condition":{"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::111111111111:role/reader"}},"Action"`, 1)
 	save := func() {

@@ -151,6 +151,10 @@ func (s *state) newSession(a *account, sess *session) *credential {
 // forgetExpired drops sessions a day after their end: until then a caller with
 // an old key is told that it expired rather than that it is unknown.
 func (s *state) forgetExpired(now time.Time) {
+	if now.Sub(s.swept).Abs() < time.Minute {
+		return
+	}
+	s.swept = now
 	maps.DeleteFunc(s.keys, func(_ string, c *credential) bool {
 		return c.session != nil && now.Sub(c.session.expires) > 24*time.Hour
 	})

@@ -32,11 +32,12 @@ func repositoryPolicy(principal string) string {
 }
 
 // login asks for a registry token as docker login would.
-func login(t *testing.T, c aws.Config) authn.Authenticator {
+func (b *box) login(t *testing.T, c aws.Config) authn.Authenticator {
 	t.Helper()
 	out := must[*ecr.GetAuthorizationTokenOutput](t)(ecrOf(c).GetAuthorizationToken(t.Context(), &ecr.GetAuthorizationTokenInput{}))
 	text := must[[]byte](t)(base64.StdEncoding.DecodeString(aws.ToString(out.AuthorizationData[0].AuthorizationToken)))
 	user, password, _ := strings.Cut(string(text), ":")
+	b.log.secret(password)
 	return authn.FromConfig(authn.AuthConfig{Username: user, Password: password})
 }
 
@@ -53,7 +54,7 @@ func (b *box) options(auth authn.Authenticator) []remote.Option {
 func (b *box) push(t *testing.T, ref string) v1.Image {
 	t.Helper()
 	img := must[v1.Image](t)(random.Image(4096, 3))
-	if err := remote.Write(b.reference(t, owner, ref), img, b.options(login(t, b.owner()))...); err != nil {
+	if err := remote.Write(b.reference(t, owner, ref), img, b.options(b.login(t, b.owner()))...); err != nil {
 		t.Fatalf("push %s: %v", ref, err)
 	}
 	return img
@@ -100,7 +101,7 @@ func wantStatus(t *testing.T, what string, err error, status int, text string) {
 func TestCrossAccountPullNeedsBothHalves(t *testing.T) {
 	b := start(t, defaultConfig())
 	b.push(t, "team/app:1")
-	auth := login(t, b.pullpass())
+	auth := b.login(t, b.pullpass())
 	wantStatus(t, "without a repository policy", b.pull(t, auth, "team/app:1"), http.StatusForbidden,
 		"User: arn:aws:iam::111111111111:user/pullpass is not authorized to perform: ecr:BatchGetImage on resource: "+
 			"arn:aws:ecr:eu-west-1:222222222222:repository/team/app because no resource-based policy allows the ecr:BatchGetImage action")
@@ -122,10 +123,10 @@ func TestTokens(t *testing.T) {
 	cfg.Accounts[1].Repositories[0].Policy = sandbox.Document(repositoryPolicy(platform))
 	b := start(t, cfg)
 	b.push(t, "team/app:1")
-	good := login(t, b.pullpass())
+	good := b.login(t, b.pullpass())
 	elsewhere := b.pullpass()
 	elsewhere.Region = "us-east-1"
-	foreign := login(t, elsewhere)
+	foreign := b.login(t, elsewhere)
 
 	if err := b.pull(t, good, "team/app:1"); err != nil {
 		t.Errorf("good token: %v", err)
@@ -155,7 +156,7 @@ func TestTokenEndsWithItsSession(t *testing.T) {
 	if left := time.Until(*out.AuthorizationData[0].ExpiresAt); left > time.Hour {
 		t.Errorf("the token lasts %v, longer than its session", left)
 	}
-	auth := login(t, session)
+	auth := b.login(t, session)
 	b.clock.set(61 * time.Minute)
 	wantStatus(t, "after the session", b.pull(t, auth, "team/app:1"), http.StatusForbidden, "authorization token has expired")
 }
@@ -168,7 +169,7 @@ func TestTokenFollowsItsPrincipal(t *testing.T) {
 	must[*iam.CreateUserOutput](t)(client.CreateUser(t.Context(), &iam.CreateUserInput{UserName: aws.String("ci")}))
 	must[*iam.PutUserPolicyOutput](t)(client.PutUserPolicy(t.Context(), &iam.PutUserPolicyInput{UserName: aws.String("ci"), PolicyName: aws.String("pull"), PolicyDocument: aws.String(pullRepository)}))
 	key := must[*iam.CreateAccessKeyOutput](t)(client.CreateAccessKey(t.Context(), &iam.CreateAccessKeyInput{UserName: aws.String("ci")})).AccessKey
-	auth := login(t, b.with(*key.AccessKeyId, *key.SecretAccessKey, ""))
+	auth := b.login(t, b.with(*key.AccessKeyId, *key.SecretAccessKey, ""))
 	if err := b.pull(t, auth, "team/app:1"); err != nil {
 		t.Errorf("with the policy: %v", err)
 	}
@@ -195,7 +196,7 @@ func TestEachRequestNeedsItsAction(t *testing.T) {
 		must[*iam.PutUserPolicyOutput](t)(client.PutUserPolicy(t.Context(), &iam.PutUserPolicyInput{UserName: aws.String("ci"), PolicyName: aws.String("p"), PolicyDocument: aws.String(doc)}))
 	}
 	allow(all)
-	auth := login(t, b.with(*key.AccessKeyId, *key.SecretAccessKey, ""))
+	auth := b.login(t, b.with(*key.AccessKeyId, *key.SecretAccessKey, ""))
 	works := map[string]func() error{
 		"pull": func() error { return b.pull(t, auth, "team/app:1") },
 		"push": func() error {
@@ -242,7 +243,7 @@ func TestEachRequestNeedsItsAction(t *testing.T) {
 func TestUnknownRepositoriesAndImages(t *testing.T) {
 	b := start(t, defaultConfig())
 	b.push(t, "team/app:1")
-	auth := login(t, b.owner())
+	auth := b.login(t, b.owner())
 	wantStatus(t, "no repository", b.pull(t, auth, "team/none:1"), http.StatusNotFound,
 		"NAME_UNKNOWN: The repository with name 'team/none' does not exist in the registry with id '222222222222'")
 	wantStatus(t, "no tag", b.pull(t, auth, "team/app:none"), http.StatusNotFound, "MANIFEST_UNKNOWN: Requested image not found")
@@ -254,7 +255,7 @@ func TestUnknownRepositoriesAndImages(t *testing.T) {
 		UserName: aws.String("pullpass"), PolicyName: aws.String("login"),
 		PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"ecr:GetAuthorizationToken","Resource":"*"}]}`),
 	}))
-	wantStatus(t, "no permission, no repository", b.pull(t, login(t, b.pullpass()), "team/none:1"), http.StatusForbidden, "no identity-based policy")
+	wantStatus(t, "no permission, no repository", b.pull(t, b.login(t, b.pullpass()), "team/none:1"), http.StatusForbidden, "no identity-based policy")
 }
 
 func TestImmutableTags(t *testing.T) {
@@ -262,7 +263,7 @@ func TestImmutableTags(t *testing.T) {
 	cfg.Accounts[1].Repositories[0].ImmutableTags = true
 	b := start(t, cfg)
 	b.push(t, "team/app:1")
-	err := remote.Write(b.reference(t, owner, "team/app:1"), must[v1.Image](t)(random.Image(64, 1)), b.options(login(t, b.owner()))...)
+	err := remote.Write(b.reference(t, owner, "team/app:1"), must[v1.Image](t)(random.Image(64, 1)), b.options(b.login(t, b.owner()))...)
 	wantStatus(t, "the tag again", err, http.StatusBadRequest, "TAG_INVALID: The image tag '1' already exists in the 'team/app' repository and cannot be overwritten because the tag is immutable.")
 	must[*ecr.PutImageTagMutabilityOutput](t)(ecrOf(b.owner()).PutImageTagMutability(t.Context(), &ecr.PutImageTagMutabilityInput{
 		RepositoryName: aws.String("team/app"), ImageTagMutability: types.ImageTagMutabilityImmutableWithExclusion,
@@ -278,7 +279,7 @@ func TestLayerRedirect(t *testing.T) {
 	img := b.push(t, "team/app:1")
 	layer := must[[]v1.Layer](t)(img.Layers())[0]
 	digest := must[v1.Hash](t)(layer.Digest())
-	cfg := must[*authn.AuthConfig](t)(login(t, b.owner()).Authorization())
+	cfg := must[*authn.AuthConfig](t)(b.login(t, b.owner()).Authorization())
 	client := &http.Client{Transport: b.http.Transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	address := "http://" + b.Registry(owner, region) + "/v2/team/app/blobs/" + digest.String()
 	r := must[*http.Request](t)(http.NewRequestWithContext(t.Context(), http.MethodGet, address, http.NoBody))
@@ -336,7 +337,7 @@ func TestLayersStayInTheirRepository(t *testing.T) {
 	must[*ecr.CreateRepositoryOutput](t)(ecrOf(b.owner()).CreateRepository(t.Context(), &ecr.CreateRepositoryInput{RepositoryName: aws.String("team/other")}))
 	img := b.push(t, "team/app:1")
 	digest := must[v1.Hash](t)(must[[]v1.Layer](t)(img.Layers())[0].Digest())
-	auth := login(t, b.owner())
+	auth := b.login(t, b.owner())
 	other := b.reference(t, owner, "team/other:1").Context()
 	layer := must[v1.Layer](t)(remote.Layer(other.Digest(digest.String()), b.options(auth)...))
 	_, err := layer.Compressed()
@@ -350,7 +351,7 @@ func TestBrokenManifests(t *testing.T) {
 	img := b.push(t, "team/app:1")
 	manifest := string(must[[]byte](t)(img.RawManifest()))
 	missing := strings.Replace(manifest, must[v1.Hash](t)(must[[]v1.Layer](t)(img.Layers())[0].Digest()).Hex, strings.Repeat("0", 64), 1)
-	cfg := must[*authn.AuthConfig](t)(login(t, b.owner()).Authorization())
+	cfg := must[*authn.AuthConfig](t)(b.login(t, b.owner()).Authorization())
 	const docker = "application/vnd.docker.distribution.manifest.v2+json"
 	tests := []struct {
 		name, reference, mediaType, body string

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/pullpass/pullpass"
 )
 
 // Options are what a sandbox takes from its surroundings. The zero value works.
@@ -153,7 +155,11 @@ func (b *Sandbox) listen(ctx context.Context, what, address string, handler http
 	var lc net.ListenConfig
 	ln, err := lc.Listen(ctx, "tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("sandbox: opening %s on %s: %w", what, address, err)
+		return nil, &pullpass.Error{
+			Kind: pullpass.Unavailable, What: "cannot start the sandbox",
+			Cause: fmt.Sprintf("opening %s on %s: %v", what, address, err), Err: err,
+			Hint: "another sandbox may be running there; choose other ports, or port 0 for a free one",
+		}
 	}
 	l := &listener{what: what, net: ln, server: &http.Server{
 		Handler: handler, ReadHeaderTimeout: 10 * time.Second,

@@ -1,8 +1,10 @@
 package sandbox_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
@@ -53,12 +55,47 @@ type box struct {
 	*sandbox.Sandbox
 	clock *fakeClock
 	http  *http.Client
+	log   *canaryLog
+}
+
+// canaryLog takes the log at debug level and knows what must never be in it.
+type canaryLog struct {
+	mu       sync.Mutex
+	text     bytes.Buffer
+	canaries []string
+}
+
+func (l *canaryLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *canaryLog) secret(texts ...string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.canaries = append(l.canaries, texts...)
+}
+
+func (l *canaryLog) check(t *testing.T) {
+	t.Helper()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !strings.Contains(l.text.String(), "sandbox listens") {
+		t.Error("the log is empty: this check sees nothing")
+	}
+	for _, c := range l.canaries {
+		if c != "" && strings.Contains(l.text.String(), c) {
+			t.Errorf("the log shows a secret")
+		}
+	}
 }
 
 func start(t *testing.T, cfg sandbox.Config) *box {
 	t.Helper()
-	clock := &fakeClock{}
-	b, err := sandbox.New(cfg.OnFreePorts(), sandbox.Options{Clock: clock.now})
+	clock, log := &fakeClock{}, &canaryLog{}
+	logger := slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	b, err := sandbox.New(cfg.OnFreePorts(), sandbox.Options{Clock: clock.now, Logger: logger})
 	if err != nil {
 		t.Fatalf("New: %v", err)
 	}
@@ -71,8 +108,9 @@ func start(t *testing.T, cfg sandbox.Config) *box {
 		if err := b.Close(); err != nil {
 			t.Errorf("Close: %v", err)
 		}
+		log.check(t)
 	})
-	return &box{b, clock, &http.Client{Transport: transport}}
+	return &box{b, clock, &http.Client{Transport: transport}, log}
 }
 
 // as makes a configuration for one of the configured users.
@@ -90,6 +128,7 @@ func (b *box) as(keyID string) aws.Config {
 }
 
 func (b *box) with(id, secret, token string) aws.Config {
+	b.log.secret(secret, token)
 	return aws.Config{
 		Region: region, BaseEndpoint: aws.String(b.Endpoint()), HTTPClient: b.http,
 		Credentials: credentials.NewStaticCredentialsProvider(id, secret, token),

@@ -13,6 +13,7 @@ type state struct {
 	keys     map[string]*credential // by access key id, long-term and session
 	tokens   map[tokenHash]*registryToken
 	denials  denialLog
+	swept    time.Time // when expired sessions were last forgotten
 }
 
 // account is one AWS account.

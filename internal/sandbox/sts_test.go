@@ -145,8 +145,8 @@ func TestSessionPolicyNarrowsTheToken(t *testing.T) {
 	must[*ecr.CreateRepositoryOutput](t)(ecrOf(b.owner()).CreateRepository(t.Context(), &ecr.CreateRepositoryInput{RepositoryName: aws.String("team/other")}))
 	b.push(t, "team/app:1")
 	b.push(t, "team/other:1")
-	wide := login(t, b.assume(t, b.pullpass(), "puller", nil))
-	narrow := login(t, b.assume(t, b.pullpass(), "puller", func(in *sts.AssumeRoleInput) { in.Policy = aws.String(pullRepository) }))
+	wide := b.login(t, b.assume(t, b.pullpass(), "puller", nil))
+	narrow := b.login(t, b.assume(t, b.pullpass(), "puller", func(in *sts.AssumeRoleInput) { in.Policy = aws.String(pullRepository) }))
 	for _, ref := range []string{"team/app:1", "team/other:1"} {
 		if err := b.pull(t, wide, ref); err != nil {
 			t.Errorf("wide token, %s: %v", ref, err)
@@ -159,7 +159,7 @@ func TestSessionPolicyNarrowsTheToken(t *testing.T) {
 	without := b.assume(t, b.pullpass(), "puller", func(in *sts.AssumeRoleInput) {
 		in.PolicyArns = []ststypes.PolicyDescriptorType{{Arn: aws.String("arn:aws:iam::aws:policy/AmazonEC2ContainerRegistryPullOnly")}}
 	})
-	if err := b.pull(t, login(t, without), "team/other:1"); err != nil {
+	if err := b.pull(t, b.login(t, without), "team/other:1"); err != nil {
 		t.Errorf("policy by ARN: %v", err)
 	}
 	_, err := ecrOf(without).DescribeImages(t.Context(), &ecr.DescribeImagesInput{RepositoryName: aws.String("team/app")})
@@ -179,7 +179,7 @@ func TestFederationTokenHasOnlyItsPolicies(t *testing.T) {
 		return b.session(out.Credentials)
 	}
 	with, without := federate(aws.String(pullRepository)), federate(nil)
-	if err := b.pull(t, login(t, with), "team/app:1"); err != nil {
+	if err := b.pull(t, b.login(t, with), "team/app:1"); err != nil {
 		t.Errorf("with a policy: %v", err)
 	}
 	who := must[*sts.GetCallerIdentityOutput](t)(stsOf(with).GetCallerIdentity(t.Context(), nil))

@@ -8,10 +8,11 @@ import (
 	"github.com/pullpass/pullpass/internal/iam"
 )
 
-// retire replaces a deleted principal's ARN by its unique id in every policy
-// that names it. That is what AWS shows, and why a role created anew under the
-// same name is not let in by a policy written for the old one.
-func (s *state) retire(arn, id string) {
+// rename gives a principal another name in every policy that names it: the new
+// ARN of a renamed user, the unique id of what was deleted. The latter is what
+// AWS shows, and why a role created anew under the same name is not let in by
+// a policy written for the old one.
+func (s *state) rename(arn, id string) {
 	for _, a := range s.accounts {
 		for _, r := range a.roles {
 			r.trust = r.trust.replacePrincipal(arn, id)
