@@ -35,8 +35,10 @@ type commandLine struct {
 	JSON   bool   `name:"json" help:"Print data as JSON; its form is stable."`
 	Config string `name:"config" placeholder:"FILE" env:"PULLPASS_CONFIG" help:"YAML file with options of 'server' or 'runner'."`
 
+	Server      serverCommand      `cmd:"" help:"Be the server."`
 	Runner      runnerCommand      `cmd:"" help:"Be a runner beside a Docker Engine; add and list runners."`
 	Sandbox     sandboxCommand     `cmd:"" help:"An AWS on this machine, for rehearsals."`
+	Demo        demoCommand        `cmd:"" help:"See a private image refused, explained, allowed and run, on this machine."`
 	Login       loginCommand       `cmd:"" help:"Remember a server and a token."`
 	Whoami      whoamiCommand      `cmd:"" help:"Say who the remembered token belongs to, and what it may do."`
 	Project     projectCommand     `cmd:"" help:"Projects: repositories whose environments share registries."`

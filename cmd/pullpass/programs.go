@@ -16,18 +16,14 @@ var programs = []string{"pullpass", "docker-credential-pullpass"}
 // directory that environments mount, and returns that directory. An image may
 // hold nothing else, so only programs without an interpreter are of use there.
 func mountedPrograms(state string, log *slog.Logger) (string, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return "", fmt.Errorf("finding this program: %w", err)
-	}
 	dir := filepath.Join(state, "bin")
 	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // every user of a container runs what is inside
 		return "", fmt.Errorf("making the directory of programs: %w", err)
 	}
 	for _, program := range programs {
-		from := filepath.Join(filepath.Dir(self), program)
-		if program == "pullpass" {
-			from = self
+		from, err := programPath(program)
+		if err != nil {
+			return "", err
 		}
 		if !isStatic(from) {
 			log.Warn("a program is not mounted into environments: it is missing beside this one, or not static; build both with CGO_ENABLED=0", "program", from)
@@ -38,6 +34,18 @@ func mountedPrograms(state string, log *slog.Logger) (string, error) {
 		}
 	}
 	return dir, nil
+}
+
+// programPath is this program's own file, or that of its neighbour.
+func programPath(program string) (string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", fmt.Errorf("finding this program: %w", err)
+	}
+	if program == "pullpass" {
+		return self, nil
+	}
+	return filepath.Join(filepath.Dir(self), program), nil
 }
 
 func isStatic(path string) bool {

@@ -1,0 +1,207 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"strings"
+
+	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/api"
+	"github.com/pullpass/pullpass/internal/audit"
+	"github.com/pullpass/pullpass/internal/aws"
+	"github.com/pullpass/pullpass/internal/broker"
+	"github.com/pullpass/pullpass/internal/config"
+	"github.com/pullpass/pullpass/internal/egress"
+	"github.com/pullpass/pullpass/internal/httpapi"
+	"github.com/pullpass/pullpass/internal/store"
+	"github.com/pullpass/pullpass/internal/web"
+)
+
+type serverCommand struct{ config.Server }
+
+func (s *serverCommand) Run(ctx context.Context, t *terminal) error {
+	if err := s.Check(); err != nil {
+		return misuseError{err}
+	}
+	running, err := startServer(ctx, &s.Server, newLogger(t.talk, s.Log))
+	if err != nil {
+		return err
+	}
+	defer running.stop()
+	if err := running.announce(t); err != nil {
+		return err
+	}
+	return running.wait(ctx)
+}
+
+// runningServer is a server that answers.
+type runningServer struct {
+	url    string
+	setup  pullpass.Secret // one-time token; empty once the server is set up
+	failed chan error
+	stop   func()
+}
+
+// announce says where the server is. The setup token is printed once, here, and
+// is not logged.
+func (r *runningServer) announce(t *terminal) error {
+	type started struct {
+		URL   string     `json:"url"`
+		Setup api.Secret `json:"setup,omitzero"`
+	}
+	return t.show(started{r.url, api.NewSecret(r.setup)}, func(w io.Writer) {
+		_, _ = fmt.Fprintf(w, "Pullpass answers at %s   (API documentation: %s%s)\n", r.url, r.url, api.PathDocs)
+		if !r.setup.Empty() {
+			_, _ = fmt.Fprintf(w, "\nFirst start. Make the organization and its owner, within 24 hours and once:\n  in a browser: %s%s#%s\n  or here:      pullpass login --setup %s   and give it the token %s\n",
+				r.url, api.PathSetupPage, r.setup.Reveal(), r.url, r.setup.Reveal())
+		}
+	})
+}
+
+func (r *runningServer) wait(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-r.failed:
+		return err
+	}
+}
+
+// startServer joins the server's parts and begins to answer.
+func startServer(ctx context.Context, c *config.Server, log *slog.Logger) (*runningServer, error) {
+	p, err := newParts(ctx, c, log)
+	if err != nil {
+		return nil, err
+	}
+	listener, err := listen(ctx, c)
+	if err != nil {
+		p.close()
+		return nil, err
+	}
+	setup, err := p.api.SetupToken(ctx)
+	if err != nil {
+		_ = listener.Close()
+		p.close()
+		return nil, err
+	}
+	serving, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	running := &runningServer{url: publicURL(c, listener.Addr()), setup: setup, failed: make(chan error, 1)}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		running.failed <- httpapi.Serve(serving, listener, p.api)
+	}()
+	running.stop = func() {
+		cancel()
+		<-done
+		p.close()
+	}
+	log.Info("server started", "url", running.url)
+	return running, nil
+}
+
+// parts are what a server is made of, in the order in which they are made.
+type parts struct {
+	db      *store.DB
+	door    *audit.Door
+	out     *egress.Client
+	broker  *broker.Broker
+	api     *httpapi.Server
+	closers []func()
+}
+
+func newParts(ctx context.Context, c *config.Server, log *slog.Logger) (*parts, error) {
+	p := &parts{}
+	if err := p.make(ctx, c, log); err != nil {
+		p.close()
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *parts) close() {
+	for i := len(p.closers) - 1; i >= 0; i-- {
+		p.closers[i]()
+	}
+}
+
+func (p *parts) make(ctx context.Context, c *config.Server, log *slog.Logger) error {
+	hosts, err := newHosts(c.Hosts)
+	if err != nil {
+		return err
+	}
+	if p.db, err = openStore(ctx, c, log); err != nil {
+		return err
+	}
+	p.closers = append(p.closers, func() { _ = p.db.Close() })
+	p.door = audit.NewDoor(p.db, audit.Options{})
+	p.closers = append(p.closers, func() { _ = p.door.Close() })
+	if p.out, err = egress.New(egress.Options{Allow: c.AllowEgress}); err != nil {
+		return err
+	}
+	p.closers = append(p.closers, p.out.Close)
+	p.broker, err = broker.New(broker.Options{
+		Store: p.db, Auditor: p.door, Hosts: hosts, AWS: aws.New(aws.Options{HTTP: p.out}),
+	})
+	if err != nil {
+		return err
+	}
+	p.closers = append(p.closers, p.broker.Close)
+	downloads, err := offeredPrograms(c, log)
+	if err != nil {
+		return err
+	}
+	p.api, err = httpapi.New(httpapi.Options{
+		Store: p.db, Issuer: p.broker, Auditor: p.door, VerifyAudit: p.verifyAudit,
+		Hosts: hosts, Logger: log, Version: version, Pages: web.New, Downloads: downloads,
+	})
+	return err
+}
+
+func (p *parts) verifyAudit(ctx context.Context, org pullpass.OrganizationID) (api.AuditReport, error) {
+	r, err := audit.Verify(ctx, p.db, org)
+	if err != nil {
+		return api.AuditReport{}, err
+	}
+	report := api.AuditReport{Whole: r.Whole(), Events: r.Checked, Head: r.Head.Hash}
+	if r.Bad != nil {
+		report.Broken, report.Problem = r.Bad.Sequence, string(r.Bad.Problem)+": "+r.Bad.Cause
+	}
+	return report, nil
+}
+
+func listen(ctx context.Context, c *config.Server) (net.Listener, error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen)
+	if err != nil {
+		return nil, &pullpass.Error{
+			Kind: pullpass.Unavailable, What: "cannot listen on " + c.Listen, Err: errors.Unwrap(err),
+			Hint: "choose another address: --listen 127.0.0.1:0 picks a free port",
+		}
+	}
+	if c.TLSCert == "" {
+		return listener, nil
+	}
+	certificate, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey)
+	if err != nil {
+		_ = listener.Close()
+		return nil, &pullpass.Error{Kind: pullpass.Invalid, What: "cannot use the TLS certificate", Err: err}
+	}
+	return tls.NewListener(listener, &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{certificate}}), nil
+}
+
+// publicURL is what the operator says, or what the listener tells.
+func publicURL(c *config.Server, address net.Addr) string {
+	if c.URL != "" {
+		return strings.TrimSuffix(c.URL, "/")
+	}
+	scheme := "http://"
+	if c.TLSCert != "" {
+		scheme = "https://"
+	}
+	return scheme + address.String()
+}
