@@ -91,10 +91,10 @@ func (c *Client) ping(ctx context.Context, h reference.Host) (Challenge, error) 
 		return Challenge{}, wrap("cannot reach the registry "+h.Name, err)
 	}
 	defer drain(resp)
-	switch {
-	case resp.StatusCode == http.StatusOK:
+	switch resp.StatusCode {
+	case http.StatusOK:
 		return Challenge{}, nil
-	case resp.StatusCode == http.StatusUnauthorized:
+	case http.StatusUnauthorized:
 		ch, ok := chooseChallenge(resp.Header.Values("WWW-Authenticate"))
 		if !ok {
 			return Challenge{}, &pullpass.Error{Kind: pullpass.Unavailable, Code: "challenge_unknown",

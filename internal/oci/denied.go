@@ -32,7 +32,8 @@ func denied(on subject, e *pullpass.Error, message string) error {
 	case strings.Contains(message, "no resource-based policy"):
 		e.Code = "denied_by_owner"
 		e.Cause = "the repository policy of account " + on.host.ECR.Account + " does not allow " + action + " to " + principal
-		e.Hint = "pullpass policy repository --principal " + principal
+		e.Hint = "pullpass policy repository --account " + on.host.ECR.Account + " --region " + on.host.ECR.Region +
+			" --repository " + on.image.Repository + " --principal " + principal
 	case strings.Contains(message, "no identity-based policy"):
 		e.Code = "denied_by_caller"
 		e.Cause = "no identity policy of " + principal + " allows " + action

@@ -142,7 +142,9 @@ func refuse(w http.ResponseWriter, status int, code, message string) {
 
 func serve(t *testing.T, h http.Handler) *httptest.Server {
 	t.Helper()
-	s := httptest.NewTLSServer(h)
+	s := httptest.NewUnstartedServer(h)
+	s.Config.ErrorLog = log.New(io.Discard, "", 0) // connections that a test gives up
+	s.StartTLS()
 	t.Cleanup(s.Close)
 	return s
 }

@@ -101,7 +101,7 @@ func (s *Session) download(ctx context.Context, l *layout, parts []v1.Descriptor
 // Blob opens one part of the image. Its reader ends with an error unless every
 // byte was there and matched the digest: nothing read before that is proved.
 func (s *Session) Blob(ctx context.Context, digest string, size int64) (io.ReadCloser, error) {
-	resp, err := s.fetch(ctx, s.client.blobs, s.on.host.URL()+"/v2/"+s.image.Repository+"/blobs/"+digest, "")
+	resp, err := s.fetch(ctx, s.client.blobs, s.on.host.URL()+"/v2/"+s.image.Repository+"/blobs/"+digest, "") //nolint:bodyclose // the reader that is returned closes it
 	if err != nil {
 		return nil, wrap(s.on.what, err)
 	}

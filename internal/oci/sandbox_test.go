@@ -73,7 +73,7 @@ func TestSymptomsForReal(t *testing.T) {
 		cause, fix string
 	}{
 		{name: "it works", repository: "team/open:1"},
-		{name: "the owner has not allowed it", repository: "team/closed:1", kind: pullpass.Denied, code: "denied_by_owner", cause: "does not allow ecr:BatchGetImage to " + user, fix: "pullpass policy repository --principal " + user},
+		{name: "the owner has not allowed it", repository: "team/closed:1", kind: pullpass.Denied, code: "denied_by_owner", cause: "does not allow ecr:BatchGetImage to " + user, fix: "--repository team/closed --principal " + user},
 		{name: "the owner denies it", repository: "team/denied:1", kind: pullpass.Denied, code: "denied_explicitly", cause: "denies ecr:BatchGetImage", fix: "no Allow can overrule"},
 		{name: "the caller's side", repository: "other/open:1", kind: pullpass.Denied, code: "denied_by_caller", cause: "no identity policy of " + user, fix: "repository/other/open"},
 		{name: "a token of another region", repository: "team/open:1", token: elsewhere, kind: pullpass.Denied, code: "wrong_region", cause: "another region than eu-west-1", fix: "eu-west-1"},
