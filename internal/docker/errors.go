@@ -91,10 +91,10 @@ var pullSigns = []struct {
 	cause string
 	hint  string
 }{
+	{"no matching manifest", pullpass.Invalid, runner.CodeImageInvalid, "the image is not made for this engine's platform", "build the image for the platform of the runner (docker buildx build --platform)"},
 	{"manifest unknown", pullpass.NotFound, runner.CodeImageNotFound, "the registry has no such image", "list the tags of the repository"},
 	{"manifest for ", pullpass.NotFound, runner.CodeImageNotFound, "the registry has no such image", "list the tags of the repository"},
 	{"name unknown", pullpass.NotFound, runner.CodeImageNotFound, "the registry has no such repository", "compare account, region and name with the registry's list"},
-	{"no matching manifest", pullpass.Invalid, runner.CodeImageInvalid, "the image is not made for this engine's platform", "build the image for the platform of the runner (docker buildx build --platform)"},
 	{"authorization token has expired", pullpass.Denied, runner.CodePullDenied, "the registry says that the credential has expired", "the next try asks for a new one"},
 	{"pull access denied", pullpass.Denied, runner.CodePullDenied, "the registry refuses the credential for this repository", ""},
 	{"unauthorized", pullpass.Denied, runner.CodePullDenied, "the registry refuses the credential", ""},
