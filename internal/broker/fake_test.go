@@ -115,13 +115,14 @@ func (j *journal) all() []pullpass.Event {
 
 // upstream is an AWS whose answers a test sets.
 type upstream struct {
-	mu    sync.Mutex
-	life  time.Duration
-	err   error
-	calls atomic.Int64
-	gate  chan struct{} // if not nil, Mint waits for it
-	last  broker.MintRequest
-	now   func() time.Time
+	mu      sync.Mutex
+	life    time.Duration
+	err     error
+	calls   atomic.Int64
+	gate    chan struct{} // if not nil, Mint waits for it
+	entered chan struct{} // if not nil, Mint says that it waits
+	last    broker.MintRequest
+	now     func() time.Time
 }
 
 func (u *upstream) set(err error) {
@@ -132,6 +133,12 @@ func (u *upstream) set(err error) {
 
 func (u *upstream) Mint(ctx context.Context, r broker.MintRequest) (broker.Minted, error) {
 	n := u.calls.Add(1)
+	if u.entered != nil {
+		select {
+		case u.entered <- struct{}{}:
+		default:
+		}
+	}
 	if u.gate != nil {
 		select {
 		case <-u.gate:

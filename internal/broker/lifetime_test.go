@@ -13,6 +13,9 @@ import (
 	"github.com/pullpass/pullpass/internal/broker"
 )
 
+// pass lets time go by, on synctest's clock: no test waits for a real one.
+func pass(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // the clock is a fake one
+
 var away = &pullpass.Error{Kind: pullpass.Unavailable, What: "AWS does not answer"}
 
 // TestOutagePassesUnnoticed lets the upstream fail for a while at every point
@@ -47,7 +50,7 @@ func TestOutagePassesUnnoticed(t *testing.T) {
 					if !got.Credential.ValidFor(time.Minute, time.Now()) {
 						t.Fatalf("after %v: the credential expires at %v, it is %v", time.Duration(i)*step, got.Credential.Expires, time.Now())
 					}
-					time.Sleep(step) // synctest's clock
+					pass(step)
 					synctest.Wait()
 				}
 				if down == 0 {
@@ -73,13 +76,13 @@ func TestWorstOutage(t *testing.T) {
 				}
 				s.upstream.set(away)
 				for s.upstream.calls.Load() == 1 { // until the refresh is tried, and fails
-					time.Sleep(test.life / 1440)
+					pass(test.life / 1440)
 					if _, err := s.ask(t, "team/app"); err != nil {
 						t.Fatal(err)
 					}
 					synctest.Wait()
 				}
-				for begun := time.Now(); time.Since(begun) < test.outage; time.Sleep(5 * time.Second) {
+				for begun := time.Now(); time.Since(begun) < test.outage; pass(5 * time.Second) {
 					if _, err := s.ask(t, "team/app"); err != nil {
 						t.Fatalf("life %v, %v into the outage: %v", test.life, time.Since(begun), err)
 					}
@@ -118,7 +121,7 @@ func TestNothingExpiredInADay(t *testing.T) {
 								t.Fatalf("minute %d: delivered a credential that expired at %v", i, got.Credential.Expires)
 							}
 						}
-						time.Sleep(time.Minute)
+						pass(time.Minute)
 						synctest.Wait()
 					}
 					if delivered < 24*60/2 {
@@ -152,7 +155,7 @@ func TestRefreshesAreSpread(t *testing.T) {
 		perTenMinutes := map[int]int{}
 		before := s.upstream.calls.Load()
 		for i := range 8 * 60 { // the second round begins after ten hours
-			time.Sleep(time.Minute)
+			pass(time.Minute)
 			for k := range keys {
 				if _, err := s.ask(t, fmt.Sprintf("team/app%d", k)); err != nil {
 					t.Fatal(err)
@@ -192,14 +195,14 @@ func TestFailuresAreRememberedForAMoment(t *testing.T) {
 					t.Fatalf("ask = %v, want %s", err, test.kind)
 				}
 				if s.upstream.calls.Load() < 2 {
-					time.Sleep(10 * time.Millisecond)
+					pass(10 * time.Millisecond)
 				}
 			}
 			if d := time.Since(begun); d < test.least || d > test.most+20*time.Millisecond {
 				t.Errorf("%s was asked again after %v, want %v to %v", test.kind, d, test.least, test.most)
 			}
 			s.upstream.set(nil)
-			time.Sleep(6 * time.Second)
+			pass(6 * time.Second)
 			if _, err := s.ask(t, "team/app"); err != nil {
 				t.Errorf("afterwards: %v", err)
 			}
@@ -216,7 +219,7 @@ func TestRevokedUpstream(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.upstream.set(&pullpass.Error{Kind: pullpass.Denied, What: "the role is gone"})
-		time.Sleep(7 * time.Hour)
+		pass(7 * time.Hour)
 		_, _ = s.ask(t, "team/app") // starts the refresh
 		synctest.Wait()
 		if _, err := s.ask(t, "team/app"); !pullpass.IsKind(err, pullpass.Denied) {
@@ -227,7 +230,7 @@ func TestRevokedUpstream(t *testing.T) {
 
 func TestHerdIsOneCall(t *testing.T) {
 	s := newScene(t, broker.Options{})
-	s.upstream.gate = make(chan struct{})
+	s.upstream.gate, s.upstream.entered = make(chan struct{}), make(chan struct{}, 1)
 	const herd = 1000
 	first, cancelFirst := context.WithCancel(t.Context())
 	results := make(chan error, herd)
@@ -236,9 +239,7 @@ func TestHerdIsOneCall(t *testing.T) {
 		results <- err
 	}
 	go ask(first)
-	for s.upstream.calls.Load() == 0 { // the first one's call is on its way
-		time.Sleep(time.Millisecond)
-	}
+	<-s.upstream.entered // the first one's call is on its way
 	for range herd - 1 {
 		go ask(t.Context())
 	}
