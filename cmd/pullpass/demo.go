@@ -72,6 +72,7 @@ type stage struct {
 const (
 	demoRepository = "team/app"
 	demoTag        = "1.4"
+	demoRefusal    = "denied_by_owner" // what the demo sets out to show
 	demoRole       = "arn:aws:iam::" + sandbox.PlatformAccount + ":role/pull"
 )
 

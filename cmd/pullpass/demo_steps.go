@@ -162,7 +162,8 @@ func (s *stage) refused(ctx context.Context) error {
 		if err == nil {
 			return errors.New("the pull should have been refused, and was not")
 		}
-		if !pullpass.IsKind(err, pullpass.Denied) {
+		var refusal *pullpass.Error
+		if !errors.As(err, &refusal) || refusal.Code != demoRefusal {
 			return err
 		}
 		s.say("%s", pullpass.Explain(err))
@@ -176,21 +177,30 @@ func (s *stage) refused(ctx context.Context) error {
 		return err
 	}
 	s.env = e
-	for e.Phase != pullpass.PhaseFailed {
+	return s.awaitRefusal(ctx, e)
+}
+
+// awaitRefusal waits for the owner's refusal. The runner tries again by itself
+// after anything else, such as a disk that was busy for too long.
+func (s *stage) awaitRefusal(ctx context.Context, e pullpass.Environment) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for {
 		if e.Phase == pullpass.PhaseRunning {
 			return errors.New("the environment should have been refused its image, and runs")
 		}
-		if e, err = s.client.WaitEnvironment(ctx, e.ID, e.Revision, 20*time.Second); err != nil {
-			return err
+		for _, c := range e.Conditions {
+			if c.Code == demoRefusal {
+				s.say("condition: %s\n%s", c.Code, pullpass.Explain(&pullpass.Error{What: c.What, Cause: c.Cause, Hint: c.Fix}))
+				return nil
+			}
 		}
-	}
-	for _, c := range e.Conditions {
-		if c.Severity == pullpass.SeverityError {
-			s.say("condition: %s\n%s", c.Code, pullpass.Explain(&pullpass.Error{What: c.What, Cause: c.Cause, Hint: c.Fix}))
-			return nil
+		next, err := s.client.WaitEnvironment(ctx, e.ID, e.Revision, 20*time.Second)
+		if err != nil {
+			return fmt.Errorf("waiting for the refusal; so far the environment is %s %s: %w", e.Phase, problem(e.Conditions), err)
 		}
+		e = next
 	}
-	return errors.New("the environment failed and does not say why")
 }
 
 func (s *stage) allow(ctx context.Context) error {
