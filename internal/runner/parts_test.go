@@ -48,7 +48,7 @@ func TestReporterSendsFewAndTheLast(t *testing.T) {
 		defer p.stop()
 		const seconds = 10
 		for i := range int64(100 * seconds) {
-			p.put(pullpass.StatusUpdate{Start: i})
+			p.put(pullpass.StatusUpdate{Status: []pullpass.ServiceStatus{{Pull: &pullpass.Progress{BytesDone: i}}}})
 			time.Sleep(10 * time.Millisecond)
 		}
 		time.Sleep(time.Second)
@@ -56,8 +56,17 @@ func TestReporterSendsFewAndTheLast(t *testing.T) {
 		if n := len(server.got); n > 5*seconds+1 || n < 4*seconds {
 			t.Errorf("%d reports in %d s, want about 5 a second", n, seconds)
 		}
-		if last := server.got[len(server.got)-1]; last.Start != 100*seconds-1 {
-			t.Errorf("the last report is number %d", last.Start)
+		if last := server.got[len(server.got)-1].Status[0].Pull.BytesDone; last != 100*seconds-1 {
+			t.Errorf("the last report is number %d", last)
+		}
+
+		before := len(server.got)
+		for i := range int64(3) { // no time passes between news and its report
+			p.put(pullpass.StatusUpdate{Start: i + 1})
+			synctest.Wait()
+		}
+		if n := len(server.got) - before; n != 3 {
+			t.Errorf("%d of 3 reports with news were sent at once", n)
 		}
 
 		server.fail(errors.New("away"))

@@ -3,14 +3,16 @@ package runner
 import (
 	"context"
 	"reflect"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/pullpass/pullpass"
 )
 
-// reportFloor is the least time between two reports of one environment: progress
-// changes hundreds of times a second, and people read five.
+// reportFloor is the least time between two reports that differ in progress only: it
+// changes hundreds of times a second, and people read five. Everything else is told
+// at once.
 const reportFloor = 200 * time.Millisecond
 
 // reporter sends the latest report, and only that: what was true in between is
@@ -21,13 +23,15 @@ type reporter struct {
 
 	mu     sync.Mutex
 	latest *pullpass.StatusUpdate // not sent yet
+	facts  pullpass.StatusUpdate  // the last that was put, without progress
 	fresh  chan struct{}          // holds at most one: there is a latest
+	hurry  chan struct{}          // holds at most one: it is about more than progress
 	cancel context.CancelFunc
 	done   chan struct{}
 }
 
 func newReporter(r *Runner, id pullpass.EnvironmentID) *reporter {
-	return &reporter{r: r, id: id, fresh: make(chan struct{}, 1), done: make(chan struct{})}
+	return &reporter{r: r, id: id, fresh: make(chan struct{}, 1), hurry: make(chan struct{}, 1), done: make(chan struct{})}
 }
 
 func (p *reporter) start(ctx context.Context) {
@@ -43,13 +47,31 @@ func (p *reporter) stop() {
 
 // put replaces the report that waits to be sent. It never blocks.
 func (p *reporter) put(u pullpass.StatusUpdate) {
+	facts := withoutProgress(u)
 	p.mu.Lock()
 	p.latest = &u
+	news := !reflect.DeepEqual(facts, p.facts)
+	p.facts = facts
+	if news {
+		signal(p.hurry)
+	}
 	p.mu.Unlock()
+	signal(p.fresh)
+}
+
+func signal(c chan struct{}) {
 	select {
-	case p.fresh <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
+}
+
+func withoutProgress(u pullpass.StatusUpdate) pullpass.StatusUpdate {
+	u.Status = slices.Clone(u.Status)
+	for i := range u.Status {
+		u.Status[i].Pull = nil
+	}
+	return u
 }
 
 func (p *reporter) take() *pullpass.StatusUpdate {
@@ -57,6 +79,10 @@ func (p *reporter) take() *pullpass.StatusUpdate {
 	defer p.mu.Unlock()
 	u := p.latest
 	p.latest = nil
+	select {
+	case <-p.hurry: // its news is in what is taken
+	default:
+	}
 	return u
 }
 
@@ -80,19 +106,33 @@ func (p *reporter) run(ctx context.Context) {
 			return
 		}
 		for u := p.take(); u != nil && !reflect.DeepEqual(u, sent); u = p.take() {
-			wait := reportFloor
 			if err := p.r.o.Server.ReportStatus(ctx, p.id, *u); retryable(err) {
 				p.restore(u)
-				wait = max(wait, retry.NextBackOff())
-			} else {
-				sent = u
-				retry.Reset()
+				if !sleep(ctx, retry.NextBackOff()) {
+					return
+				}
+				continue
 			}
-			if !sleep(ctx, wait) {
+			sent = u
+			retry.Reset()
+			if !p.rest(ctx) {
 				return
 			}
 		}
 	}
+}
+
+// rest waits until the next report may be sent, and reports whether ctx goes on.
+func (p *reporter) rest(ctx context.Context) bool {
+	t := time.NewTimer(reportFloor)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-p.hurry:
+	case <-ctx.Done():
+		return false
+	}
+	return true
 }
 
 // retryable reports whether sending the same report again can help. It cannot when

@@ -35,12 +35,7 @@ func newWorker(r *Runner, e pullpass.Environment) *worker {
 }
 
 // poke makes the worker look again.
-func (w *worker) poke() {
-	select {
-	case w.wake <- struct{}{}:
-	default: // it will look anyway
-	}
-}
+func (w *worker) poke() { signal(w.wake) }
 
 // want says what is wanted now. An attempt at something else is given up.
 func (w *worker) want(e pullpass.Environment) {
