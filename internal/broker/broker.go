@@ -45,6 +45,7 @@ type Broker struct {
 	closed  bool
 	cache   *cache
 	flights map[Key]*flight
+	pins    pins
 }
 
 // New returns a broker. Close it to end what it does in the background.
@@ -61,7 +62,7 @@ func New(o Options) (*Broker, error) {
 	b := &Broker{
 		store: o.Store, auditor: o.Auditor, hosts: o.Hosts, aws: o.AWS, coordinator: o.Coordinator, now: o.Now,
 		buckets: &buckets{now: o.Now, list: make(map[bucketKey]*rate.Limiter)},
-		cache:   newCache(o.MaxEntries), flights: make(map[Key]*flight),
+		cache:   newCache(o.MaxEntries), flights: make(map[Key]*flight), pins: pins{limit: o.MaxEntries, list: make(map[pin][]pullpass.Registry)},
 	}
 	b.life, b.stop = context.WithCancel(context.Background())
 	return b, nil

@@ -95,7 +95,7 @@ func (b *Broker) registries(ctx context.Context, caller pullpass.Caller, ask Ask
 		return nil, nil, &pullpass.Error{Kind: pullpass.Conflict, Code: "environment_not_running", What: "cannot issue a credential for " + place(ask),
 			Cause: "the environment is not wanted running", Hint: "start it again"}
 	}
-	list, err := b.store.PinnedRegistries(ctx, p.organization, env.ID)
+	list, err := b.pinned(ctx, env)
 	return list, &env, err
 }
 
