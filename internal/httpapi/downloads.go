@@ -93,7 +93,7 @@ func (s *Server) download(tree fs.FS, b binary) http.HandlerFunc {
 			}
 			content = bytes.NewReader(data)
 		}
-		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(downloadWithin)) // as long as slow lines need
+		allow(w, downloadWithin) // as long as slow lines need
 		w.Header().Set("Content-Type", "application/octet-stream")
 		w.Header().Set("ETag", `"`+b.SHA256+`"`)
 		http.ServeContent(w, req, "", time.Time{}, content)

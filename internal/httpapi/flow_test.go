@@ -40,6 +40,26 @@ func TestSetupOnce(t *testing.T) {
 	}
 }
 
+// A setup that stops halfway, here for want of a record, can be done again.
+func TestSetupCanBeFinished(t *testing.T) {
+	w := newWorld(t)
+	w.door.fail(&pullpass.Error{Kind: pullpass.Unavailable, What: "refused", Cause: "the disk is full"})
+	_, _, err := w.anonymous().Setup(t.Context(), w.setup, "acme", "ada")
+	wantKind(t, "setup without a record", err, pullpass.Unavailable)
+	w.door.fail(nil)
+	again, err := w.SetupToken(t.Context())
+	must(t, err)
+	_, _, err = w.anonymous().Setup(t.Context(), again, "globex", "ada")
+	wantKind(t, "finishing under another name", err, pullpass.Conflict)
+	_, token, err := w.anonymous().Setup(t.Context(), again, "acme", "ada")
+	must(t, err)
+	self, err := w.as(token).Self(t.Context())
+	must(t, err)
+	if self.Organization.Name != "acme" || self.Role != pullpass.RoleOwner {
+		t.Errorf("Self() = %+v, want the owner of acme", self)
+	}
+}
+
 func TestSetupTokenExpires(t *testing.T) {
 	w := newWorld(t)
 	w.clock.forward(25 * time.Hour)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -19,6 +20,7 @@ type document struct{ json, yaml []byte }
 // newAPI sets huma up for what we want of it: JSON, strictly read, our problems,
 // and none of its own pages.
 func newAPI(mux *http.ServeMux, version string) huma.API {
+	strictNames()
 	if version == "" {
 		version = "0"
 	}
@@ -45,6 +47,12 @@ func newAPI(mux *http.ServeMux, version string) huma.API {
 		Transformers:  []huma.Transformer{echoless{schemas}.transform},
 	})
 }
+
+// strictNames has huma take "region" only for region. By default it takes REGION,
+// too, and validates neither of two that differ in case, while encoding/json
+// uses the last one: what was validated would not be what is used. The switch is
+// huma's own and for the whole process, so it is set once, before the first use.
+var strictNames = sync.OnceFunc(func() { huma.ValidateStrictCasing = true })
 
 const aboutAPI = "Short-lived credentials for private container registries.\n\n" +
 	"Requests and answers are JSON. The organization comes from the token. " +

@@ -72,6 +72,8 @@ func TestBadBodies(t *testing.T) {
 		{"a broken content type", api.PathProjects, `{"name":"a1"}`, []string{"Content-Type", ";+"}, 415, "JSON"},
 		{"an unknown field", api.PathProjects, `{"name":"a1","` + canary + `":1}`, nil, 422, "known are name, repository"},
 		{"an unknown field inside", api.PathEnvironments, environment(`{"name":"web","image":"alpine","` + canary + `":"x"}`), nil, 422, "known are command, env, image, name"},
+		{"a field in capitals", api.PathProjects, `{"NAME":"a1"}`, nil, 422, "known are name, repository"},
+		{"a second field in capitals", api.PathIntegrations, `{"name":"a1","mode":"ambient","region":"eu-west-1","REGION":"` + canary + `/../"}`, nil, 422, "known are"},
 		{"a missing field", api.PathRegistries, `{"name":"hub"}`, nil, 422, "host"},
 		{"a wrong type", api.PathRegistries, `{"name":"hub","host":"a.b","auth":"basic","password":["` + canary + `"]}`, nil, 422, "body.password"},
 		{"a wrong type in a map", api.PathEnvironments, environment(`{"name":"web","image":"alpine","env":{"` + canary + `":1}}`), nil, 422, "body.services[0].env"},

@@ -41,11 +41,16 @@ func (r *request) Header(name string) string {
 
 func unwrap(hc huma.Context) (*http.Request, http.ResponseWriter) { return humago.Unwrap(hc) }
 
-// readBody takes the whole body into memory: it is small or refused.
-func (r *request) readBody(req *http.Request) error {
+// readBody takes the whole body into memory: it is small and soon there, or
+// refused.
+func (r *request) readBody(w http.ResponseWriter, req *http.Request) error {
 	if req.ContentLength > api.MaxBody {
 		return errTooLarge()
 	}
+	connection := http.NewResponseController(w)
+	// Where there is no connection (in tests) there is no deadline either.
+	_ = connection.SetReadDeadline(time.Now().Add(bodyWithin))
+	defer func() { _ = connection.SetReadDeadline(time.Now().Add(readWithin)) }()
 	var buf bytes.Buffer
 	if req.ContentLength > 0 {
 		buf.Grow(int(req.ContentLength) + bytes.MinRead)

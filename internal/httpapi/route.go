@@ -77,7 +77,7 @@ func (s *Server) gate(r route, hasBody bool) func(huma.Context, func(huma.Contex
 			in.ctx = context.WithValue(in.ctx, callerKey{}, pullpass.Caller{Address: address(req)})
 		}
 		if hasBody {
-			if err := in.readBody(req); err != nil {
+			if err := in.readBody(w, req); err != nil {
 				s.refuse(w, req, err)
 				return
 			}

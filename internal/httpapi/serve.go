@@ -11,10 +11,13 @@ import (
 	"github.com/pullpass/pullpass/api"
 )
 
-// How long each part of a connection may take.
+// How long each part of a connection may take. Reading has as long as writing:
+// when its deadline passes, net/http ends the context of a request that is still
+// being answered, and a long poll is.
 const (
 	headerWithin   = 10 * time.Second
-	readWithin     = 30 * time.Second
+	bodyWithin     = 15 * time.Second
+	readWithin     = writeWithin
 	writeWithin    = (api.MaxWait + 30) * time.Second
 	idleFor        = 2 * time.Minute
 	stopWithin     = 15 * time.Second
@@ -49,4 +52,12 @@ func Serve(ctx context.Context, l net.Listener, s *Server) error {
 	}
 	<-failed
 	return err
+}
+
+// allow gives an answer more time than answers usually have.
+func allow(w http.ResponseWriter, d time.Duration) {
+	connection, until := http.NewResponseController(w), time.Now().Add(d)
+	// Where there is no connection (in tests) there is no deadline either.
+	_ = connection.SetReadDeadline(until)
+	_ = connection.SetWriteDeadline(until)
 }

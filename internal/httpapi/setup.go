@@ -16,7 +16,7 @@ const setupFor = 24 * time.Hour
 // the link that the server prints at its start; afterwards it returns an empty
 // Secret.
 func (s *Server) SetupToken(ctx context.Context) (pullpass.Secret, error) {
-	done, err := s.isSetUp(ctx)
+	_, done, err := s.standingSetup(ctx)
 	if err != nil || done {
 		return pullpass.Secret{}, err
 	}
@@ -33,9 +33,19 @@ func (s *Server) SetupToken(ctx context.Context) (pullpass.Secret, error) {
 	return text, nil
 }
 
-func (s *Server) isSetUp(ctx context.Context) (bool, error) {
-	l, err := s.store.Organizations(ctx, pullpass.Page{Limit: 1})
-	return len(l.Items) > 0, err
+// standingSetup returns the organization that an earlier setup made before it
+// stopped halfway, without a token to reach it; done means that nothing is left
+// to set up.
+func (s *Server) standingSetup(ctx context.Context) (half pullpass.Organization, done bool, err error) {
+	orgs, err := s.store.Organizations(ctx, pullpass.Page{Limit: 2})
+	if err != nil || len(orgs.Items) == 0 {
+		return pullpass.Organization{}, false, err
+	}
+	if len(orgs.Items) > 1 {
+		return pullpass.Organization{}, true, nil
+	}
+	tokens, err := s.store.Tokens(ctx, orgs.Items[0].ID, pullpass.Page{Limit: 1})
+	return orgs.Items[0], len(tokens.Items) > 0, err
 }
 
 func (s *Server) setupRoutes() {
@@ -52,18 +62,29 @@ func (s *Server) setUp(ctx context.Context, caller pullpass.Caller, in *struct{ 
 	if err := checkName(what, in.Body.Name); err != nil {
 		return nil, err
 	}
-	if _, err := s.use(ctx, pullpass.TokenSetup, in.Body.Token.Secret(), func(pullpass.Token) error {
-		done, err := s.isSetUp(ctx)
-		if err == nil && done {
+	var org pullpass.Organization
+	_, err := s.use(ctx, pullpass.TokenSetup, in.Body.Token.Secret(), func(pullpass.Token) error {
+		half, done, err := s.standingSetup(ctx)
+		org = half
+		switch {
+		case err != nil:
+			return err
+		case done:
 			return &pullpass.Error{Kind: pullpass.Conflict, Code: "already_set_up", What: what, Cause: "it is set up already", Hint: "ask its owner for a token"}
+		case half.ID != "" && half.Name != in.Body.Organization:
+			return &pullpass.Error{Kind: pullpass.Conflict, Code: "setup_halfway", What: what,
+				Cause: "an earlier setup stopped after it had made the organization " + half.Name, Hint: "use that name"}
 		}
-		return err
-	}); err != nil {
-		return nil, err
-	}
-	org, err := s.store.CreateOrganization(ctx, pullpass.Organization{ID: pullpass.NewOrganizationID(), Name: in.Body.Organization, CreatedAt: s.now()})
+		return nil
+	})
 	if err != nil {
 		return nil, err
+	}
+	if org.ID == "" {
+		org, err = s.store.CreateOrganization(ctx, pullpass.Organization{ID: pullpass.NewOrganizationID(), Name: in.Body.Organization, CreatedAt: s.now()})
+		if err != nil {
+			return nil, err
+		}
 	}
 	caller.Kind, caller.Organization, caller.ID, caller.Name = pullpass.CallerServer, org.ID, "setup", "setup"
 	text, token := s.newToken(pullpass.Token{Organization: org.ID, Kind: pullpass.TokenAPI, Name: in.Body.Name, Role: pullpass.RoleOwner, CreatedBy: "setup"})
