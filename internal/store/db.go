@@ -26,8 +26,9 @@ type Options struct {
 // DB is the store. It is safe for concurrent use.
 type DB struct {
 	dialect Dialect
-	read    *sql.DB
-	write   *sql.DB
+	conns   Connections
+	read    reader
+	writes  *prepared // of the writing pool
 	sealer  *seal.Sealer
 	now     func() time.Time
 	hub     *hub
@@ -44,7 +45,11 @@ func Open(ctx context.Context, conns Connections, d Dialect, listener Listener, 
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	db := &DB{dialect: d, read: conns.Read, write: conns.Write, now: o.Now, hub: newHub()}
+	db := &DB{
+		dialect: d, conns: conns, now: o.Now, hub: newHub(),
+		read:   reader{conns.Read, newPrepared(conns.Read, d.Prepare)},
+		writes: newPrepared(conns.Write, d.Prepare),
+	}
 	db.sealer = keyring.Sealer(db)
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	db.stop = stop
@@ -75,7 +80,7 @@ func (db *DB) migrate(ctx context.Context) error {
 		goose.WithGoMigrations(appendOnly),
 		goose.WithLogger(goose.NopLogger()),
 	}, db.dialect.GooseOptions...)
-	provider, err := goose.NewProvider(db.dialect.Goose, db.write, dir, options...)
+	provider, err := goose.NewProvider(db.dialect.Goose, db.conns.Write, dir, options...)
 	if err != nil {
 		return err
 	}
@@ -102,10 +107,10 @@ func (db *DB) Close() error {
 	db.stop()
 	db.running.Wait()
 	db.hub.close()
-	if db.read == db.write {
-		return db.write.Close()
+	if db.conns.Read == db.conns.Write {
+		return db.conns.Write.Close()
 	}
-	return errors.Join(db.read.Close(), db.write.Close())
+	return errors.Join(db.conns.Read.Close(), db.conns.Write.Close())
 }
 
 // micros and moment translate times: microseconds since 1970, 0 for the zero time.
@@ -134,7 +139,7 @@ func (db *DB) createdAt(t time.Time) time.Time {
 
 // Schema gives SQL access to the connections for tests that look at, or tamper
 // with, what is stored. Nothing else may use it.
-func (db *DB) Schema() Connections { return Connections{Read: db.read, Write: db.write} }
+func (db *DB) Schema() Connections { return db.conns }
 
 var _ seal.DataKeys = (*DB)(nil)
 

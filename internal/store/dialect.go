@@ -17,6 +17,10 @@ type Dialect struct {
 	// ForUpdate and ForShare end a SELECT to lock the rows it read; empty where
 	// a writing transaction is alone anyway.
 	ForUpdate, ForShare string
+	// Prepare keeps statements compiled, for drivers that do not do so themselves.
+	Prepare bool
+	// EventRows is how many audit records one INSERT holds.
+	EventRows int
 	// Notify, with the payload as its argument, tells other servers of a change
 	// when the transaction commits; empty if there can be no others.
 	Notify string

@@ -146,7 +146,7 @@ func (db *DB) CreateEnvironment(ctx context.Context, e pullpass.Environment) (pu
 // no generation is superseded, and collected, between reading and pinning it.
 func (x *tx) pin(e *pullpass.Environment) error {
 	const inForce = ` FROM registries WHERE organization = $1 AND COALESCE(project, '') IN ('', $2) AND deleted_at = 0`
-	list, err := all(x.ctx, x.tx, func(row scanner) (g pullpass.RegistryGeneration, err error) {
+	list, err := all(x.ctx, x, func(row scanner) (g pullpass.RegistryGeneration, err error) {
 		err = row.Scan(&g.Registry, &g.Generation)
 		return g, err
 	}, `SELECT id, generation`+inForce+` ORDER BY id`+x.db.dialect.ForShare, e.Organization, e.Project)

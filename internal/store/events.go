@@ -95,12 +95,11 @@ func (x *tx) lockHead(org pullpass.OrganizationID) (head audit.Head, err error) 
 	return head, err
 }
 
-// eventsPerInsert keeps a statement's parameters far below what any database
-// takes (SQLite 32,766, PostgreSQL 65,535).
-const eventsPerInsert = 64
-
+// insertEvents writes as many rows with one statement as is best for the
+// database: PostgreSQL saves round trips, SQLite searches its parameters one by
+// one.
 func (x *tx) insertEvents(events []pullpass.Event) error {
-	for chunk := range slices.Chunk(events, eventsPerInsert) {
+	for chunk := range slices.Chunk(events, x.db.dialect.EventRows) {
 		args := make([]any, 0, len(chunk)*eventFieldCount)
 		for _, e := range chunk {
 			args = append(args, eventArgs(e)...)

@@ -81,7 +81,7 @@ func (db *DB) DeleteProject(ctx context.Context, org pullpass.OrganizationID, id
 		if busy > 0 {
 			return errConflict("project_in_use", what, "it still has environments", "delete its environments first: pullpass env delete NAME")
 		}
-		registries, err := all(x.ctx, x.tx, scanID[pullpass.RegistryID],
+		registries, err := all(x.ctx, x, scanID[pullpass.RegistryID],
 			`SELECT id FROM registries WHERE organization = $1 AND project = $2 AND deleted_at = 0 ORDER BY id`+db.dialect.ForUpdate, org, id)
 		if err != nil {
 			return err
@@ -90,6 +90,9 @@ func (db *DB) DeleteProject(ctx context.Context, org pullpass.OrganizationID, id
 			if err := x.deleteRegistry(org, registry); err != nil {
 				return err
 			}
+		}
+		if _, err := x.exec(`DELETE FROM trusts WHERE organization = $1 AND project = $2`, org, id); err != nil {
+			return err
 		}
 		if _, err := x.exec(`DELETE FROM tokens WHERE organization = $1 AND project = $2`, org, id); err != nil {
 			return err

@@ -75,7 +75,7 @@ func errRegistryName(what string) error {
 // checkTie refuses a registry that could not be told from another by any image,
 // or by its name. The unique indexes hold the same for servers that race.
 func (x *tx) checkTie(what string, r pullpass.Registry) error {
-	others, err := all(x.ctx, x.tx, scanRegistry, registryColumns+` WHERE r.organization = $1 AND COALESCE(r.project, '') = $2
+	others, err := all(x.ctx, x, scanRegistry, registryColumns+` WHERE r.organization = $1 AND COALESCE(r.project, '') = $2
 		AND r.id <> $3 AND r.deleted_at = 0 AND (r.name = $4 OR (r.host = $5 AND r.path_prefix = $6)) ORDER BY r.id`,
 		r.Organization, r.Project, r.ID, r.Name, r.Host, r.PathPrefix)
 	if err != nil {

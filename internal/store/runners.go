@@ -98,7 +98,7 @@ func (db *DB) DeleteRunner(ctx context.Context, org pullpass.OrganizationID, id 
 		if err := x.lockRunner(org, id, db.dialect.ForUpdate); err != nil {
 			return err
 		}
-		left, err := all(x.ctx, x.tx, scanEnvironment, environmentColumns+
+		left, err := all(x.ctx, x, scanEnvironment, environmentColumns+
 			` WHERE organization = $1 AND runner = $2 AND phase <> 'deleted' ORDER BY id`+db.dialect.ForUpdate, org, id)
 		if err != nil {
 			return err

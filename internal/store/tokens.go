@@ -7,12 +7,12 @@ import (
 	"github.com/pullpass/pullpass"
 )
 
-const tokenFields = `id, COALESCE(organization, ''), kind, name, hash, role, COALESCE(project, ''), COALESCE(runner, ''),
+const tokenFields = `id, COALESCE(organization, ''), kind, name, hash, role, action, COALESCE(project, ''), COALESCE(runner, ''),
 	created_by, created_at, expires_at, last_used_at`
 
 func scanToken(row scanner) (t pullpass.Token, err error) {
 	var created, expires, used int64
-	err = row.Scan(&t.ID, &t.Organization, &t.Kind, &t.Name, &t.Hash, &t.Role, &t.Project, &t.Runner,
+	err = row.Scan(&t.ID, &t.Organization, &t.Kind, &t.Name, &t.Hash, &t.Role, &t.Action, &t.Project, &t.Runner,
 		&t.CreatedBy, &created, &expires, &used)
 	t.CreatedAt, t.ExpiresAt, t.LastUsedAt = moment(created), moment(expires), moment(used)
 	return t, err
@@ -40,10 +40,10 @@ func (db *DB) CreateToken(ctx context.Context, t pullpass.Token) (pullpass.Token
 				return err
 			}
 		}
-		_, err := x.exec(`INSERT INTO tokens (id, organization, kind, name, hash, role, project, runner, created_by, created_at, expires_at, last_used_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+		_, err := x.exec(`INSERT INTO tokens (id, organization, kind, name, hash, role, project, runner, created_by, created_at, expires_at, last_used_at, action)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
 			t.ID, nullable(t.Organization), t.Kind, t.Name, t.Hash, t.Role, nullable(t.Project), nullable(t.Runner),
-			t.CreatedBy, micros(t.CreatedAt), micros(t.ExpiresAt), micros(t.LastUsedAt))
+			t.CreatedBy, micros(t.CreatedAt), micros(t.ExpiresAt), micros(t.LastUsedAt), t.Action)
 		return err
 	})
 	if err != nil {

@@ -17,6 +17,7 @@ type tx struct {
 	tx      *sql.Tx
 	db      *DB
 	changed []string // payloads for those who watch, sent after the commit
+	fresh   []string // queries that were not compiled
 }
 
 // attempts bounds how often a transaction is tried that lost against another.
@@ -38,7 +39,7 @@ func (db *DB) tx(ctx context.Context, what string, f func(*tx) error) error {
 }
 
 func (db *DB) try(ctx context.Context, f func(*tx) error) error {
-	t, err := db.write.BeginTx(ctx, nil)
+	t, err := db.conns.Write.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
@@ -54,6 +55,9 @@ func (db *DB) try(ctx context.Context, f func(*tx) error) error {
 	}
 	for _, payload := range x.changed {
 		db.heard(payload)
+	}
+	for _, query := range x.fresh {
+		db.writes.keep(ctx, query)
 	}
 	return nil
 }
@@ -91,7 +95,13 @@ func pause(ctx context.Context, attempt int) bool {
 }
 
 func (x *tx) exec(query string, args ...any) (int64, error) {
-	result, err := x.tx.ExecContext(x.ctx, query, args...)
+	var result sql.Result
+	var err error
+	if s := x.compiled(query); s != nil {
+		result, err = s.ExecContext(x.ctx, args...)
+	} else {
+		result, err = x.tx.ExecContext(x.ctx, query, args...)
+	}
 	if err != nil {
 		return 0, err
 	}
@@ -99,7 +109,34 @@ func (x *tx) exec(query string, args ...any) (int64, error) {
 }
 
 func (x *tx) one(query string, args ...any) *sql.Row {
-	return x.tx.QueryRowContext(x.ctx, query, args...)
+	return x.QueryRowContext(x.ctx, query, args...)
+}
+
+// QueryContext and QueryRowContext make the transaction a querier.
+func (x *tx) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if s := x.compiled(query); s != nil {
+		return s.QueryContext(ctx, args...)
+	}
+	return x.tx.QueryContext(ctx, query, args...)
+}
+
+func (x *tx) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	if s := x.compiled(query); s != nil {
+		return s.QueryRowContext(ctx, args...)
+	}
+	return x.tx.QueryRowContext(ctx, query, args...)
+}
+
+// compiled finds the query among those compiled. A new one is noted, to be
+// compiled when the transaction has given its connection back: it may be the
+// only one of the pool.
+func (x *tx) compiled(query string) *sql.Stmt {
+	s := x.db.writes.find(query)
+	if s == nil {
+		x.fresh = append(x.fresh, query)
+		return nil
+	}
+	return x.tx.StmtContext(x.ctx, s)
 }
 
 // querier reads: a pool or a transaction.

@@ -74,6 +74,7 @@ func dialect() (store.Dialect, error) {
 		},
 		ForUpdate: " FOR UPDATE",
 		ForShare:  " FOR SHARE",
+		EventRows: 64,
 		Notify:    "SELECT pg_notify('" + channel + "', $1)",
 		Fault:     fault,
 	}, nil

@@ -83,7 +83,9 @@ var dialect = store.Dialect{
 		`CREATE TRIGGER events_no_update BEFORE UPDATE ON events BEGIN SELECT RAISE(ABORT, 'audit records are append-only'); END`,
 		`CREATE TRIGGER events_no_delete BEFORE DELETE ON events BEGIN SELECT RAISE(ABORT, 'audit records are append-only'); END`,
 	},
-	Fault: fault,
+	Prepare:   true,
+	EventRows: 1,
+	Fault:     fault,
 }
 
 func fault(err error) store.Fault {

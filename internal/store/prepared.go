@@ -1,0 +1,83 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"sync"
+)
+
+// prepared keeps the statements of one pool compiled. SQLite compiles in this
+// process, at several times the price of running a short query. A nil prepared
+// keeps nothing: pgx has a cache of its own.
+type prepared struct {
+	pool *sql.DB
+	mu   sync.RWMutex
+	kept map[string]*sql.Stmt
+}
+
+// preparedMost bounds what is kept. The texts are few (one for each combination
+// of filters and page size that is in use); what comes beyond is compiled anew.
+const preparedMost = 512
+
+func newPrepared(pool *sql.DB, wanted bool) *prepared {
+	if !wanted {
+		return nil
+	}
+	return &prepared{pool: pool, kept: make(map[string]*sql.Stmt)}
+}
+
+// find returns the compiled query, nil if there is none.
+func (p *prepared) find(query string) *sql.Stmt {
+	if p == nil {
+		return nil
+	}
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return p.kept[query]
+}
+
+// keep compiles a query for the next time. It is no loss if that fails now: the
+// query runs uncompiled, and whatever is wrong with it is said there.
+func (p *prepared) keep(ctx context.Context, query string) *sql.Stmt {
+	if p == nil {
+		return nil
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if s := p.kept[query]; s != nil || len(p.kept) >= preparedMost {
+		return s
+	}
+	s, err := p.pool.PrepareContext(ctx, query)
+	if err != nil {
+		return nil
+	}
+	p.kept[query] = s
+	return s
+}
+
+// reader is the reading pool with its compiled statements.
+type reader struct {
+	pool     *sql.DB
+	prepared *prepared
+}
+
+func (r reader) compiled(ctx context.Context, query string) *sql.Stmt {
+	if s := r.prepared.find(query); s != nil {
+		return s
+	}
+	return r.prepared.keep(ctx, query)
+}
+
+func (r reader) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if s := r.compiled(ctx, query); s != nil {
+		return s.QueryContext(ctx, args...)
+	}
+	return r.pool.QueryContext(ctx, query, args...)
+}
+
+func (r reader) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	if s := r.compiled(ctx, query); s != nil {
+		return s.QueryRowContext(ctx, args...)
+	}
+	return r.pool.QueryRowContext(ctx, query, args...)
+}
