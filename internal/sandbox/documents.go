@@ -14,15 +14,15 @@ type policyDocument struct {
 }
 
 // parsePolicy reads a policy of any kind.
-func parsePolicy(text string) (policyDocument, error) {
+func parsePolicy(text string) (policyDocument, *apiError) {
 	p, err := iam.Parse([]byte(text))
 	if err != nil {
 		var syntax *iam.SyntaxError
 		if errors.As(err, &syntax) {
 			// AWS answers with one sentence; the position helps more.
-			return policyDocument{}, errors.New("Syntax errors in policy. " + printable(syntax.Error()))
+			return policyDocument{}, errMalformedPolicy("Syntax errors in policy. " + printable(syntax.Error()))
 		}
-		return policyDocument{}, errors.New("Syntax errors in policy.")
+		return policyDocument{}, errMalformedPolicy("Syntax errors in policy.")
 	}
 	return policyDocument{text: text, policy: p}, nil
 }

@@ -89,12 +89,13 @@ func (b *Sandbox) serveAdmin(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		w.Header().Set("Content-Type", "application/x-pem-file")
-		_, _ = w.Write(b.CACertificate())
+		_, _ = w.Write(b.CACertificate()) //nolint:gosec // G705: PEM, under its own content type
 		return
 	default:
 		http.NotFound(w, r)
 		return
 	}
+	w.Header().Set("X-Content-Type-Options", "nosniff")
 	text, err := json.MarshalIndent(answer, "", "  ")
 	if err != nil {
 		b.log.ErrorContext(r.Context(), "cannot write an answer", "path", r.URL.Path, "error", err)

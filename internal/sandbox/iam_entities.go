@@ -113,7 +113,7 @@ func checkMaxSession(d time.Duration) *apiError {
 func parseTrustPolicy(text string) (policyDocument, *apiError) {
 	doc, err := parsePolicy(text)
 	if err != nil {
-		return policyDocument{}, errMalformedPolicy(err.Error())
+		return policyDocument{}, err
 	}
 	if reason := trustPolicyFault(doc.policy); reason != "" {
 		return policyDocument{}, errMalformedPolicy(reason)

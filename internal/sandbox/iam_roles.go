@@ -1,7 +1,5 @@
 package sandbox
 
-import ()
-
 type roleShape struct {
 	Path                     string
 	RoleName                 string

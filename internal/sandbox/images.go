@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -162,7 +163,7 @@ func (s *imageStore) untag(name, tag string) {
 
 // forward lets the library handle a manifest request of our own making.
 func (s *imageStore) forward(method, name, reference, mediaType string, body []byte) int {
-	r, err := http.NewRequest(method, "/v2/"+name+"/manifests/"+reference, bytes.NewReader(body))
+	r, err := http.NewRequestWithContext(context.Background(), method, "/v2/"+name+"/manifests/"+reference, bytes.NewReader(body))
 	if err != nil {
 		return http.StatusBadRequest
 	}

@@ -34,6 +34,7 @@ func newMetadata(b *Sandbox, m InstanceMetadata) *metadata {
 
 func (m *metadata) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Server", "EC2ws")
+	w.Header().Set("Content-Type", "text/plain")
 	const prefix = "/latest/"
 	path, ok := strings.CutPrefix(r.URL.Path, prefix)
 	switch {
@@ -123,9 +124,9 @@ func (m *metadata) get(w http.ResponseWriter, r *http.Request, path string) {
 	const credentials = "meta-data/iam/security-credentials"
 	switch {
 	case path == "meta-data/instance-id":
-		_, _ = io.WriteString(w, m.id)
+		_, _ = io.WriteString(w, m.id) //nolint:gosec // G705: plain text of our own making
 	case path == "meta-data/placement/region":
-		_, _ = io.WriteString(w, m.instance.Region)
+		_, _ = io.WriteString(w, m.instance.Region) //nolint:gosec // G705: plain text from the configuration
 	case path == "dynamic/instance-identity/document":
 		writeJSON(w, map[string]string{"accountId": m.instance.Account, "region": m.instance.Region, "instanceId": m.id})
 	case role == nil:

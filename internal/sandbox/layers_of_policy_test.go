@@ -107,7 +107,7 @@ func TestDeletedPrincipalStaysDead(t *testing.T) {
 	b := start(t, defaultConfig())
 	b.push(t, "team/app:1")
 	platformIAM := iamOf(b.platformAdmin())
-	make := func() {
+	create := func() {
 		t.Helper()
 		must[*iam.CreateRoleOutput](t)(platformIAM.CreateRole(t.Context(), &iam.CreateRoleInput{
 			RoleName: aws.String("reader"), AssumeRolePolicyDocument: aws.String(string(trusting("arn:aws:iam::111111111111:root", ""))),
@@ -124,7 +124,7 @@ func TestDeletedPrincipalStaysDead(t *testing.T) {
 		t.Helper()
 		must[*ecr.SetRepositoryPolicyOutput](t)(ecrOf(b.owner()).SetRepositoryPolicy(t.Context(), &ecr.SetRepositoryPolicyInput{RepositoryName: aws.String("team/app"), PolicyText: aws.String(policy)}))
 	}
-	make()
+	create()
 	save()
 	if err := pull(); err != nil {
 		t.Fatalf("before: %v", err)
@@ -136,7 +136,7 @@ func TestDeletedPrincipalStaysDead(t *testing.T) {
 	if want := strings.Replace(policy, `{"AWS":"arn:aws:iam::111111111111:role/reader"}`, `{"AWS":"`+id+`"}`, 1); text != want {
 		t.Errorf("the policy now reads\n%s\nwant\n%s", text, want)
 	}
-	make()
+	create()
 	wantStatus(t, "the new role", pull(), http.StatusForbidden, "no resource-based policy allows")
 	save()
 	if err := pull(); err != nil {

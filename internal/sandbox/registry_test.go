@@ -284,10 +284,11 @@ func TestLayerRedirect(t *testing.T) {
 	address := "http://" + b.Registry(owner, region) + "/v2/team/app/blobs/" + digest.String()
 	r := must[*http.Request](t)(http.NewRequestWithContext(t.Context(), http.MethodGet, address, http.NoBody))
 	r.SetBasicAuth(cfg.Username, cfg.Password)
-	answer := must[*http.Response](t)(client.Do(r))
-	if err := answer.Body.Close(); err != nil {
-		t.Fatalf("close: %v", err)
+	answer, err := client.Do(r)
+	if err != nil {
+		t.Fatalf("blob: %v", err)
 	}
+	defer func() { _ = answer.Body.Close() }()
 	if answer.StatusCode != http.StatusTemporaryRedirect {
 		t.Fatalf("blob: status %d, want 307", answer.StatusCode)
 	}

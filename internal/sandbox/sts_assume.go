@@ -214,10 +214,10 @@ func (s *state) roleByARN(arn string) (*account, *role) {
 func parseIdentityPolicy(text string) (policyDocument, *apiError) {
 	doc, err := parsePolicy(text)
 	if err != nil {
-		return policyDocument{}, badRequest("MalformedPolicyDocument", "%s", err)
+		return policyDocument{}, err
 	}
 	if reason := identityPolicyFault(doc.policy); reason != "" {
-		return policyDocument{}, badRequest("MalformedPolicyDocument", "%s", reason)
+		return policyDocument{}, errMalformedPolicy(reason)
 	}
 	return doc, nil
 }

@@ -118,7 +118,7 @@ func TestInstanceMetadata(t *testing.T) {
 	if _, role := ask(http.MethodGet, "meta-data/iam/security-credentials/", tokenHeader, token); role != "runner" {
 		t.Errorf("role is %q, want runner", role)
 	}
-	type credentials struct{ Code, AccessKeyId, SecretAccessKey, Token, Expiration string } //nolint:revive,staticcheck // EC2's names
+	type credentials struct{ Code, AccessKeyId, SecretAccessKey, Token, Expiration string }
 	read := func() credentials {
 		t.Helper()
 		status, body := ask(http.MethodGet, "meta-data/iam/security-credentials/runner", tokenHeader, token)
