@@ -109,9 +109,9 @@ func (p *person) in(path string) string { return filepath.Join(p.dir, path) }
 
 func (p *person) copy(from, to string) {
 	p.t.Helper()
-	b, err := os.ReadFile(from) //nolint:gosec // the test's own program
+	b, err := os.ReadFile(from)
 	if err == nil {
-		err = os.WriteFile(to, b, 0o700) //nolint:gosec // a program has to be executable
+		err = os.WriteFile(to, b, 0o700)
 	}
 	if err != nil {
 		p.t.Fatal(err)
@@ -131,7 +131,7 @@ func (p *person) write(path, text string) {
 // run returns what a command printed on both outputs.
 func (p *person) run(command string, args ...string) (string, error) {
 	p.t.Helper()
-	cmd := exec.CommandContext(p.t.Context(), command, args...) //nolint:gosec // the test's own commands
+	cmd := exec.CommandContext(p.t.Context(), command, args...)
 	cmd.Env = p.env
 	out, err := cmd.CombinedOutput()
 	return string(out), err
@@ -149,7 +149,7 @@ func (p *person) asked() int {
 // program runs the helper as docker's own client package wants it.
 func (p *person) program() client.ProgramFunc {
 	return func(args ...string) client.Program {
-		cmd := exec.CommandContext(p.t.Context(), p.in("bin/docker-credential-pullpass"), args...) //nolint:gosec // built above
+		cmd := exec.CommandContext(p.t.Context(), p.in("bin/docker-credential-pullpass"), args...)
 		cmd.Env = p.env
 		return &program{cmd}
 	}
@@ -259,7 +259,7 @@ func TestDockerLogin(t *testing.T) {
 	p := newPerson(t)
 	p.env = append(p.env, envRefusal+"=none")
 	p.write("docker/config.json", `{"credsStore": "pullpass"}`)
-	login := exec.CommandContext(t.Context(), docker, "login", "--username", "ada", "--password-stdin", host) //nolint:gosec // the test's own command
+	login := exec.CommandContext(t.Context(), docker, "login", "--username", "ada", "--password-stdin", host)
 	login.Env, login.Stdin = p.env, strings.NewReader(password)
 	if out, err := login.CombinedOutput(); err != nil {
 		t.Fatalf("docker login: %v\n%s", err, out)

@@ -62,7 +62,7 @@ func TestNoEngine(t *testing.T) {
 	_, err := at(t, socket).Info(t.Context())
 	known(t, "no socket", err, runner.CodeEngineMissing, "apt-get install docker.io")
 
-	l, err := net.Listen("unix", socket) //nolint:noctx // it returns at once
+	l, err := net.Listen("unix", socket)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,12 +85,12 @@ func TestNoEngine(t *testing.T) {
 // Permission is asked of the thread: root takes on another user's for file systems.
 func TestPermissionDenied(t *testing.T) {
 	socket := socketDir(t)
-	l, err := net.Listen("unix", socket) //nolint:noctx // it returns at once
+	l, err := net.Listen("unix", socket)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = l.Close() }()
-	if err := os.Chmod(filepath.Dir(socket), 0o755); err != nil { //nolint:gosec // only the socket is closed
+	if err := os.Chmod(filepath.Dir(socket), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Chmod(socket, 0); err != nil {
@@ -119,7 +119,7 @@ func TestPermissionDenied(t *testing.T) {
 func answering(t *testing.T, handler http.HandlerFunc) *Engine {
 	t.Helper()
 	socket := socketDir(t)
-	l, err := net.Listen("unix", socket) //nolint:noctx // it returns at once
+	l, err := net.Listen("unix", socket)
 	if err != nil {
 		t.Fatal(err)
 	}

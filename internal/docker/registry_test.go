@@ -27,10 +27,9 @@ type privateRegistry struct {
 	host     string
 	contents http.Handler
 
-	mu       sync.Mutex
-	users    map[string]user
-	requests int
-	gate     func(*http.Request) // called before each answer; may block
+	mu    sync.Mutex
+	users map[string]user
+	gate  func(*http.Request) // called before each answer; may block
 }
 
 type user struct{ password, repository string }
@@ -54,7 +53,6 @@ func (p *privateRegistry) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	u, known := p.users[username]
 	gate := p.gate
-	p.requests++
 	p.mu.Unlock()
 	if !known || u.password != password {
 		w.Header().Set("Www-Authenticate", `Basic realm="private"`)
@@ -75,12 +73,6 @@ func refuse(w http.ResponseWriter, status int, code, message string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_, _ = fmt.Fprintf(w, `{"errors":[{"code":%q,"message":%q}]}`, code, message)
-}
-
-func (p *privateRegistry) asked() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.requests
 }
 
 func (p *privateRegistry) setGate(gate func(*http.Request)) {

@@ -50,7 +50,7 @@ func (e *Engine) stream(ctx context.Context, out chan<- runner.Event) (began boo
 		return false
 	}
 	select {
-	case <-r.Err:
+	case <-r.Err: //nolint:errcheck // why does not matter: it is tried again
 		return false
 	default:
 	}
@@ -64,7 +64,7 @@ func (e *Engine) stream(ctx context.Context, out chan<- runner.Event) (began boo
 			if !send(ctx, out, runner.Event{Kind: runner.ContainerChanged, Environment: id}) {
 				return true
 			}
-		case <-r.Err:
+		case <-r.Err: //nolint:errcheck // why does not matter: it is opened again
 			return true
 		case <-ctx.Done():
 			return true

@@ -114,7 +114,7 @@ func (h *Helper) get(ctx context.Context, url string, out io.Writer) error {
 	if l, ok, err := h.Logins.find(ask); err != nil {
 		return err
 	} else if ok {
-		return print(out, answer{ServerURL: url, Username: l.Username, Secret: l.Secret.Secret().Reveal()})
+		return write(out, answer{ServerURL: url, Username: l.Username, Secret: l.Secret.Secret().Reveal()})
 	}
 	issuer, err := h.Issuer()
 	if err != nil {
@@ -124,7 +124,7 @@ func (h *Helper) get(ctx context.Context, url string, out io.Writer) error {
 	if err != nil {
 		return explained(ctx, ask, err)
 	}
-	return print(out, answer{ServerURL: url, Username: c.Username, Secret: c.Secret.Reveal()})
+	return write(out, answer{ServerURL: url, Username: c.Username, Secret: c.Secret.Reveal()})
 }
 
 // explained names the host, and turns the server's word that there is no registry,
@@ -132,7 +132,7 @@ func (h *Helper) get(ctx context.Context, url string, out io.Writer) error {
 func explained(ctx context.Context, ask Ask, err error) error {
 	var e *pullpass.Error
 	if errors.As(err, &e) {
-		if e.Code == CodeNoRegistry {
+		if e.Kind == pullpass.NotFound && e.Code == CodeNoRegistry {
 			return fixed(notFound)
 		}
 		return err
@@ -193,7 +193,7 @@ func (h *Helper) list(ctx context.Context, _ string, out io.Writer) error {
 			found[host] = "pullpass" // the true name is not known before `get`
 		}
 	}
-	return print(out, found)
+	return write(out, found)
 }
 
 func (h *Helper) version(_ context.Context, _ string, out io.Writer) error {
@@ -201,7 +201,7 @@ func (h *Helper) version(_ context.Context, _ string, out io.Writer) error {
 	return err
 }
 
-func print(out io.Writer, v any) error {
+func write(out io.Writer, v any) error {
 	if err := json.NewEncoder(out).Encode(v); err != nil {
 		return fmt.Errorf("writing the answer: %w", err)
 	}

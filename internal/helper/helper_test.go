@@ -35,7 +35,7 @@ func (f *fakeIssuer) Credential(ctx context.Context, a helper.Ask) (pullpass.Cre
 	f.mu.Lock()
 	f.asked = append(f.asked, a)
 	f.mu.Unlock()
-	if f.err == errSilent {
+	if errors.Is(f.err, errSilent) {
 		<-ctx.Done()
 		return pullpass.Credential{}, ctx.Err()
 	}
@@ -279,7 +279,7 @@ func TestCacheIsForThisUserOnly(t *testing.T) {
 		}
 	}
 	// Others could have put anything there: it is not used.
-	if err := os.Chmod(b.Cache.Dir, 0o777); err != nil { //nolint:gosec // that is the point
+	if err := os.Chmod(b.Cache.Dir, 0o777); err != nil {
 		t.Fatal(err)
 	}
 	b.secret(t, "registry.example/team/app")

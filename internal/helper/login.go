@@ -14,7 +14,7 @@ import (
 // The variables that take the place of a login, for CI.
 const (
 	EnvServer  = "PULLPASS_SERVER"
-	EnvToken   = "PULLPASS_TOKEN" //nolint:gosec // the name of a variable, not a token
+	EnvToken   = "PULLPASS_TOKEN"
 	EnvProject = "PULLPASS_PROJECT"
 )
 
@@ -135,7 +135,7 @@ var errGarbled = errors.New("the file is not in the form in which it was written
 
 // readJSON reads what saveJSON wrote.
 func readJSON(path string, v any) error {
-	text, err := os.ReadFile(path) //nolint:gosec // paths are made from the user's own directories
+	text, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}

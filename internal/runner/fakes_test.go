@@ -131,7 +131,7 @@ func (w *world) settle(id pullpass.EnvironmentID, want pullpass.Phase) pullpass.
 
 // pass lets time pass, which in synctest takes none, and then everything come to rest.
 func pass(d time.Duration) {
-	time.Sleep(d)
+	<-time.After(d)
 	synctest.Wait()
 }
 

@@ -49,9 +49,9 @@ func TestReporterSendsFewAndTheLast(t *testing.T) {
 		const seconds = 10
 		for i := range int64(100 * seconds) {
 			p.put(pullpass.StatusUpdate{Status: []pullpass.ServiceStatus{{Pull: &pullpass.Progress{BytesDone: i}}}})
-			time.Sleep(10 * time.Millisecond)
+			<-time.After(10 * time.Millisecond)
 		}
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		synctest.Wait()
 		if n := len(server.got); n > 5*seconds+1 || n < 4*seconds {
 			t.Errorf("%d reports in %d s, want about 5 a second", n, seconds)
@@ -71,10 +71,10 @@ func TestReporterSendsFewAndTheLast(t *testing.T) {
 
 		server.fail(errors.New("away"))
 		p.put(pullpass.StatusUpdate{Start: 5000})
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		synctest.Wait()
 		server.fail(nil)
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		synctest.Wait()
 		if last := server.got[len(server.got)-1]; last.Start != 5000 {
 			t.Errorf("after the server came back the last report is number %d, want 5000", last.Start)

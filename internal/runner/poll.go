@@ -23,7 +23,7 @@ func (r *Runner) poll(ctx context.Context) error {
 		wanted, err := r.o.Server.Wanted(ctx, seen.State)
 		switch {
 		case ctx.Err() != nil:
-			return nil
+			return nil //nolint:nilerr // it ended because we are done
 		case pullpass.IsKind(err, pullpass.Unauthenticated):
 			return err
 		case err != nil:
