@@ -157,8 +157,13 @@ func (a *asking) close() {
 }
 
 func account(i int) string   { return fmt.Sprintf("3%011d", i) }
-func keyID(i int) string     { return fmt.Sprintf("AKIAPULLPASSBENCH%03d", i) }
-func secretKey(i int) string { return fmt.Sprintf("bench/account/%03d/not-a-real-secret-key", i) }
+func secretKey(i int) string { return fmt.Sprintf("bench/account%03d/not-a-real-secret-key-0", i) }
+
+// keyID is in AWS's shape: base 32 knows no 0, 1, 8 and 9.
+func keyID(i int) string {
+	digits := strings.NewReplacer("0", "A", "1", "B", "8", "C", "9", "D")
+	return "AKIAPULLPASSBENC" + digits.Replace(fmt.Sprintf("%04d", i))
+}
 
 const benchPolicy = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["ecr:*","sts:*"],"Resource":"*"}]}`
 

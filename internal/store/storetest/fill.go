@@ -113,7 +113,7 @@ func (f Filled) Operations(db *store.DB) []Operation {
 			return err
 		}},
 		{"list page", func(ctx context.Context, i int) error {
-			_, err := db.Environments(ctx, org, pullpass.EnvironmentFilter{Project: f.project(i)}, pullpass.Page{After: string(f.Environment(i / 2))})
+			_, err := db.Environments(ctx, org, pullpass.EnvironmentFilter{}, pullpass.Page{After: string(f.Environment(i / 2))})
 			return err
 		}},
 		{"resolve registry", func(ctx context.Context, i int) error {
