@@ -25,13 +25,13 @@ var floors = []struct {
 	{1, "api internal/access internal/seal internal/config internal/reference internal/iam internal/spec internal/egress internal/audit internal/parts"},
 	{2, "client internal/broker internal/identity internal/runner internal/helper"},
 	{3, "internal/store internal/oci internal/aws internal/docker internal/agent internal/kubernetes internal/doctor internal/source internal/validate internal/delivery internal/catalog internal/gitops internal/sandbox internal/httpapi internal/web"},
-	{4, "internal/store/sqlite internal/store/postgres internal/store/storetest internal/runner/drivertest"},
+	{4, "internal/store/sqlite internal/store/postgres internal/store/storetest internal/runner/drivertest e2e/process"},
 	{5, "cmd/pullpass cmd/docker-credential-pullpass e2e bench"},
 }
 
 // testOnly lists the rooms that only tests, e2e and bench may import: they start
 // daemons and carry the testing package, which no shipped binary should.
-var testOnly = []string{"internal/parts", "internal/store/storetest", "internal/runner/drivertest"}
+var testOnly = []string{"internal/parts", "internal/store/storetest", "internal/runner/drivertest", "e2e/process"}
 
 // forbiddenNames say nothing about what is inside; such rooms only ever grow.
 var forbiddenNames = []string{"util", "utils", "common", "helpers", "misc", "shared", "base"}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
 	"strings"
@@ -11,9 +12,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"net/http/httptest"
-
 	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/e2e/process"
 	"github.com/pullpass/pullpass/internal/sandbox"
 )
 
@@ -23,7 +23,7 @@ type asking struct {
 	box          *sandbox.Sandbox
 	counter      *httptest.Server
 	tokens       atomic.Int64
-	server       *server
+	server       *process.Server
 	http         *http.Client
 	token        pullpass.Secret
 	hosts        []string
@@ -32,7 +32,7 @@ type asking struct {
 }
 
 func newAsking(ctx context.Context, s *setting, environments, keys int) (*asking, error) {
-	a := &asking{http: &http.Client{Transport: transport(256)}}
+	a := &asking{http: &http.Client{Transport: process.KeptAlive(256)}}
 	if err := a.start(ctx, s, environments, keys); err != nil {
 		a.close()
 		return nil, err
@@ -58,7 +58,7 @@ func (a *asking) start(ctx context.Context, s *setting, environments, keys int) 
 		args = append(args, fmt.Sprintf("--host=host=%s,account=%s,region=%s,api=%s,sts=%s,registry=http://%s",
 			address, account(i), sandbox.DefaultRegion, a.counter.URL, a.counter.URL, address))
 	}
-	if a.server, err = startServer(ctx, s, append(args, "--allow-egress=127.0.0.1")...); err != nil {
+	if a.server, err = s.startServer(ctx, append(args, "--allow-egress=127.0.0.1")...); err != nil {
 		return err
 	}
 	return a.populate(ctx, environments)
@@ -87,8 +87,8 @@ func (a *asking) upstream() int64 { return a.tokens.Load() }
 
 // populate makes a registry for each key and the environments that ask.
 func (a *asking) populate(ctx context.Context, environments int) error {
-	c := a.server.owner
-	runner, token, err := a.server.runner(ctx, "bench")
+	c := a.server.Owner
+	runner, token, err := a.server.Join(ctx, "bench")
 	if err != nil {
 		return err
 	}
@@ -123,7 +123,7 @@ func (a *asking) createEnvironments(ctx context.Context, project pullpass.Projec
 	for range cap(failed) {
 		wg.Go(func() {
 			for i := int(counter.Add(1) - 1); i < n; i = int(counter.Add(1) - 1) {
-				e, err := a.server.owner.CreateEnvironment(ctx, pullpass.Environment{
+				e, err := a.server.Owner.CreateEnvironment(ctx, pullpass.Environment{
 					Project: project, Runner: runner, Name: fmt.Sprintf("env-%d", i),
 					Services: []pullpass.Service{{Name: "main", Image: a.hosts[i%len(a.hosts)] + "/team/app:1"}},
 				})
@@ -146,7 +146,7 @@ func (a *asking) createEnvironments(ctx context.Context, project pullpass.Projec
 
 func (a *asking) close() {
 	if a.server != nil {
-		a.server.stop()
+		a.server.Stop()
 	}
 	if a.counter != nil {
 		a.counter.Close()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -104,7 +105,7 @@ func (a *asking) load(ctx context.Context, connections int, next func(n int64) (
 	wg.Wait()
 	took := time.Since(a.began)
 	if failure == nil && len(all) == 0 {
-		failure = errNothing
+		failure = errors.New("nothing was measured")
 	}
 	return all, took, failure
 }
@@ -117,7 +118,7 @@ func (a *asking) ask(ctx context.Context, environment int) error {
 	if err != nil {
 		return err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.server.url+api.PathCredentials, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.server.URL+api.PathCredentials, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}

@@ -9,12 +9,9 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
-	"syscall"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -30,6 +27,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/e2e/process"
 	"github.com/pullpass/pullpass/internal/sandbox"
 )
 
@@ -40,10 +38,9 @@ type race struct {
 	config  string // the docker command line's
 	image   string
 	box     *sandbox.Sandbox
-	server  *server
-	agent   *exec.Cmd
+	server  *process.Server
+	agent   *process.Runner
 	project pullpass.ProjectID
-	runner  pullpass.RunnerID
 	count   int
 }
 
@@ -173,10 +170,10 @@ func (r *race) mapping() []string {
 
 func (r *race) startServer(ctx context.Context, s *setting) error {
 	var err error
-	if r.server, err = startServer(ctx, s, r.mapping()...); err != nil {
+	if r.server, err = s.startServer(ctx, r.mapping()...); err != nil {
 		return err
 	}
-	c := r.server.owner
+	c := r.server.Owner
 	project, err := c.CreateProject(ctx, pullpass.Project{Name: "race"})
 	if err != nil {
 		return err
@@ -196,28 +193,17 @@ func (r *race) startServer(ctx context.Context, s *setting) error {
 }
 
 func (r *race) startRunner(ctx context.Context, s *setting) error {
-	made, token, err := r.server.owner.CreateRunner(ctx, pullpass.Runner{Name: "race", Kind: pullpass.RunnerDocker})
-	if err != nil {
-		return err
-	}
-	r.runner = made.ID
-	args := append([]string{"runner", "run", "--server=" + r.server.url, "--join-token-file=-", "--state=" + filepath.Join(s.dir, "runner"),
-		"--docker-host=" + r.host, "--log-level=error"}, r.mapping()...)
-	r.agent = exec.CommandContext(ctx, s.binary, args...) //nolint:gosec // our own binary
-	r.agent.Stdin = strings.NewReader(token.Reveal() + "\n")
-	r.agent.Stderr = os.Stderr
-	r.agent.Cancel = func() error { return r.agent.Process.Signal(syscall.SIGTERM) }
-	r.agent.WaitDelay = 10 * time.Second
-	return r.agent.Start()
+	var err error
+	r.agent, err = process.StartRunner(ctx, r.server, filepath.Join(s.dir, "race"), r.host, append(r.mapping(), "--log-level=error")...)
+	return err
 }
 
 func (r *race) close() {
-	if r.agent != nil && r.agent.Process != nil {
-		_ = r.agent.Process.Signal(syscall.SIGTERM)
-		_ = r.agent.Wait()
+	if r.agent != nil {
+		r.agent.Stop()
 	}
 	if r.server != nil {
-		r.server.stop()
+		r.server.Stop()
 	}
 	if r.box != nil {
 		_ = r.box.Close()

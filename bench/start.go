@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/pullpass/pullpass"
-	"github.com/pullpass/pullpass/client"
+	"github.com/pullpass/pullpass/e2e/process"
 )
 
 // measureStart starts one environment from a 200 MB image, beside docker pull and
@@ -76,42 +76,25 @@ func (r *race) environment(ctx context.Context) (time.Duration, error) {
 		return 0, err
 	}
 	r.count++
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
 	began := time.Now()
-	e, err := r.server.owner.CreateEnvironment(ctx, pullpass.Environment{
-		Project: r.project, Runner: r.runner, Name: fmt.Sprintf("race-%d", r.count),
+	e, err := r.server.Owner.CreateEnvironment(ctx, pullpass.Environment{
+		Project: r.project, Runner: r.agent.ID, Name: fmt.Sprintf("race-%d", r.count),
 		Services: []pullpass.Service{{Name: "main", Image: r.image}},
 	})
 	if err != nil {
 		return 0, err
 	}
-	if e, err = waitFor(ctx, r.server.owner, e, pullpass.PhaseRunning); err != nil {
+	if e, err = process.Await(ctx, r.server.Owner, e, pullpass.PhaseRunning); err != nil {
 		return 0, err
 	}
 	took := time.Since(began)
-	if err := r.server.owner.DeleteEnvironment(ctx, e.ID); err != nil {
+	if err := r.server.Owner.DeleteEnvironment(ctx, e.ID); err != nil {
 		return 0, err
 	}
-	_, err = waitFor(ctx, r.server.owner, e, pullpass.PhaseDeleted)
+	_, err = process.Await(ctx, r.server.Owner, e, pullpass.PhaseDeleted)
 	return took, err
-}
-
-func waitFor(ctx context.Context, c *client.Client, e pullpass.Environment, phase pullpass.Phase) (pullpass.Environment, error) {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
-	defer cancel()
-	for e.Phase != phase {
-		next, err := c.WaitEnvironment(ctx, e.ID, e.Revision, 20*time.Second)
-		if pullpass.IsKind(err, pullpass.NotFound) && phase == pullpass.PhaseDeleted {
-			return e, nil
-		}
-		if err != nil {
-			return e, err
-		}
-		e = next
-		if e.Phase == pullpass.PhaseFailed {
-			return e, fmt.Errorf("environment failed: %+v", e.Conditions)
-		}
-	}
-	return e, nil
 }
 
 // forget removes the image, so that the next start pulls it again.
