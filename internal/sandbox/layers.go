@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
@@ -133,26 +134,46 @@ func (e *s3Error) write(w http.ResponseWriter) {
 }
 
 // redirectFrom says where a client that reached the registry as r did can
-// reach the layers. The host must differ from the registry's, as S3's does:
-// clients compare host names without ports when they decide whether to pass
-// the Authorization header on.
+// reach the layers.
 func (b *Sandbox) redirectFrom(r *http.Request, region string) redirector {
-	base := &url.URL{Scheme: "http", Host: b.layersAddress}
-	host, port, err := net.SplitHostPort(r.Host)
-	if err != nil {
-		host, port = r.Host, ""
-	}
+	base := &url.URL{Scheme: "http", Host: besideHost(r.Host, b.layersAddress)}
 	if r.TLS != nil {
 		base.Scheme, base.Host = "https", layerHost(region)
-		if port != "" {
+		if _, port, err := net.SplitHostPort(r.Host); err == nil {
 			base.Host = net.JoinHostPort(base.Host, port)
 		}
-	} else if layers, layersPort, err := net.SplitHostPort(b.layersAddress); err == nil && layers == host {
-		base.Host = net.JoinHostPort("localhost", layersPort)
 	}
 	return func(repository string, digest v1.Hash) string {
 		return b.layers.presign(base, repository, digest, b.now())
 	}
+}
+
+// besideHost returns the layer store's address under a host name that is not
+// the registry's, as S3's is not ECR's: clients compare names without ports
+// when they decide whether to pass the Authorization header on.
+func besideHost(registry, layers string) string {
+	host := strings.ToLower(hostOnly(registry))
+	layersHost, port, err := net.SplitHostPort(layers)
+	if err != nil {
+		return layers
+	}
+	addr, addrErr := netip.ParseAddr(host)
+	listens, listenErr := netip.ParseAddr(layersHost)
+	everywhere := listenErr == nil && listens.IsUnspecified()
+	switch {
+	case !everywhere && layersHost != host:
+	case addrErr == nil && addr.IsLoopback():
+		layersHost = "localhost"
+	case host == "localhost":
+		layersHost = "127.0.0.1"
+	case addrErr == nil && addr.Is4():
+		layersHost = "::ffff:" + host // the same address in another spelling
+	case addrErr != nil:
+		layersHost = host + "." // the same name, fully qualified
+	default:
+		layersHost = host
+	}
+	return net.JoinHostPort(layersHost, port)
 }
 
 // layerHost is the real name of the bucket that a region's layers come from.

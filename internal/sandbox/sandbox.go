@@ -72,6 +72,7 @@ func New(cfg Config, opts Options) (*Sandbox, error) {
 	if b.client == nil {
 		b.client = &http.Client{
 			Timeout:       10 * time.Second,
+			Transport:     &http.Transport{Proxy: http.ProxyFromEnvironment},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		}
 	}

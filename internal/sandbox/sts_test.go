@@ -212,3 +212,37 @@ func TestSessionsEnd(t *testing.T) {
 	_, err = stsOf(session).GetCallerIdentity(t.Context(), nil)
 	wantCode(t, "role deleted", err, "InvalidClientTokenId", "")
 }
+
+// The sessions of a user can do less than the user, whatever the policies say.
+func TestUserSessionsStayAwayFromIAM(t *testing.T) {
+	b := start(t, rolesConfig(sandbox.Role{Name: "open", TrustPolicy: trusting("arn:aws:iam::111111111111:root", "")}))
+	admin := b.platformAdmin()
+	session := b.session(must[*sts.GetSessionTokenOutput](t)(stsOf(admin).GetSessionToken(t.Context(), nil)).Credentials)
+	everything := aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`)
+	federated := b.session(must[*sts.GetFederationTokenOutput](t)(stsOf(admin).GetFederationToken(t.Context(), &sts.GetFederationTokenInput{Name: aws.String("env"), Policy: everything})).Credentials)
+
+	who := must[*sts.GetCallerIdentityOutput](t)(stsOf(session).GetCallerIdentity(t.Context(), nil))
+	wantEqual(t, "caller", aws.ToString(who.Arn), "arn:aws:iam::111111111111:user/admin")
+	for name, c := range map[string]aws.Config{"session": session, "federated": federated} {
+		if _, err := ecrOf(c).GetAuthorizationToken(t.Context(), nil); err != nil {
+			t.Errorf("%s: ECR: %v", name, err)
+		}
+		_, err := iamOf(c).ListUsers(t.Context(), nil)
+		wantCode(t, name+": IAM", err, "InvalidClientTokenId", "")
+		_, err = stsOf(c).GetSessionToken(t.Context(), nil)
+		wantCode(t, name+": GetSessionToken", err, "AccessDenied", "Cannot call GetSessionToken with session credentials")
+	}
+	b.assume(t, session, "open", nil)
+	_, err := stsOf(federated).AssumeRole(t.Context(), &sts.AssumeRoleInput{RoleArn: aws.String("arn:aws:iam::222222222222:role/open"), RoleSessionName: aws.String("job")})
+	wantCode(t, "federated: AssumeRole", err, "AccessDenied", "")
+}
+
+func TestPassingARoleNeedsPermission(t *testing.T) {
+	cfg := defaultConfig()
+	cfg.Accounts[0].Users[0].InlinePolicies["iam"] = allow(`["iam:AddRoleToInstanceProfile","iam:CreateInstanceProfile"]`)
+	b := start(t, cfg)
+	client := iamOf(b.pullpass())
+	must[*iam.CreateInstanceProfileOutput](t)(client.CreateInstanceProfile(t.Context(), &iam.CreateInstanceProfileInput{InstanceProfileName: aws.String("p")}))
+	_, err := client.AddRoleToInstanceProfile(t.Context(), &iam.AddRoleToInstanceProfileInput{InstanceProfileName: aws.String("p"), RoleName: aws.String("pull")})
+	wantCode(t, "AddRoleToInstanceProfile", err, "AccessDenied", "is not authorized to perform: iam:PassRole on resource: arn:aws:iam::111111111111:role/pull")
+}
