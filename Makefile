@@ -16,7 +16,7 @@ CI_FUZZTIME := 5
 CI_FUZZTOTAL := 60
 
 # What a second engine can tell apart: everything that talks to one.
-ENGINE_PACKAGES := ./internal/docker/... ./internal/runner/... ./internal/agent/... ./internal/parts/... ./cmd/...
+ENGINE_PACKAGES := ./internal/docker/... ./internal/runner/... ./internal/agent/... ./internal/parts/... ./cmd/... ./e2e
 
 # Gives a command the engine that e2e/parts found or started, under its usual name.
 WITH_ENGINE := [ -z "$$PULLPASS_TEST_DOCKER_HOST" ] || export DOCKER_HOST="$$PULLPASS_TEST_DOCKER_HOST"
