@@ -131,6 +131,9 @@ func explain(on subject, resp *http.Response) error {
 	case status == http.StatusForbidden || code == "DENIED":
 		return denied(on, e, message)
 	case status == http.StatusUnauthorized || code == "UNAUTHORIZED":
+		if !on.token.Empty() {
+			return set(pullpass.Denied, "token_refused", "the registry gave a token that does not open this repository: it is not there, or this login may not pull it"+after(": ", message), tokenHint(on))
+		}
 		if on.credential.Secret.Empty() {
 			return set(pullpass.Denied, "login_required", "the registry wants a login and there is no credential for "+on.host.Name, "pullpass registry add --host "+on.host.Name)
 		}
@@ -166,6 +169,13 @@ func layerHint(on subject) string {
 		return "let the S3 endpoint policy allow s3:GetObject on arn:" + string(on.host.ECR.Partition) + ":s3:::prod-" + r + "-starport-layer-bucket/*"
 	}
 	return "let the network's policy allow the storage that the registry redirects to"
+}
+
+func tokenHint(on subject) string {
+	if on.credential.Secret.Empty() {
+		return "check the name; for a private repository: pullpass registry add --host " + on.host.Name
+	}
+	return "check the name, and that the login may pull it; " + on.host.Kind.LoginHint()
 }
 
 func orElse(s, other string) string {

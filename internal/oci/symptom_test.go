@@ -107,6 +107,22 @@ func TestLayerRefusedByStorage(t *testing.T) {
 	}
 }
 
+// TestTokenThatOpensNothing is Docker Hub's way to say no: everybody gets a
+// token, and the repository refuses it.
+func TestTokenThatOpensNothing(t *testing.T) {
+	mux := http.NewServeMux()
+	s := serve(t, mux)
+	mux.HandleFunc("/token", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"token":"empty"}`) })
+	mux.Handle("/v2/", wantBearer(s.URL+"/token", http.NotFoundHandler()))
+	for cred, hint := range map[pullpass.Credential]string{login: "may pull it", {}: "pullpass registry add --host registry.test"} {
+		_, err := clientFor(t, s.URL, s).Resolve(t.Context(), image(t, "registry.test/team/app:1"), cred)
+		var e *pullpass.Error
+		if !errors.As(err, &e) || e.Code != "token_refused" || e.Kind != pullpass.Denied || !strings.Contains(e.Hint, hint) {
+			t.Errorf("Resolve = %s, want token_refused with the hint %q", pullpass.Explain(err), hint)
+		}
+	}
+}
+
 // TestHostileRegistryCannotHaveTheSecretShown sends everything back in its
 // refusal, in the hope that somebody logs it.
 func TestHostileRegistryCannotHaveTheSecretShown(t *testing.T) {
