@@ -258,7 +258,10 @@ func TestPages(t *testing.T) {
 		t.Errorf("AllProjects = %q, %v, want abc, then the refusal", names, last)
 	}
 	before := calls.Load()
-	for range c.AllProjects(t.Context()) {
+	for _, err := range c.AllProjects(t.Context()) {
+		if err != nil {
+			t.Error(err)
+		}
 		break
 	}
 	if calls.Load() != before+1 {

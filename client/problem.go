@@ -29,12 +29,8 @@ func (c *Client) refusal(resp *http.Response, body io.Reader) error {
 }
 
 func (c *Client) problem(resp *http.Response, body io.Reader) *pullpass.Error {
-	mediaType, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
-	if err != nil || mediaType != api.ProblemType {
-		return nil
-	}
-	var p api.Problem
-	if err := json.NewDecoder(body).Decode(&p); err != nil || p.Kind == "" {
+	p, ok := readProblem(resp, body)
+	if !ok {
 		return nil
 	}
 	cause := printable(p.Cause)
@@ -59,6 +55,15 @@ func (c *Client) problem(resp *http.Response, body io.Reader) *pullpass.Error {
 		Cause: cause,
 		Hint:  hint,
 	}
+}
+
+func readProblem(resp *http.Response, body io.Reader) (p api.Problem, ok bool) {
+	mediaType, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")) // empty if it is none
+	if mediaType != api.ProblemType {
+		return p, false
+	}
+	ok = json.NewDecoder(body).Decode(&p) == nil && p.Kind != ""
+	return p, ok
 }
 
 // stranger explains an answer that no Pullpass server gives: a proxy's page, or

@@ -128,14 +128,14 @@ func TestCanaryAppearsNowhere(t *testing.T) {
 	}
 	search("the log", s.log.String())
 	search("%+v of a credential request", fmt.Sprintf("%+v %#v", issued, api.NewRegistry{Password: api.NewSecret(secret)}))
-	must(t, filepath.WalkDir(s.dir, func(path string, d os.DirEntry, err error) error {
-		if err == nil && !d.IsDir() {
-			b, err := os.ReadFile(path)
-			if err != nil {
-				return err
-			}
-			search(path, string(b))
-		}
-		return err
-	}))
+	files, err := filepath.Glob(filepath.Join(s.dir, "*"))
+	must(t, err)
+	if len(files) == 0 {
+		t.Error("the database has no file: the test would prove nothing")
+	}
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		must(t, err)
+		search(file, string(b))
+	}
 }

@@ -60,7 +60,7 @@ func checkKeys(mode pullpass.IntegrationMode, id, secret bool) error {
 		return &pullpass.Error{Kind: pullpass.Invalid, Code: "integration_keys", What: cannotSaveIntegration, Cause: cause, Hint: hint}
 	}
 	switch {
-	case mode == pullpass.ModeAccessKey && !(id && secret):
+	case mode == pullpass.ModeAccessKey && (!id || !secret):
 		return refuse("access-key needs an access key id and its secret", "give both, or choose web-identity, which stores no secret")
 	case mode != pullpass.ModeAccessKey && (id || secret):
 		return refuse(string(mode)+" stores no access key", "leave the access key out, or choose access-key")

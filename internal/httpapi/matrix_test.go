@@ -222,8 +222,8 @@ var fields = map[string]func(into *objects, from objects){
 
 // names reports whether the operation's path or body has the field that put sets.
 func (op operation) names(c pullpass.Caller, put func(*objects, objects)) bool {
-	a, b := missing(), missing()
-	b, a.name, b.name = a, "x", "x"
+	a := missing()
+	b := a
 	put(&b, missing())
 	if a.fill(op.path) != b.fill(op.path) {
 		return true

@@ -50,7 +50,9 @@ func Serve(ctx context.Context, l net.Listener, s *Server) error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = errors.Join(errors.New("some requests did not finish in time"), server.Close())
 	}
-	<-failed
+	if stopped := <-failed; !errors.Is(stopped, http.ErrServerClosed) {
+		err = errors.Join(err, stopped)
+	}
 	return err
 }
 
