@@ -160,6 +160,11 @@ func TestInsideIsIssuedAnew(t *testing.T) {
 			t.Fatal(err)
 		}
 		secrets[start.Credential.Secret.Reveal()] += " start"
+		outside, err := s.broker.Issue(t.Context(), s.asDeveloper(), broker.Ask{Environment: e.ID, Host: ecrHost, Repository: "team/app"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		secrets[outside.Credential.Secret.Reveal()] += " person"
 		for range 2 {
 			inside, err := s.broker.Issue(t.Context(), s.asEnvironment(e), broker.Ask{Environment: e.ID, Host: ecrHost, Repository: "team/app", Inside: true})
 			if err != nil {
@@ -171,12 +176,12 @@ func TestInsideIsIssuedAnew(t *testing.T) {
 			}
 		}
 	}
-	if len(secrets) != 3 {
-		t.Errorf("%d credentials, want 3: one shared by the starts, one inside each environment", len(secrets))
+	if len(secrets) != 4 {
+		t.Errorf("%d credentials, want 4: one of the starts, one of people outside, one inside each environment", len(secrets))
 	}
 	for _, holders := range secrets {
-		if strings.Contains(holders, "start") && strings.Contains(holders, "inside") {
-			t.Error("the start's credential was given to a person inside")
+		if strings.Contains(holders, "start") && (strings.Contains(holders, "inside") || strings.Contains(holders, "person")) {
+			t.Error("the start's credential was given to a person")
 		}
 	}
 }

@@ -39,6 +39,7 @@ func (p *plan) key() Key {
 		h.text(string(p.environment))
 		h.text(strconv.FormatBool(p.inside))
 	}
+	h.text(strconv.FormatBool(p.start)) // a person never holds what a start was given
 	h.text(p.host.Name)
 	h.text(p.host.ECR.Account)
 	h.text(p.host.ECR.Region)

@@ -22,6 +22,7 @@ type plan struct {
 	action       pullpass.Action
 	repositories []string
 	inside       bool
+	start        bool // for the start of an environment, asked by its runner
 }
 
 // decide chooses and authorizes. It fills p as far as it gets, so that a
