@@ -113,13 +113,22 @@ func heavy(t *testing.T) v1.Image {
 	return image
 }
 
-// holdBlob makes the registry stop before the first layer that is asked for. It
-// returns a channel that tells of it, and the way to go on.
-func (p *privateRegistry) holdBlob() (held <-chan struct{}, release func()) {
+// hold makes the registry stop before the layers that take a while. It returns a
+// channel that tells of the first, and the way to go on.
+func (p *privateRegistry) hold(t *testing.T, image v1.Image) (held <-chan struct{}, release func()) {
+	t.Helper()
+	all, err := image.Layers()
+	if err != nil {
+		t.Fatal(err)
+	}
+	last, err := all[len(all)-1].Digest()
+	if err != nil {
+		t.Fatal(err)
+	}
 	reached, open := make(chan struct{}), make(chan struct{})
 	var once sync.Once
 	p.setGate(func(r *http.Request) {
-		if !strings.Contains(r.URL.Path, "/blobs/") || r.Method != http.MethodGet {
+		if !strings.HasSuffix(r.URL.Path, "/blobs/"+last.String()) || r.Method != http.MethodGet {
 			return
 		}
 		once.Do(func() { close(reached) })
@@ -136,9 +145,10 @@ func (p *privateRegistry) holdBlob() (held <-chan struct{}, release func()) {
 func TestEngineIsKilled(t *testing.T) {
 	docker, reg := parts.PrivateDocker(t), newRegistry(t)
 	h := newHouse(t, docker.Host)
-	image, _ := reg.push(t, "team/app", heavy(t))
+	big := heavy(t)
+	image, _ := reg.push(t, "team/app", big)
 	auth := reg.admit("a", "password-of-a", "team/app")
-	held, release := reg.holdBlob()
+	held, release := reg.hold(t, big)
 	defer release()
 	h.run()
 	id := h.want(image, auth)
@@ -200,8 +210,9 @@ func started(t *testing.T, host, id string) string {
 func TestRunnerIsKilled(t *testing.T) {
 	reg := newRegistry(t)
 	h := newHouse(t, parts.Docker(t))
-	image, digest := reg.push(t, "team/app", heavy(t))
-	held, release := reg.holdBlob()
+	big := heavy(t)
+	image, digest := reg.push(t, "team/app", big)
+	held, release := reg.hold(t, big)
 	defer release()
 	stop := h.run()
 	id := h.want(image, reg.admit("a", "password-of-a", "team/app"))
@@ -229,8 +240,9 @@ func TestRunnerIsKilled(t *testing.T) {
 func TestProgressIsReported(t *testing.T) {
 	reg := newRegistry(t)
 	h := newHouse(t, parts.Docker(t))
-	image, _ := reg.push(t, "team/app", heavy(t))
-	held, release := reg.holdBlob()
+	big := heavy(t)
+	image, _ := reg.push(t, "team/app", big)
+	held, release := reg.hold(t, big)
 	defer release()
 	h.run()
 	id := h.want(image, reg.admit("a", "password-of-a", "team/app"))

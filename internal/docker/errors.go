@@ -82,8 +82,9 @@ func removing(err error) bool {
 	return errdefs.IsConflict(err) && strings.Contains(err.Error(), "already in progress")
 }
 
-// pullSigns are the texts by which engines say why a pull failed, most telling
-// first. An engine gives text only: the same status stands for many causes.
+// pullSigns are the texts, in lower case, by which engines say why a pull failed, most
+// telling first: Docker's own image store and containerd's word it differently. An
+// engine gives text only: the same status stands for many causes.
 var pullSigns = []struct {
 	text  string
 	kind  pullpass.Kind
@@ -99,10 +100,12 @@ var pullSigns = []struct {
 	{"pull access denied", pullpass.Denied, runner.CodePullDenied, "the registry refuses the credential for this repository", ""},
 	{"unauthorized", pullpass.Denied, runner.CodePullDenied, "the registry refuses the credential", ""},
 	{"no basic auth credentials", pullpass.Denied, runner.CodePullDenied, "the registry wants a credential and there is none", "pullpass registry add"},
+	{"403 forbidden", pullpass.Denied, runner.CodePullDenied, "the registry refuses the credential for this repository", ""},
 	{"denied", pullpass.Denied, runner.CodePullDenied, "the registry refuses the credential for this repository", ""},
+	{": not found", pullpass.NotFound, runner.CodeImageNotFound, "the registry has no such image", "list the tags of the repository"},
 	{"toomanyrequests", pullpass.Limited, runner.CodePullFailed, "the registry wants fewer requests", "the runner tries again; register a credential for this registry to get a higher limit"},
 	{"no space left on device", pullpass.Unavailable, runner.CodePullFailed, "the engine's disk is full", "docker system prune on the runner's machine"},
-	{"HTTP response to HTTPS client", pullpass.Invalid, runner.CodePullFailed, "the registry speaks plain HTTP, which the engine refuses", "give the registry TLS, or list it under insecure-registries in the engine's daemon.json"},
+	{"http response to https client", pullpass.Invalid, runner.CodePullFailed, "the registry speaks plain HTTP, which the engine refuses", "give the registry TLS, or list it under insecure-registries in the engine's daemon.json"},
 	{"x509:", pullpass.Unavailable, runner.CodePullFailed, "the engine does not trust the registry's certificate", "put the registry's CA into /etc/docker/certs.d/<host>/ca.crt on the runner's machine"},
 	{"no such host", pullpass.Unavailable, runner.CodePullFailed, "the engine cannot find the registry's name", "check the name, and the DNS of the runner's machine"},
 	{"i/o timeout", pullpass.Unavailable, runner.CodePullFailed, "the engine cannot reach the registry", "check the route, the proxy, or the VPC endpoints of the runner's machine"},
@@ -115,8 +118,9 @@ func (e *Engine) explainPull(ctx context.Context, reference string, err error) e
 	if err == nil || ctx.Err() != nil || client.IsErrConnectionFailed(err) {
 		return e.explain(ctx, what, err)
 	}
+	text := strings.ToLower(err.Error())
 	for _, s := range pullSigns {
-		if strings.Contains(err.Error(), s.text) {
+		if strings.Contains(text, s.text) {
 			return &pullpass.Error{
 				Kind: s.kind, Code: s.code, What: what, Hint: s.hint, Err: err,
 				Cause: s.cause + " (the engine says: " + excerpt(err.Error()) + ")",

@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/moby/moby/api/types/jsonstream"
+
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/internal/runner"
 )
@@ -157,6 +159,9 @@ func TestErrorsWithinThePullStream(t *testing.T) {
 		{"manifest for a@sha256:1 not found: manifest unknown", runner.CodeImageNotFound},
 		{"name unknown: The repository with name 'a' does not exist", runner.CodeImageNotFound},
 		{"no matching manifest for linux/arm64/v8 in the manifest list entries", runner.CodeImageInvalid},
+		{"failed to resolve reference: unexpected status from HEAD request to http://a: 401 Unauthorized", runner.CodePullDenied},
+		{"failed to resolve reference: unexpected status from HEAD request to http://a: 403 Forbidden", runner.CodePullDenied},
+		{"failed to resolve reference a@sha256:1: a@sha256:1: not found", runner.CodeImageNotFound},
 		{"toomanyrequests: Rate exceeded", runner.CodePullFailed},
 		{"failed to register layer: no space left on device", runner.CodePullFailed},
 		{"Get https://a/v2/: x509: certificate signed by unknown authority", runner.CodePullFailed},
@@ -178,6 +183,39 @@ func TestErrorsWithinThePullStream(t *testing.T) {
 		known(t, test.text, err, test.code, "")
 		if err != nil && strings.Contains(pullpass.Explain(err), canary) {
 			t.Errorf("%s: shows the password: %v", test.text, err)
+		}
+	}
+}
+
+// What the two image stores say while they pull, and what is made of it.
+func TestProgressOfBothStores(t *testing.T) {
+	layer := func(status, id string, current, total int64) jsonstream.Message {
+		return jsonstream.Message{Status: status, ID: id, Progress: &jsonstream.Progress{Current: current, Total: total}}
+	}
+	own := []jsonstream.Message{
+		{Status: "Pulling from team/app", ID: "1.4"},
+		{Status: "Already exists", ID: "l1"}, {Status: "Pulling fs layer", ID: "l2"}, {Status: "Waiting", ID: "l2"},
+		layer("Downloading", "l2", 40, 100),
+	}
+	containerd := []jsonstream.Message{
+		{Status: "Pulling from team/app", ID: "1.4"}, {Status: "Download complete", ID: "manifest"},
+		{Status: "Pulling fs layer", ID: "l1"}, {Status: "Pulling fs layer", ID: "l2"},
+		layer("Downloading", "config", 1, 2), {Status: "Download complete", ID: "config"},
+		{Status: "Download complete", ID: "l1"}, {Status: "Pull complete", ID: "l1"},
+		layer("Downloading", "l2", 40, 100),
+	}
+	for name, messages := range map[string][]jsonstream.Message{"docker's": own, "containerd's": containerd} {
+		l := layers{}
+		for _, m := range messages {
+			l.note(m)
+		}
+		want := pullpass.Progress{LayersDone: 1, LayersTotal: 2, BytesDone: 40, BytesTotal: 100}
+		if got := l.sum(); got != want {
+			t.Errorf("%s store: %+v, want %+v", name, got, want)
+		}
+		want = pullpass.Progress{LayersDone: 2, LayersTotal: 2, BytesDone: 100, BytesTotal: 100}
+		if got := l.finish(); got != want {
+			t.Errorf("%s store, finished: %+v, want %+v", name, got, want)
 		}
 	}
 }

@@ -41,8 +41,13 @@ func (e *Engine) Pull(ctx context.Context, p runner.PullRequest) error {
 		}
 	}
 	// An engine that dies between two messages ends the stream without an error.
-	_, err = e.client.ImageInspect(ctx, p.Reference)
-	return e.explainPull(ctx, p.Reference, err)
+	if _, err = e.client.ImageInspect(ctx, p.Reference); err != nil {
+		return e.explainPull(ctx, p.Reference, err)
+	}
+	if p.Progress != nil && len(layers) > 0 {
+		p.Progress(layers.finish())
+	}
+	return nil
 }
 
 // encode writes the header that carries a credential to the engine. Nothing at all
@@ -65,14 +70,19 @@ type layer struct {
 	have, total int64
 }
 
-// note takes in a message and reports whether it was about a layer.
+// note takes in a message and reports whether it was about a layer. With containerd's
+// image store manifests and configurations are downloaded like layers; only layers
+// are announced.
 func (l layers) note(m jsonstream.Message) bool {
-	if m.ID == "" {
+	at, announced := l[m.ID]
+	switch m.Status {
+	case "Pulling fs layer", "Already exists":
+		announced = m.ID != ""
+	}
+	if !announced {
 		return false
 	}
-	at := l[m.ID]
 	switch m.Status {
-	case "Pulling fs layer", "Waiting":
 	case "Downloading":
 		if m.Progress != nil {
 			at.have, at.total = m.Progress.Current, max(at.total, m.Progress.Total)
@@ -81,11 +91,18 @@ func (l layers) note(m jsonstream.Message) bool {
 		at.have = at.total
 	case "Pull complete", "Already exists":
 		at.have, at.done = at.total, true
-	default: // "Pulling from team/app" carries the tag as its id
-		return false
 	}
 	l[m.ID] = at
 	return true
+}
+
+// finish is the sum when the engine has the image, whatever it last said of each layer.
+func (l layers) finish() pullpass.Progress {
+	for id, at := range l {
+		at.have, at.done = at.total, true
+		l[id] = at
+	}
+	return l.sum()
 }
 
 func (l layers) sum() pullpass.Progress {

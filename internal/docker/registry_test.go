@@ -66,6 +66,9 @@ func (p *privateRegistry) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if gate != nil {
 		gate(r)
 	}
+	// An engine that resumes a layer asks for its rest; the registry in memory refuses
+	// a range without an end. A registry may ignore ranges.
+	r.Header.Del("Range")
 	p.contents.ServeHTTP(w, r)
 }
 
