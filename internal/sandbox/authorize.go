@@ -42,27 +42,36 @@ func (c *call) decide(q question) *apiError {
 	return c.box.decide(q)
 }
 
-// decide is the one place where the sandbox asks the evaluator. It remembers
-// denials for Explain and words them as AWS does. The caller holds the lock.
+// decide answers q: it remembers a denial for Explain and words it as AWS does.
+// The caller holds the lock.
 func (b *Sandbox) decide(q question) *apiError {
-	caller, err := q.caller()
+	request, decision, err := b.evaluate(q)
 	if err != nil {
 		b.log.Error("cannot name a caller to the evaluator", "error", err)
 		return apiErrorf(http.StatusInternalServerError, "InternalFailure", "The sandbox could not name the caller.")
+	}
+	if decision.Effect == iam.Allowed {
+		return nil
+	}
+	caller := request.Principal.ARN
+	b.state.denials.add(Denial{
+		Time: b.now(), Principal: caller, Action: q.action, Resource: q.resource, ResourceAccount: q.account.id,
+		Context: request.Context, Decision: decision,
+	})
+	return accessDenied("%s", denialText(caller, q.action, q.resource, decision))
+}
+
+// evaluate is the one place where the sandbox asks the evaluator.
+func (b *Sandbox) evaluate(q question) (iam.Request, iam.Decision, error) {
+	caller, err := q.caller()
+	if err != nil {
+		return iam.Request{}, iam.Decision{}, err
 	}
 	request := iam.Request{
 		Action: q.action, Resource: q.resource, Principal: caller,
 		ResourceAccount: q.account.id, Context: b.requestContext(q),
 	}
-	decision := iam.Evaluate(request, q.policies())
-	if decision.Effect == iam.Allowed {
-		return nil
-	}
-	b.state.denials.add(Denial{
-		Time: b.now(), Principal: caller.ARN, Action: q.action, Resource: q.resource, ResourceAccount: q.account.id,
-		Context: request.Context, Decision: decision,
-	})
-	return accessDenied("%s", denialText(caller.ARN, q.action, q.resource, decision))
+	return request, iam.Evaluate(request, q.policies()), nil
 }
 
 // caller names the principal in the evaluator's words.

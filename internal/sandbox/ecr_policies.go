@@ -2,6 +2,8 @@ package sandbox
 
 import (
 	"encoding/json"
+
+	"github.com/pullpass/pullpass/internal/iam"
 )
 
 // A repository policy's own size limit: 10,240 characters.
@@ -34,8 +36,22 @@ func setRepositoryPolicy(c *call, in *setRepositoryPolicyInput) (any, *apiError)
 	if err != nil {
 		return nil, err
 	}
+	if !in.Force && c.locksOut(reg, repo, doc) {
+		return nil, badRequest("InvalidParameterException", "Invalid parameter at 'PolicyText' failed to satisfy constraint: 'The policy would prevent you from setting another one; use force to set it all the same'")
+	}
 	repo.policy = doc
 	return policyShape{reg.account.id, repo.name, doc.text}, nil
+}
+
+// locksOut reports whether the caller could not replace a policy once it is set.
+func (c *call) locksOut(reg *registry, repo *repository, doc *policyDocument) bool {
+	old := repo.policy
+	defer func() { repo.policy = old }()
+	repo.policy = doc
+	q := reg.question(c.principal, "ecr:SetRepositoryPolicy", repo.name)
+	q.request = c.request
+	_, decision, err := c.box.evaluate(q)
+	return err != nil || decision.Effect != iam.Allowed
 }
 
 func getRepositoryPolicy(c *call, in *repositoryInput) (any, *apiError) {

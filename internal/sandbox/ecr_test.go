@@ -101,6 +101,7 @@ func TestRepositoryPolicyValidation(t *testing.T) {
 		{"no principal", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"ecr:*"}]}`, invalid},
 		{"action of S3", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"s3:GetObject"}]}`, invalid},
 		{"not JSON", `{`, invalid},
+		{"lockout", `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"ecr:*"}]}`, "prevent you from setting another one"},
 		{"unknown role", repositoryPolicy("arn:aws:iam::111111111111:role/none"), "'Principal not found'"},
 		{"role without its path", repositoryPolicy("arn:aws:iam::111111111111:user/x/pullpass"), "'Principal not found'"},
 		{"too long", repositoryPolicy(platform) + strings.Repeat(" ", 10240), "less than or equal to 10240"},
