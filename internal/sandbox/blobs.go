@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -24,12 +23,12 @@ type blobStore struct {
 	dir        string // empty: in memory
 
 	mu    sync.RWMutex
-	bytes map[v1.Hash][]byte
+	bytes map[v1.Hash]chunks
 	sizes map[v1.Hash]int64
 }
 
 func (b *Sandbox) newBlobStore(account, region, name string) *blobStore {
-	s := &blobStore{repository: account + "/" + region + "/" + name, bytes: map[v1.Hash][]byte{}, sizes: map[v1.Hash]int64{}}
+	s := &blobStore{repository: account + "/" + region + "/" + name, bytes: map[v1.Hash]chunks{}, sizes: map[v1.Hash]int64{}}
 	if b.cfg.BlobDirectory != "" {
 		// The name may hold slashes; a prefix keeps a/b apart from the layers of a.
 		s.dir = filepath.Join(b.cfg.BlobDirectory, account, region, filepath.FromSlash(name), "_layers")
@@ -84,13 +83,13 @@ func (s *blobStore) Put(_ context.Context, _ string, h v1.Hash, rc io.ReadCloser
 		s.sizes[h] = size
 		return nil
 	}
-	data, err := io.ReadAll(rc)
+	data, size, err := readChunks(rc)
 	if err != nil {
 		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.bytes[h], s.sizes[h] = data, int64(len(data))
+	s.bytes[h], s.sizes[h] = data, size
 	return nil
 }
 
@@ -125,7 +124,7 @@ func (s *blobStore) open(h v1.Hash) (io.ReadSeekCloser, error) {
 	if s.dir != "" {
 		return os.Open(filepath.Join(s.dir, h.Hex)) //nolint:gosec // G703: v1.Hash admits hexadecimal digits only
 	}
-	return readSeekCloser{bytes.NewReader(s.bytes[h]), io.NopCloser(nil)}, nil
+	return readSeekCloser{io.NewSectionReader(s.bytes[h], 0, s.sizes[h]), io.NopCloser(nil)}, nil
 }
 
 // clear drops all layers.

@@ -1,7 +1,11 @@
 package sandbox
 
 import (
+	"bytes"
+	"errors"
+	"io"
 	"testing"
+	"testing/iotest"
 )
 
 func TestLayersAreOnAnotherHost(t *testing.T) {
@@ -66,4 +70,21 @@ func FuzzV2Paths(f *testing.F) {
 			t.Errorf("parseV2(%q) = %+v: unknown kind", path, v)
 		}
 	})
+}
+
+func TestChunks(t *testing.T) {
+	for _, size := range []int{0, 1, chunkSize - 1, chunkSize, chunkSize + 1, 2*chunkSize + 17} {
+		want := randomBytes(size)
+		list, n, err := readChunks(bytes.NewReader(want))
+		if err != nil || n != int64(size) {
+			t.Errorf("readChunks(%d bytes) = %d, %v", size, n, err)
+		}
+		if err := iotest.TestReader(io.NewSectionReader(list, 0, n), want); err != nil {
+			t.Errorf("%d bytes: %v", size, err)
+		}
+	}
+	broken := errors.New("broken")
+	if _, _, err := readChunks(iotest.ErrReader(broken)); !errors.Is(err, broken) {
+		t.Errorf("readChunks of a broken reader: %v", err)
+	}
 }

@@ -2,7 +2,9 @@ package sandbox_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"net/http"
 	"net/url"
@@ -377,5 +379,21 @@ func TestBrokenManifests(t *testing.T) {
 				t.Errorf("answer is %d %s, want %d and %q", status, body, test.status, test.want)
 			}
 		})
+	}
+}
+
+func TestUploadsMatchTheirDigest(t *testing.T) {
+	b := start(t, defaultConfig())
+	auth := must[string](t)(basic(t, b))
+	for _, size := range []int{0, 10, 1 << 20, 1<<20 + 1} { // the store reads a mebibyte at a time
+		body := strings.Repeat("x", size)
+		sum := sha256.Sum256([]byte(body))
+		for digest, want := range map[string]int{hex.EncodeToString(sum[:]): http.StatusCreated, strings.Repeat("0", 64): http.StatusBadRequest} {
+			r := must[*http.Request](t)(http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+b.Registry(owner, region)+"/v2/team/app/blobs/uploads/?digest=sha256:"+digest, strings.NewReader(body)))
+			r.Header.Set("Authorization", auth)
+			if status, answer := b.do(t, r); status != want {
+				t.Errorf("%d bytes as %.8s…: %d %s, want %d", size, digest, status, answer, want)
+			}
+		}
 	}
 }
