@@ -145,7 +145,7 @@ func exited(e pullpass.Environment, a Actual) pullpass.Condition {
 	if a.ExitCode != 0 {
 		c.Severity = pullpass.SeverityError
 		c.Cause = "its command exited with code " + strconv.Itoa(a.ExitCode)
-		c.Fix = fmt.Sprintf("pullpass env logs %s --service %s; then pullpass env restart %s", e.Name, a.Service, e.Name)
+		c.Fix = fmt.Sprintf("pullpass env logs %s --service %s; then pullpass env restart %s", e.ID, a.Service, e.ID)
 	}
 	return c
 }
