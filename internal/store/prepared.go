@@ -39,20 +39,29 @@ func (p *prepared) find(query string) *sql.Stmt {
 // keep compiles a query for the next time. It is no loss if that fails now: the
 // query runs uncompiled, and whatever is wrong with it is said there.
 func (p *prepared) keep(ctx context.Context, query string) *sql.Stmt {
-	if p == nil {
+	if p == nil || p.full() {
 		return nil
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if s := p.kept[query]; s != nil || len(p.kept) >= preparedMost {
-		return s
-	}
+	// Not under the lock: compiling waits for a connection, and who has the
+	// connection may wait for the lock.
 	s, err := p.pool.PrepareContext(ctx, query)
 	if err != nil {
 		return nil
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if first := p.kept[query]; first != nil {
+		_ = s.Close() // somebody else was faster; nothing runs in ours
+		return first
+	}
 	p.kept[query] = s
 	return s
+}
+
+func (p *prepared) full() bool {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return len(p.kept) >= preparedMost
 }
 
 // reader is the reading pool with its compiled statements.
