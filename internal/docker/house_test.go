@@ -37,15 +37,20 @@ type house struct {
 
 func newHouse(t *testing.T, host string) *house {
 	t.Helper()
-	id := pullpass.NewRunnerID()
-	h := &house{
+	h := newHouseOf(t, host, pullpass.NewRunnerID())
+	t.Cleanup(h.clear)
+	return h
+}
+
+// newHouseOf leaves what its runner has made to somebody else.
+func newHouseOf(t *testing.T, host string, id pullpass.RunnerID) *house {
+	t.Helper()
+	return &house{
 		t: t, id: id, driver: engine(t, host, id), changed: make(chan struct{}),
 		credentials: map[pullpass.EnvironmentID]runner.RegistryAuth{},
 		reports:     map[pullpass.EnvironmentID]pullpass.StatusUpdate{},
 		output:      map[pullpass.EnvironmentID]string{},
 	}
-	t.Cleanup(h.clear)
-	return h
 }
 
 // clear removes the containers of the test, on an engine that others use too.
@@ -69,12 +74,16 @@ func (h *house) want(image string, auth runner.RegistryAuth) pullpass.Environmen
 		ID: pullpass.NewEnvironmentID(), Name: "ada", Start: 1, Wanted: pullpass.WantedRunning,
 		Services: []pullpass.Service{{Name: "app", Image: image, Command: serve}},
 	}
+	h.add(e, auth)
+	return e.ID
+}
+
+func (h *house) add(e pullpass.Environment, auth runner.RegistryAuth) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.wanted = append(h.wanted, e)
 	h.credentials[e.ID] = auth
 	h.tellLocked()
-	return e.ID
 }
 
 func (h *house) tellLocked() {
