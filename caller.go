@@ -11,6 +11,7 @@ type Caller struct {
 	Role         Role   // CallerUser and CallerToken only
 	// Project limits the caller to one project; empty for the organization.
 	Project     ProjectID
+	Action      Action        // CallerCI only: pull, or push and pull
 	Runner      RunnerID      // CallerRunner, and CallerEnvironment through it
 	Environment EnvironmentID // CallerEnvironment only
 	Address     string        // where the request came from, for the audit record

@@ -11,10 +11,14 @@ type Environment struct {
 	Runner       RunnerID
 	Name         string
 	Services     []Service
-	Wanted       Wanted
-	Phase        Phase
-	Conditions   []Condition
-	Status       []ServiceStatus
+	// Ref and Commit are what the project's repository was at when it was created,
+	// as the server resolved them; empty without a repository.
+	Ref        string
+	Commit     string
+	Wanted     Wanted
+	Phase      Phase
+	Conditions []Condition
+	Status     []ServiceStatus
 	// Registries are the generations in force when it was last started.
 	Registries []RegistryGeneration
 	// Start counts the starts: a restart is Start+1 with new Registries.

@@ -20,6 +20,7 @@ type (
 	EnvironmentID  string // env_…
 	TokenID        string // tok_…
 	UserID         string // usr_…
+	TrustID        string // tru_…
 )
 
 // Constructors for new, unique identifiers.
@@ -31,6 +32,7 @@ func NewRunnerID() RunnerID             { return RunnerID(newID("run")) }
 func NewEnvironmentID() EnvironmentID   { return EnvironmentID(newID("env")) }
 func NewTokenID() TokenID               { return TokenID(newID("tok")) }
 func NewUserID() UserID                 { return UserID(newID("usr")) }
+func NewTrustID() TrustID               { return TrustID(newID("tru")) }
 
 // idEncoding is Crockford's alphabet in lower case: no i, l, o, u to misread.
 var idEncoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)

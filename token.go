@@ -20,10 +20,11 @@ const (
 	TokenRunner TokenKind = "runner" // a joined runner's: pprt_…
 	TokenJoin   TokenKind = "join"   // one use, to join a runner: ppjt_…
 	TokenSetup  TokenKind = "setup"  // one use, the administrator's first: ppst_…
+	TokenCI     TokenKind = "ci"     // a CI job's or a cluster's, for its own OIDC token: ppci_…
 )
 
 var tokenPrefix = map[TokenKind]string{
-	TokenAPI: "ppat_", TokenRunner: "pprt_", TokenJoin: "ppjt_", TokenSetup: "ppst_",
+	TokenAPI: "ppat_", TokenRunner: "pprt_", TokenJoin: "ppjt_", TokenSetup: "ppst_", TokenCI: "ppci_",
 }
 
 // Token is a bearer token as it is kept: by hash. The token itself is shown
@@ -36,6 +37,7 @@ type Token struct {
 	Hash         TokenHash
 	Role         Role
 	Project      ProjectID // limits an API token to one project
+	Action       Action    // TokenCI: what its credentials are limited to
 	Runner       RunnerID  // TokenRunner and TokenJoin
 	CreatedBy    string
 	CreatedAt    time.Time

@@ -13,7 +13,7 @@ import (
 // Trust is an issuer whose tokens an organization accepts, the claims they must
 // have, and what they are good for.
 type Trust struct {
-	ID           string
+	ID           pullpass.TrustID
 	Organization pullpass.OrganizationID
 	Name         string
 	Issuer       string // compared byte for byte with iss

@@ -11,7 +11,7 @@ import (
 )
 
 const environmentColumns = `SELECT organization, id, project, runner, name, services, wanted, phase, conditions, status,
-	starts, revision, created_at, updated_at,
+	starts, revision, created_at, updated_at, ref, commit_id,
 	(SELECT COALESCE(string_agg(er.registry || ':' || er.generation, ','), '') FROM environment_registries er
 		WHERE er.organization = environments.organization AND er.environment = environments.id)
 	FROM environments`
@@ -20,7 +20,7 @@ func scanEnvironment(row scanner) (e pullpass.Environment, err error) {
 	var pins string
 	var created, updated int64
 	err = row.Scan(&e.Organization, &e.ID, &e.Project, &e.Runner, &e.Name, asJSON{&e.Services}, &e.Wanted, &e.Phase, asJSON{&e.Conditions}, asJSON{&e.Status},
-		&e.Start, &e.Revision, &created, &updated, &pins)
+		&e.Start, &e.Revision, &created, &updated, &e.Ref, &e.Commit, &pins)
 	if err != nil {
 		return e, err
 	}
@@ -74,10 +74,15 @@ func (db *DB) Environments(ctx context.Context, org pullpass.OrganizationID, f p
 	if f.Runner != "" {
 		w.and("runner = ", f.Runner)
 	}
-	if f.Phase != "" {
-		w.and("phase = ", f.Phase)
-	} else {
+	switch {
+	case f.Phase == "":
 		w.fixed("phase <> 'deleted'")
+	case f.Project != "" || f.Runner != "":
+		// Most environments are in one phase: its index must not be preferred to
+		// that of the project or the runner, and is not for an expression.
+		w.and("phase || '' = ", f.Phase)
+	default:
+		w.and("phase = ", f.Phase)
 	}
 	return db.environments(ctx, "list environments", &w, p)
 }
@@ -126,10 +131,10 @@ func (db *DB) CreateEnvironment(ctx context.Context, e pullpass.Environment) (pu
 			return err
 		}
 		_, err := x.exec(`INSERT INTO environments (organization, id, project, runner, name, services, wanted, phase, conditions, status,
-				starts, revision, created_at, updated_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
+				starts, revision, created_at, updated_at, ref, commit_id)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
 			e.Organization, e.ID, e.Project, e.Runner, e.Name, asJSON{e.Services}, e.Wanted, e.Phase, asJSON{e.Conditions}, asJSON{e.Status},
-			e.Start, e.Revision, micros(e.CreatedAt), micros(e.UpdatedAt))
+			e.Start, e.Revision, micros(e.CreatedAt), micros(e.UpdatedAt), e.Ref, e.Commit)
 		if err != nil {
 			return err
 		}
@@ -149,7 +154,7 @@ func (x *tx) pin(e *pullpass.Environment) error {
 	list, err := all(x.ctx, x, func(row scanner) (g pullpass.RegistryGeneration, err error) {
 		err = row.Scan(&g.Registry, &g.Generation)
 		return g, err
-	}, `SELECT id, generation`+inForce+` ORDER BY id`+x.db.dialect.ForShare, e.Organization, e.Project)
+	}, `SELECT id, generation`+inForce+` ORDER BY COALESCE(project, ''), id`+x.db.dialect.ForShare, e.Organization, e.Project)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"github.com/pullpass/pullpass"
 )
@@ -58,8 +60,10 @@ func (db *DB) Registries(ctx context.Context, org pullpass.OrganizationID, f pul
 // RegistriesInForce returns what a start in the project would use now: the
 // project's registries and the organization's.
 func (db *DB) RegistriesInForce(ctx context.Context, org pullpass.OrganizationID, project pullpass.ProjectID) ([]pullpass.Registry, error) {
+	// Sorted here: ORDER BY id would make SQLite read all of the organization's.
 	items, err := all(ctx, db.read, scanRegistry,
-		registryColumns+` WHERE r.organization = $1 AND COALESCE(r.project, '') IN ('', $2) AND r.deleted_at = 0 ORDER BY r.id`, org, project)
+		registryColumns+` WHERE r.organization = $1 AND COALESCE(r.project, '') IN ('', $2) AND r.deleted_at = 0`, org, project)
+	slices.SortFunc(items, func(a, b pullpass.Registry) int { return strings.Compare(string(a.ID), string(b.ID)) })
 	return items, db.explain("find the registries in force", err)
 }
 

@@ -86,7 +86,7 @@ func (db *DB) DeleteTrust(ctx context.Context, org pullpass.OrganizationID, id p
 // by the thousand, and nobody else removes them.
 func (db *DB) DeleteExpiredTokens(ctx context.Context) error {
 	return db.tx(ctx, "remove expired tokens", func(x *tx) error {
-		_, err := x.exec(`DELETE FROM tokens WHERE kind = 'ci' AND expires_at <= $1`, micros(db.now()))
+		_, err := x.exec(`DELETE FROM tokens WHERE kind = 'ci' AND expires_at > 0 AND expires_at <= $1`, micros(db.now()))
 		return err
 	})
 }

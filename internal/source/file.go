@@ -1,0 +1,109 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/format/packfile"
+	"github.com/go-git/go-git/v5/plumbing/object"
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp/capability"
+	"github.com/go-git/go-git/v5/storage/memory"
+
+	"github.com/pullpass/pullpass"
+)
+
+// maxFile is the longest file that File reads, and about what a host is asked to
+// leave out: of a large repository only the trees and small files come over.
+const maxFile = 4 << 10
+
+// maxPack bounds what is unpacked into memory; the egress client's own cap on an
+// answer bounds what comes over the wire.
+const maxPack = 64 << 20
+
+// File returns a file at the top of the default branch.
+func (s *Source) File(ctx context.Context, repository, name string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	session, refs, err := s.open(ctx, repository)
+	if err != nil {
+		return "", err
+	}
+	found, err := defaultBranch(refs)
+	if err != nil {
+		return "", err
+	}
+	commit := plumbing.NewHash(found.Commit)
+	request := packp.NewUploadPackRequestFromCapabilities(refs.Capabilities)
+	request.Wants = []plumbing.Hash{commit}
+	if refs.Capabilities.Supports(capability.Shallow) {
+		request.Depth = packp.DepthCommits(1)
+		_ = request.Capabilities.Set(capability.Shallow)
+	}
+	if refs.Capabilities.Supports(capability.Filter) {
+		request.Filter = packp.FilterBlobLimit(maxFile+1, packp.BlobLimitPrefixNone)
+		_ = request.Capabilities.Set(capability.Filter)
+	}
+	answer, err := session.UploadPack(ctx, request)
+	if err != nil {
+		return "", explain(err)
+	}
+	defer func() { _ = answer.Close() }()
+	store := memory.NewStorage()
+	if err := packfile.UpdateObjectStorage(store, &atMost{answer, maxPack}); err != nil {
+		return "", explain(fmt.Errorf("reading the objects: %w", err))
+	}
+	return readFile(store, commit, name)
+}
+
+func readFile(store *memory.Storage, commit plumbing.Hash, name string) (string, error) {
+	c, err := object.GetCommit(store, commit)
+	if err != nil {
+		return "", explain(err)
+	}
+	tree, err := object.GetTree(store, c.TreeHash)
+	if err != nil {
+		return "", explain(err)
+	}
+	missing := &pullpass.Error{Kind: pullpass.NotFound, Code: "file_missing", What: "cannot read " + name + " in the project's repository",
+		Cause: "the default branch has no such file at its top, or one that is longer than 4 KiB"}
+	entry, err := tree.FindEntry(name)
+	if err != nil || !entry.Mode.IsRegular() {
+		return "", missing
+	}
+	blob, err := object.GetBlob(store, entry.Hash)
+	if err != nil || blob.Size > maxFile {
+		return "", missing
+	}
+	r, err := blob.Reader()
+	if err != nil {
+		return "", explain(err)
+	}
+	defer func() { _ = r.Close() }()
+	text, err := io.ReadAll(r)
+	if err != nil {
+		return "", explain(err)
+	}
+	return string(text), nil
+}
+
+// atMost ends a pack that is too long.
+type atMost struct {
+	io.Reader
+	left int64
+}
+
+func (a *atMost) Read(p []byte) (int, error) {
+	if a.left <= 0 {
+		return 0, errors.New("the repository is too large to be looked into")
+	}
+	if int64(len(p)) > a.left {
+		p = p[:a.left]
+	}
+	n, err := a.Reader.Read(p)
+	a.left -= int64(n)
+	return n, err
+}

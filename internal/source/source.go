@@ -1,0 +1,117 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
+	"github.com/go-git/go-git/v5/plumbing/transport"
+	githttp "github.com/go-git/go-git/v5/plumbing/transport/http"
+
+	"github.com/pullpass/pullpass"
+)
+
+const within = 20 * time.Second
+
+// Source reads repositories. It is safe for concurrent use.
+type Source struct{ git transport.Transport }
+
+// New returns a source that reaches hosts through roundTripper: the egress client,
+// because a tenant names the hosts.
+func New(roundTripper http.RoundTripper) *Source {
+	c := &http.Client{Transport: roundTripper, CheckRedirect: stay}
+	return &Source{git: githttp.NewClientWithOptions(c, &githttp.ClientOptions{RedirectPolicy: githttp.FollowInitialRedirects})}
+}
+
+// Found is what a ref points to.
+type Found struct {
+	Ref    string // branch or tag, without refs/heads/ or refs/tags/
+	Commit string
+}
+
+// Resolve returns the commit of a branch or tag; of the default branch if ref is
+// empty. A name that both a branch and a tag have is the branch.
+func (s *Source) Resolve(ctx context.Context, repository, ref string) (Found, error) {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	_, refs, err := s.open(ctx, repository)
+	if err != nil {
+		return Found{}, err
+	}
+	if ref == "" {
+		return defaultBranch(refs)
+	}
+	if hash, ok := refs.References["refs/heads/"+ref]; ok {
+		return Found{Ref: ref, Commit: hash.String()}, nil
+	}
+	if hash, ok := refs.Peeled["refs/tags/"+ref]; ok { // of an annotated tag: its commit
+		return Found{Ref: ref, Commit: hash.String()}, nil
+	}
+	if hash, ok := refs.References["refs/tags/"+ref]; ok {
+		return Found{Ref: ref, Commit: hash.String()}, nil
+	}
+	return Found{}, &pullpass.Error{
+		Kind: pullpass.Invalid, Code: "ref_unknown", What: "cannot find the ref in the project's repository",
+		Cause: "it has neither a branch nor a tag of that name", Hint: "name a branch or tag that has been pushed: --ref main",
+	}
+}
+
+// defaultBranch is what HEAD names. A detached HEAD is no branch.
+func defaultBranch(refs *packp.AdvRefs) (Found, error) {
+	none := &pullpass.Error{Kind: pullpass.Invalid, Code: "default_branch", What: "cannot find the default branch of the project's repository", Cause: "its host names none"}
+	all, err := refs.AllReferences()
+	if err != nil {
+		return Found{}, none
+	}
+	head, ok := all[plumbing.HEAD]
+	if !ok || head.Type() != plumbing.SymbolicReference || !head.Target().IsBranch() {
+		return Found{}, none
+	}
+	hash, ok := refs.References[head.Target().String()]
+	if !ok {
+		return Found{}, none
+	}
+	return Found{Ref: strings.TrimPrefix(head.Target().String(), "refs/heads/"), Commit: hash.String()}, nil
+}
+
+// open asks a repository for its refs.
+func (s *Source) open(ctx context.Context, repository string) (transport.UploadPackSession, *packp.AdvRefs, error) {
+	if err := Check(repository); err != nil {
+		return nil, nil, err
+	}
+	endpoint, err := transport.NewEndpoint(repository)
+	if err != nil || endpoint.Protocol != "https" {
+		return nil, nil, errAddress()
+	}
+	session, err := s.git.NewUploadPackSession(endpoint, nil)
+	if err != nil {
+		return nil, nil, explain(err)
+	}
+	refs, err := session.AdvertisedReferencesContext(ctx)
+	if err != nil {
+		return nil, nil, explain(err)
+	}
+	return session, refs, nil
+}
+
+// explain tells a repository that is not there, or not open, from a host that does
+// not answer. What the host says is not repeated.
+func explain(err error) error {
+	const what = "cannot read the project's repository"
+	var known *pullpass.Error
+	switch {
+	case errors.As(err, &known):
+		return &pullpass.Error{Kind: known.Kind, Code: known.Code, What: what, Err: known, Hint: pullpass.HintOf(known)}
+	case errors.Is(err, transport.ErrRepositoryNotFound), errors.Is(err, transport.ErrAuthenticationRequired), errors.Is(err, transport.ErrAuthorizationFailed):
+		return &pullpass.Error{Kind: pullpass.Invalid, Code: "repository_closed", What: what,
+			Cause: "its host says that it is not there, or not open to everybody", Hint: "only repositories that can be read without a password can be looked into"}
+	case errors.Is(err, transport.ErrEmptyRemoteRepository):
+		return &pullpass.Error{Kind: pullpass.Invalid, Code: "repository_empty", What: what, Cause: "nothing has been pushed to it"}
+	}
+	return &pullpass.Error{Kind: pullpass.Unavailable, Code: "repository_unreachable", What: what,
+		Cause: "its host does not answer as a Git host", Hint: "try again; the server must reach the host", Err: err}
+}
