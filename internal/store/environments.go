@@ -42,10 +42,14 @@ func generationList(joined string) ([]pullpass.RegistryGeneration, error) {
 		}
 		list = append(list, pullpass.RegistryGeneration{Registry: pullpass.RegistryID(id), Generation: generation})
 	}
+	sortGenerations(list)
+	return list, nil
+}
+
+func sortGenerations(list []pullpass.RegistryGeneration) {
 	slices.SortFunc(list, func(a, b pullpass.RegistryGeneration) int {
 		return strings.Compare(string(a.Registry), string(b.Registry))
 	})
-	return list, nil
 }
 
 // Environment returns the environment with this id. A deleted one is still
@@ -164,6 +168,7 @@ func (x *tx) pin(e *pullpass.Environment) error {
 			return err
 		}
 	}
+	sortGenerations(list)
 	e.Registries = list
 	return nil
 }
