@@ -84,16 +84,16 @@ func inBubble(t *testing.T, o audit.Options, f func(*testing.T, *faulty, *audit.
 	})
 }
 
-func record(t *testing.T, door *audit.Door, action string) (err error, took time.Duration) { //nolint:revive // read as a pair
+func record(t *testing.T, door *audit.Door, action string) (took time.Duration, err error) {
 	t.Helper()
 	start := time.Now()
 	err = door.Record(t.Context(), event(action))
-	return err, time.Since(start)
+	return time.Since(start), err
 }
 
 func TestRecord(t *testing.T) {
 	inBubble(t, audit.Options{}, func(t *testing.T, store *faulty, door *audit.Door) {
-		if err, took := record(t, door, "a"); err != nil || took != 0 {
+		if took, err := record(t, door, "a"); err != nil || took != 0 {
 			t.Errorf("Record: %v after %v", err, took)
 		}
 		if store.written("a") != 1 {
@@ -127,12 +127,12 @@ func TestRecordFails(t *testing.T) {
 	inBubble(t, audit.Options{}, func(t *testing.T, store *faulty, door *audit.Door) {
 		disk := errors.New("disk full")
 		store.set(disk, nil, false)
-		err, _ := record(t, door, "a")
+		_, err := record(t, door, "a")
 		if !pullpass.IsKind(err, pullpass.Unavailable) || !errors.Is(err, disk) || pullpass.HintOf(err) == "" {
 			t.Errorf("Record on a full disk: %v, want unavailable with a hint", err)
 		}
 		store.set(nil, nil, false)
-		if err, _ := record(t, door, "b"); err != nil || store.written("b") != 1 {
+		if _, err := record(t, door, "b"); err != nil || store.written("b") != 1 {
 			t.Errorf("Record after the disk has room again: %v", err)
 		}
 	})
@@ -148,7 +148,7 @@ func TestRecordHangs(t *testing.T) {
 				store.set(nil, gate, deaf)
 				var all sync.WaitGroup
 				refused := func() {
-					if err, took := record(t, door, "a"); !pullpass.IsKind(err, pullpass.Unavailable) || took > 2*time.Second {
+					if took, err := record(t, door, "a"); !pullpass.IsKind(err, pullpass.Unavailable) || took > 2*time.Second {
 						t.Errorf("Record on a hanging store: %v after %v, want unavailable within 2s", err, took)
 					}
 				}
@@ -161,7 +161,7 @@ func TestRecordHangs(t *testing.T) {
 				store.set(nil, nil, false)
 				close(gate)
 				synctest.Wait()
-				if err, took := record(t, door, "b"); err != nil || took != 0 {
+				if took, err := record(t, door, "b"); err != nil || took != 0 {
 					t.Errorf("Record after the store has recovered: %v after %v", err, took)
 				}
 				// A store that hears nothing takes no second batch while it hangs, so
@@ -258,7 +258,7 @@ func TestClose(t *testing.T) {
 			}
 		})
 		synctest.Wait()
-		if err, took := record(t, door, "late"); !pullpass.IsKind(err, pullpass.Unavailable) || took != 0 {
+		if took, err := record(t, door, "late"); !pullpass.IsKind(err, pullpass.Unavailable) || took != 0 {
 			t.Errorf("Record after Close: %v after %v, want unavailable at once", err, took)
 		}
 		close(gate)

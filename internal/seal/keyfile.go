@@ -136,7 +136,7 @@ func readKeyFile(path string) (*keyset.Handle, error) {
 			fmt.Sprintf("its permissions are %04o, so others than its owner could have read it", info.Mode().Perm()),
 			fmt.Sprintf("chmod 600 %q; if others have accounts on this machine, rotate the key afterwards", path))
 	}
-	content, err := os.ReadFile(path) //nolint:gosec // the operator names the file
+	content, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("reading the key file: %w", err)
 	}
@@ -217,7 +217,7 @@ func writeTemp(dir string, handle *keyset.Handle) (string, error) {
 }
 
 func syncDir(dir string) error {
-	d, err := os.Open(dir) //nolint:gosec // the operator names the directory
+	d, err := os.Open(dir)
 	if err != nil {
 		return err
 	}

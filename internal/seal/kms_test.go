@@ -31,7 +31,7 @@ func kmsServer(t *testing.T) (*httptest.Server, *atomic.Int32) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		calls.Add(1)
 		var in struct {
-			KeyId             string //nolint:revive // as KMS spells it
+			KeyId             string // as KMS spells it
 			Plaintext         []byte
 			CiphertextBlob    []byte
 			EncryptionContext map[string]string

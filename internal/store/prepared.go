@@ -12,7 +12,14 @@ import (
 type prepared struct {
 	pool *sql.DB
 	mu   sync.RWMutex
-	kept map[string]*sql.Stmt
+	kept map[string]compiled
+}
+
+// compiled is a statement that stays open as long as its pool.
+type compiled interface {
+	ExecContext(ctx context.Context, args ...any) (sql.Result, error)
+	QueryContext(ctx context.Context, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, args ...any) *sql.Row
 }
 
 // preparedMost bounds what is kept. The texts are few (one for each combination
@@ -23,11 +30,11 @@ func newPrepared(pool *sql.DB, wanted bool) *prepared {
 	if !wanted {
 		return nil
 	}
-	return &prepared{pool: pool, kept: make(map[string]*sql.Stmt)}
+	return &prepared{pool: pool, kept: make(map[string]compiled)}
 }
 
 // find returns the compiled query, nil if there is none.
-func (p *prepared) find(query string) *sql.Stmt {
+func (p *prepared) find(query string) compiled {
 	if p == nil {
 		return nil
 	}
@@ -38,7 +45,7 @@ func (p *prepared) find(query string) *sql.Stmt {
 
 // keep compiles a query for the next time. It is no loss if that fails now: the
 // query runs uncompiled, and whatever is wrong with it is said there.
-func (p *prepared) keep(ctx context.Context, query string) *sql.Stmt {
+func (p *prepared) keep(ctx context.Context, query string) compiled {
 	if p == nil || p.full() {
 		return nil
 	}
@@ -51,7 +58,7 @@ func (p *prepared) keep(ctx context.Context, query string) *sql.Stmt {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if first := p.kept[query]; first != nil {
-		_ = s.Close() // somebody else was faster; nothing runs in ours
+		defer func() { _ = s.Close() }() // somebody else was faster; nothing runs in ours
 		return first
 	}
 	p.kept[query] = s
@@ -70,7 +77,7 @@ type reader struct {
 	prepared *prepared
 }
 
-func (r reader) compiled(ctx context.Context, query string) *sql.Stmt {
+func (r reader) compiled(ctx context.Context, query string) compiled {
 	if s := r.prepared.find(query); s != nil {
 		return s
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/internal/identity"
 )
 
 // SubjectTemplate returns how the subjects of an organization's identity tokens
@@ -26,15 +27,9 @@ func (db *DB) SetSubjectTemplate(ctx context.Context, org pullpass.OrganizationI
 	})
 }
 
-// Proof is how a project stands with the ownership of its repository.
-type Proof struct {
-	Challenge string    // what the well-known file must hold; empty until asked for
-	ProvedAt  time.Time // when it last did; zero: not proved
-}
-
 // ProjectProof returns the proof of a project. Where it has no challenge yet,
 // fresh becomes it: of two who ask at once, both get the one that was first.
-func (db *DB) ProjectProof(ctx context.Context, org pullpass.OrganizationID, id pullpass.ProjectID, fresh string) (Proof, error) {
+func (db *DB) ProjectProof(ctx context.Context, org pullpass.OrganizationID, id pullpass.ProjectID, fresh string) (identity.Proof, error) {
 	const what = "find the project's challenge"
 	p, err := db.proof(ctx, what, org, id)
 	if err != nil || p.Challenge != "" || fresh == "" {
@@ -45,12 +40,12 @@ func (db *DB) ProjectProof(ctx context.Context, org pullpass.OrganizationID, id 
 		return err
 	})
 	if err != nil {
-		return Proof{}, err
+		return identity.Proof{}, err
 	}
 	return db.proof(ctx, what, org, id)
 }
 
-func (db *DB) proof(ctx context.Context, what string, org pullpass.OrganizationID, id pullpass.ProjectID) (p Proof, err error) {
+func (db *DB) proof(ctx context.Context, what string, org pullpass.OrganizationID, id pullpass.ProjectID) (p identity.Proof, err error) {
 	var proved int64
 	err = db.read.QueryRowContext(ctx, `SELECT challenge, proved_at FROM projects
 		WHERE organization = $1 AND id = $2 AND deleted_at = 0`, org, id).Scan(&p.Challenge, &proved)

@@ -130,9 +130,9 @@ func (x *tx) QueryRowContext(ctx context.Context, query string, args ...any) *sq
 // compiled finds the query among those compiled. A new one is noted, to be
 // compiled when the transaction has given its connection back: it may be the
 // only one of the pool.
-func (x *tx) compiled(query string) *sql.Stmt {
-	s := x.db.writes.find(query)
-	if s == nil {
+func (x *tx) compiled(query string) compiled {
+	s, ok := x.db.writes.find(query).(*sql.Stmt)
+	if !ok {
 		x.fresh = append(x.fresh, query)
 		return nil
 	}

@@ -50,7 +50,7 @@ func BenchmarkScale(b *testing.B, db *store.DB, n int) {
 	filled, err := Fill(ctx, db, n)
 	must(b, "Fill", err)
 	must(b, "Settle", filled.Settle(ctx, db))
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same choice each time
+	random := rand.New(rand.NewPCG(1, 2)) // the same choice each time
 	for _, op := range filled.Operations(db) {
 		b.Run(op.Name, func(b *testing.B) {
 			const rounds, each = 5, 2000

@@ -51,7 +51,7 @@ func runChild(t *testing.T, test, database string, lines int, acknowledged map[s
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, os.Args[0], "-test.run=^"+test+"$") //nolint:gosec // ourselves
+	cmd := exec.CommandContext(ctx, os.Args[0], "-test.run=^"+test+"$")
 	cmd.Env = append(os.Environ(), EnvCrash+"="+database)
 	out, err := cmd.StdoutPipe()
 	must(t, "StdoutPipe", err)

@@ -50,7 +50,7 @@ func Fill(ctx context.Context, db *store.DB, n int) (Filled, error) {
 			SELECT $1, 'env_0000000000000000' || CAST(1000000000 + i AS TEXT), 'prj_0000000000000000' || CAST(1000000000 + i % 100 AS TEXT),
 				'run_0000000000000000' || CAST(1000000000 + i % 50 AS TEXT), 'environment-' || CAST(i AS TEXT),
 				'[{"name":"web","image":"222222222222.dkr.ecr.eu-west-1.amazonaws.com/team/app:1.4","command":["serve","--all"]}]',
-				'running', 'running', '[]',
+				'running', 'running', 'null',
 				'[{"name":"web","state":"running","digest":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}]',
 				1, 1, $3, $3 FROM n`},
 		{n, `INSERT INTO environment_registries (organization, environment, registry, generation)

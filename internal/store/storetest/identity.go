@@ -121,7 +121,7 @@ func testProofs(t *testing.T, open Open) {
 	other := populate(t, w.DB, "other")
 	ctx := t.Context()
 	none, err := w.ProjectProof(ctx, w.org, w.project, "")
-	if err != nil || none != (store.Proof{}) {
+	if err != nil || none != (identity.Proof{}) {
 		t.Errorf("ProjectProof of a new project = %+v, %v, want nothing", none, err)
 	}
 	first, err := w.ProjectProof(ctx, w.org, w.project, "first")
