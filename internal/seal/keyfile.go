@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync"
 
 	"github.com/tink-crypto/tink-go/v2/aead"
 	"github.com/tink-crypto/tink-go/v2/insecurecleartextkeyset"
@@ -19,8 +21,16 @@ import (
 
 // KeyFile is the key-encryption keys of a file that only its owner may read. The
 // file is a Tink keyset in JSON: one primary key, and older ones until they are
-// retired.
+// retired. When a key is asked for that it does not know, it reads the file
+// again, so a rotation needs no restart of the servers that use the file.
 type KeyFile struct {
+	path string
+	mu   sync.RWMutex
+	read keySet
+}
+
+// keySet is what a key file held when it was read.
+type keySet struct {
 	primary uint32
 	ids     map[string]bool
 	aead    tink.AEAD
@@ -41,32 +51,75 @@ func OpenKeyFile(path string) (*KeyFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newKeyFile(handle)
+	set, err := newKeySet(handle)
+	if err != nil {
+		return nil, err
+	}
+	return &KeyFile{path: path, read: set}, nil
 }
 
-func newKeyFile(handle *keyset.Handle) (*KeyFile, error) {
+func newKeySet(handle *keyset.Handle) (keySet, error) {
 	primitive, err := aead.New(handle)
 	if err != nil {
-		return nil, fmt.Errorf("reading the key file: %w", err)
+		return keySet{}, fmt.Errorf("reading the key file: %w", err)
 	}
 	info := handle.KeysetInfo()
-	k := &KeyFile{primary: info.GetPrimaryKeyId(), aead: primitive, ids: make(map[string]bool)}
+	set := keySet{primary: info.GetPrimaryKeyId(), aead: primitive, ids: make(map[string]bool)}
 	for _, key := range info.GetKeyInfo() {
-		k.ids[fileKeyID(key.GetKeyId())] = true
+		set.ids[fileKeyID(key.GetKeyId())] = true
 	}
-	return k, nil
+	return set, nil
 }
 
 func fileKeyID(id uint32) string { return fmt.Sprintf("file:%08x", id) }
 
 // ID names the primary key of the file.
-func (k *KeyFile) ID() string { return fileKeyID(k.primary) }
+func (k *KeyFile) ID() string {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	return fileKeyID(k.read.primary)
+}
 
 // Holds reports whether the file has the key with this id.
-func (k *KeyFile) Holds(id string) bool { return k.ids[id] }
+func (k *KeyFile) Holds(id string) bool {
+	if !strings.HasPrefix(id, "file:") {
+		return false
+	}
+	if k.holds(id) {
+		return true
+	}
+	k.again()
+	return k.holds(id)
+}
+
+func (k *KeyFile) holds(id string) bool {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	return k.read.ids[id]
+}
+
+// again reads the file once more. If that fails the keys stay as they are: who
+// asked for another one is told that it is missing.
+func (k *KeyFile) again() {
+	handle, err := readKeyFile(k.path)
+	if err != nil {
+		return
+	}
+	set, err := newKeySet(handle)
+	if err != nil {
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.read = set
+}
 
 // AEAD gives the keys of the file; Tink picks the right one by the ciphertext.
-func (k *KeyFile) AEAD(string) (tink.AEADWithContext, error) { return local{k.aead}, nil }
+func (k *KeyFile) AEAD(string) (tink.AEADWithContext, error) {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	return local{k.read.aead}, nil
+}
 
 // local is an AEAD that needs no network and so no context.
 type local struct{ tink.AEAD }

@@ -129,3 +129,38 @@ func TestRotateKeyFile(t *testing.T) {
 		t.Errorf("after rewriting, the key file has mode %v, %v", info.Mode().Perm(), err)
 	}
 }
+
+// TestKeyFileRotatedUnderway rotates the key file of a running server.
+func TestKeyFileRotatedUnderway(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "key")
+	running, err := seal.OpenKeyFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := newMemory()
+	server := seal.NewKeyring(running).Sealer(keys)
+	before := mustSeal(t, server, "before", place)
+	id, err := seal.RotateKeyFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	command, err := seal.OpenKeyFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := seal.NewKeyring(command).Sealer(keys).Renew(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	after := mustSeal(t, server, "after", place)
+	if n, _ := seal.KeyNumber(after); n != 2 || running.ID() != id {
+		t.Errorf("the running server seals with data key %d under %s, want 2 under %s", n, running.ID(), id)
+	}
+	for want, sealed := range map[string][]byte{"before": before, "after": after} {
+		if got, err := server.Open(t.Context(), sealed, place); err != nil || got.Reveal() != want {
+			t.Errorf("the running server opens what was sealed %s: %v", want, err)
+		}
+	}
+	if running.Holds("file:00000000") || running.Holds("aws-kms:x") {
+		t.Error("Holds of a key that is not there = true")
+	}
+}

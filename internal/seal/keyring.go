@@ -19,8 +19,7 @@ type KEK interface {
 	AEAD(id string) (tink.AEADWithContext, error)
 }
 
-// Keyring is the key-encryption keys that a server can use. It is immutable:
-// after a change of keys the server opens a new one.
+// Keyring is the key-encryption keys that a server can use.
 type Keyring struct {
 	primary KEK
 	all     []KEK
