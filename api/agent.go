@@ -7,6 +7,7 @@ import "github.com/pullpass/pullpass"
 const (
 	PathAgentSelf        = "/v1/self"
 	PathAgentCredentials = "/v1/credentials"
+	PathAgentTokens      = "/v1/tokens"
 )
 
 // AgentSocket is where an environment finds its agent socket.

@@ -18,6 +18,8 @@ type Environment struct {
 	Conditions []pullpass.Condition          `json:"conditions" nullable:"false"`
 	Status     []pullpass.ServiceStatus      `json:"status" nullable:"false"`
 	Registries []pullpass.RegistryGeneration `json:"registries" nullable:"false" doc:"What it was started with."`
+	Ref        string                        `json:"ref,omitempty" doc:"The branch or tag of the project's repository."`
+	Commit     string                        `json:"commit,omitempty" doc:"What the server found it to point to at creation."`
 	Start      int64                         `json:"start" doc:"Counts the starts."`
 	Revision   int64                         `json:"revision" doc:"Grows with every change; wait for the next with ?after=."`
 	CreatedAt  time.Time                     `json:"created_at"`
@@ -29,6 +31,7 @@ type NewEnvironment struct {
 	Project  pullpass.ProjectID `json:"project"`
 	Runner   pullpass.RunnerID  `json:"runner,omitempty" doc:"Leave out where only one runner is active."`
 	Name     string             `json:"name" minLength:"1" maxLength:"127" example:"ada-payments"`
+	Ref      string             `json:"ref,omitempty" maxLength:"255" doc:"A branch or tag of the project's repository; the server looks up its commit. Its default branch if left out and the repository is proved."`
 	Services []pullpass.Service `json:"services" minItems:"1" maxItems:"100" nullable:"false"`
 }
 

@@ -51,7 +51,7 @@ func FromEnvironment(e pullpass.Environment) Environment {
 	return Environment{
 		ID: e.ID, Project: e.Project, Runner: e.Runner, Name: e.Name, Services: full(e.Services),
 		Wanted: e.Wanted, Phase: e.Phase, Conditions: full(e.Conditions), Status: full(e.Status),
-		Registries: full(e.Registries), Start: e.Start, Revision: e.Revision,
+		Registries: full(e.Registries), Ref: e.Ref, Commit: e.Commit, Start: e.Start, Revision: e.Revision,
 		CreatedAt: e.CreatedAt, UpdatedAt: e.UpdatedAt,
 	}
 }

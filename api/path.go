@@ -15,6 +15,8 @@ const (
 	PathProjects = "/api/v1/projects"
 	PathProject  = "/api/v1/projects/{project}"
 
+	PathProjectProof = "/api/v1/projects/{project}/proof"
+
 	PathRegistries = "/api/v1/registries"
 	PathRegistry   = "/api/v1/registries/{registry}"
 
@@ -37,6 +39,15 @@ const (
 	PathTokens = "/api/v1/tokens"
 	PathToken  = "/api/v1/tokens/{token}"
 
+	PathIdentity = "/api/v1/identity"
+
+	PathTrusts    = "/api/v1/trusts"
+	PathTrust     = "/api/v1/trusts/{trust}"
+	PathTrustTest = "/api/v1/trusts/test"
+
+	// PathExchange takes a form, as RFC 8693 has it, and no token of ours.
+	PathExchange = "/api/v1/token"
+
 	PathAuditEvents = "/api/v1/audit/events"
 	PathAuditVerify = "/api/v1/audit/verify"
 
@@ -45,6 +56,12 @@ const (
 	PathRunnerEnvironments = "/api/v1/runner/environments"
 	PathRunnerStatus       = "/api/v1/runner/environments/{environment}/status"
 	PathRunnerOutput       = "/api/v1/runner/environments/{environment}/output"
+
+	PathRunnerTokens = "/api/v1/runner/environments/{environment}/tokens"
+
+	// Below the issuer URL of each organization's identity provider.
+	PathDiscovery = "/o/{organization}/.well-known/openid-configuration"
+	PathKeySet    = "/o/{organization}/jwks.json"
 
 	// Outside the versioned API.
 	PathLive        = "/livez"

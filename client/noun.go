@@ -45,7 +45,7 @@ func environment(w api.Environment) pullpass.Environment {
 	return pullpass.Environment{
 		ID: w.ID, Project: w.Project, Runner: w.Runner, Name: w.Name, Services: w.Services,
 		Wanted: w.Wanted, Phase: w.Phase, Conditions: w.Conditions, Status: w.Status,
-		Registries: w.Registries, Start: w.Start, Revision: w.Revision,
+		Registries: w.Registries, Ref: w.Ref, Commit: w.Commit, Start: w.Start, Revision: w.Revision,
 		CreatedAt: w.CreatedAt, UpdatedAt: w.UpdatedAt,
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"net"
 	"strings"
 
+	awssdk "github.com/aws/aws-sdk-go-v2/aws"
+
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/api"
 	"github.com/pullpass/pullpass/internal/audit"
@@ -18,6 +20,8 @@ import (
 	"github.com/pullpass/pullpass/internal/config"
 	"github.com/pullpass/pullpass/internal/egress"
 	"github.com/pullpass/pullpass/internal/httpapi"
+	"github.com/pullpass/pullpass/internal/identity"
+	"github.com/pullpass/pullpass/internal/source"
 	"github.com/pullpass/pullpass/internal/store"
 	"github.com/pullpass/pullpass/internal/web"
 )
@@ -74,13 +78,15 @@ func (r *runningServer) wait(ctx context.Context) error {
 
 // startServer joins the server's parts and begins to answer.
 func startServer(ctx context.Context, c *config.Server, log *slog.Logger) (*runningServer, error) {
-	p, err := newParts(ctx, c, log)
+	listener, err := listen(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	listener, err := listen(ctx, c)
+	// Connections wait until the parts are there: tokens name the address as their
+	// issuer, and with port 0 it is known only now.
+	p, err := newParts(ctx, c, publicURL(c, listener.Addr()), log)
 	if err != nil {
-		p.close()
+		_ = listener.Close()
 		return nil, err
 	}
 	setup, err := p.api.SetupToken(ctx)
@@ -96,9 +102,15 @@ func startServer(ctx context.Context, c *config.Server, log *slog.Logger) (*runn
 		defer close(done)
 		running.failed <- httpapi.Serve(serving, listener, p.api)
 	}()
+	kept := make(chan struct{})
+	go func() {
+		defer close(kept)
+		keepKeys(serving, p.identity, p.db, log)
+	}()
 	running.stop = func() {
 		cancel()
 		<-done
+		<-kept
 		p.close()
 	}
 	log.Info("server started", "url", running.url)
@@ -107,17 +119,18 @@ func startServer(ctx context.Context, c *config.Server, log *slog.Logger) (*runn
 
 // parts are what a server is made of, in the order in which they are made.
 type parts struct {
-	db      *store.DB
-	door    *audit.Door
-	out     *egress.Client
-	broker  *broker.Broker
-	api     *httpapi.Server
-	closers []func()
+	db       *store.DB
+	door     *audit.Door
+	out      *egress.Client
+	broker   *broker.Broker
+	identity *identity.Provider
+	api      *httpapi.Server
+	closers  []func()
 }
 
-func newParts(ctx context.Context, c *config.Server, log *slog.Logger) (*parts, error) {
+func newParts(ctx context.Context, c *config.Server, url string, log *slog.Logger) (*parts, error) {
 	p := &parts{}
-	if err := p.make(ctx, c, log); err != nil {
+	if err := p.make(ctx, c, url, log); err != nil {
 		p.close()
 		return nil, err
 	}
@@ -130,7 +143,7 @@ func (p *parts) close() {
 	}
 }
 
-func (p *parts) make(ctx context.Context, c *config.Server, log *slog.Logger) error {
+func (p *parts) make(ctx context.Context, c *config.Server, url string, log *slog.Logger) error {
 	hosts, err := newHosts(c.Hosts)
 	if err != nil {
 		return err
@@ -145,22 +158,43 @@ func (p *parts) make(ctx context.Context, c *config.Server, log *slog.Logger) er
 		return err
 	}
 	p.closers = append(p.closers, p.out.Close)
+	metrics := httpapi.NewMetrics()
 	p.broker, err = broker.New(broker.Options{
-		Store: p.db, Auditor: p.door, Hosts: hosts, AWS: aws.New(aws.Options{HTTP: p.out}),
+		Store: p.db, Auditor: metrics.Auditor(p.door), Hosts: hosts, AWS: aws.New(p.awsOptions(c)),
 	})
 	if err != nil {
 		return err
 	}
 	p.closers = append(p.closers, p.broker.Close)
+	if c.IssuerURL != "" {
+		url = c.IssuerURL
+	}
+	p.identity = identity.NewProvider(url, p.db, identity.Options{})
 	downloads, err := offeredPrograms(c, log)
 	if err != nil {
 		return err
 	}
 	p.api, err = httpapi.New(httpapi.Options{
-		Store: p.db, Issuer: p.broker, Auditor: p.door, VerifyAudit: p.verifyAudit,
+		Store: p.db, Issuer: p.broker, Auditor: p.door, Metrics: metrics, VerifyAudit: p.verifyAudit,
+		Identity: p.identity, Source: source.New(p.out), Verifier: identity.NewVerifier(egressHTTP(p.out), nil),
 		Hosts: hosts, Logger: log, Version: version, Pages: web.New, Downloads: downloads,
 	})
 	return err
+}
+
+// awsOptions keeps the server's own AWS identity from integrations unless its
+// operator lends it: whoever may add an integration could use it otherwise.
+func (p *parts) awsOptions(c *config.Server) aws.Options {
+	o := aws.Options{HTTP: p.out}
+	if !c.LendIdentity {
+		o.Ambient = func(context.Context) (awssdk.Config, error) {
+			return awssdk.Config{}, &pullpass.Error{
+				Kind: pullpass.Denied, Code: "ambient_not_lent", What: "cannot use the server's own AWS identity",
+				Cause: "its operator does not lend it to integrations", Hint: "start the server with --lend-identity, or use an integration with its own identity",
+			}
+		}
+	}
+	return o
 }
 
 func (p *parts) verifyAudit(ctx context.Context, org pullpass.OrganizationID) (api.AuditReport, error) {

@@ -10,6 +10,7 @@ const (
 
 	ProjectRead   Permission = "project.read"
 	ProjectCreate Permission = "project.create"
+	ProjectProve  Permission = "project.prove"
 	ProjectDelete Permission = "project.delete"
 
 	RegistryRead   Permission = "registry.read"
@@ -33,6 +34,14 @@ const (
 	EnvironmentDelete  Permission = "environment.delete"
 
 	CredentialIssue Permission = "credential.issue"
+
+	IdentityRead   Permission = "identity.read"
+	IdentityUpdate Permission = "identity.update"
+	IdentityIssue  Permission = "identity.issue"
+
+	TrustRead   Permission = "trust.read"
+	TrustCreate Permission = "trust.create"
+	TrustDelete Permission = "trust.delete"
 
 	TokenRead   Permission = "token.read"
 	TokenCreate Permission = "token.create"

@@ -43,6 +43,7 @@ var table = []rule{
 
 	{ProjectRead, "read projects", everyRole, noKind, ownProject},
 	{ProjectCreate, "create a project", admins, noKind, nowhere},
+	{ProjectProve, "prove whose a project's repository is", admins, noKind, ownProject},
 	{ProjectDelete, "delete a project", admins, noKind, nowhere},
 
 	{RegistryRead, "read registries", everyRole, noKind, ownProject},
@@ -66,6 +67,14 @@ var table = []rule{
 	{EnvironmentDelete, "delete an environment", developers, noKind, ownProject},
 
 	{CredentialIssue, "get a registry credential", developers, machine, ownProject},
+
+	{IdentityRead, "see the identity provider's settings", everyRole, noKind, wholeOrg},
+	{IdentityUpdate, "change what identity tokens say", admins, noKind, nowhere},
+	{IdentityIssue, "get an identity token for an environment", nil, runner, nowhere},
+
+	{TrustRead, "read trusted issuers", watchers, noKind, nowhere},
+	{TrustCreate, "trust an issuer", admins, noKind, nowhere},
+	{TrustDelete, "stop trusting an issuer", admins, noKind, nowhere},
 
 	{TokenRead, "read tokens", watchers, noKind, nowhere},
 	{TokenCreate, "create a token", owners, noKind, nowhere},

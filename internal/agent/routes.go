@@ -30,10 +30,11 @@ func (s *Sockets) routes(k *socket) http.Handler {
 	}
 	mux.HandleFunc("POST "+api.PathAgentCredentials, credentials)
 	mux.HandleFunc("POST "+api.PathCredentials, credentials)
+	mux.HandleFunc("POST "+api.PathAgentTokens, func(w http.ResponseWriter, r *http.Request) { s.token(w, r, k) })
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		s.problem(r.Context(), w, k, &pullpass.Error{
 			Kind: pullpass.NotFound, What: "the agent socket does not answer this",
-			Cause: "it knows GET " + api.PathAgentSelf + " and POST " + api.PathAgentCredentials,
+			Cause: "it knows GET " + api.PathAgentSelf + ", POST " + api.PathAgentCredentials + " and POST " + api.PathAgentTokens,
 		})
 	})
 	return mux

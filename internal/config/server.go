@@ -12,6 +12,7 @@ import (
 type Server struct {
 	Listen      string        `default:"127.0.0.1:8420" env:"PULLPASS_LISTEN" placeholder:"HOST:PORT" help:"Address to serve the API and the pages on. Port 0 picks a free one."`
 	URL         string        `env:"PULLPASS_URL" placeholder:"URL" help:"Address by which others reach this server; taken from --listen if it is not given."`
+	IssuerURL   string        `name:"issuer-url" env:"PULLPASS_ISSUER_URL" placeholder:"URL" help:"Where the identity provider's discovery documents and keys are published, if not below --url: a bucket that 'pullpass idp check --export' fills. Tokens name it as their issuer."`
 	Data        string        `default:"${data_dir}" env:"PULLPASS_DATA" placeholder:"DIR" help:"Directory for the database and what belongs to it. Created with mode 0700."`
 	Database    string        `env:"PULLPASS_DATABASE" placeholder:"URL" help:"postgres://… for several replicas. Without it: SQLite in the data directory."`
 	KeyFile     string        `env:"PULLPASS_KEY_FILE" placeholder:"FILE" help:"Key-encryption key, mode 0600. Without it: the path of the data directory with .key appended; made on the first start."`
@@ -39,6 +40,9 @@ func (s *Server) Check() error {
 	}
 	if s.URL != "" {
 		p.url("--url", s.URL)
+	}
+	if s.IssuerURL != "" {
+		p.url("--issuer-url", s.IssuerURL)
 	}
 	if s.Database != "" && !strings.HasPrefix(s.Database, "postgres://") && !strings.HasPrefix(s.Database, "postgresql://") {
 		p.add("--database", "want postgres://…; leave it out for SQLite in --data")

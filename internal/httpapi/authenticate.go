@@ -20,7 +20,7 @@ func (s *Server) authenticate(req *http.Request) (pullpass.Caller, error) {
 		return pullpass.Caller{}, errUnauthenticated("the Authorization header is not one bearer token", "send Authorization: Bearer with an API token")
 	}
 	kind, hash, ok := pullpass.HashBearer(text)
-	if !ok || (kind != pullpass.TokenAPI && kind != pullpass.TokenRunner) {
+	if !ok || (kind != pullpass.TokenAPI && kind != pullpass.TokenRunner && kind != pullpass.TokenCI) {
 		return pullpass.Caller{}, errUnknownToken()
 	}
 	token, err := s.store.TokenByHash(req.Context(), hash)
@@ -45,8 +45,11 @@ func (s *Server) expired(t pullpass.Token) bool {
 func bearer(t pullpass.Token, address string) pullpass.Caller {
 	c := pullpass.Caller{Kind: pullpass.CallerToken, Organization: t.Organization, ID: string(t.ID), Name: t.Name,
 		Role: t.Role, Project: t.Project, Address: address}
-	if t.Kind == pullpass.TokenRunner {
+	switch t.Kind {
+	case pullpass.TokenRunner:
 		c.Kind, c.ID, c.Runner, c.Role, c.Project = pullpass.CallerRunner, string(t.Runner), t.Runner, "", ""
+	case pullpass.TokenCI:
+		c.Kind, c.Role, c.Action = pullpass.CallerCI, "", t.Action
 	}
 	return c
 }

@@ -70,6 +70,10 @@ func (s *Server) ask(in api.CredentialRequest) (broker.Ask, error) {
 // reachesAsk applies the caller's limits to what the request names.
 func (s *Server) reachesAsk(ctx context.Context, c pullpass.Caller, ask broker.Ask) error {
 	if ask.Environment != "" {
+		if c.Kind == pullpass.CallerCI {
+			return &pullpass.Error{Kind: pullpass.Denied, Code: "permission_denied", What: "cannot get a credential for an environment",
+				Cause: "a CI job gets credentials for its project only", Hint: "name the project"}
+		}
 		_, err := s.environment(ctx, c, access.CredentialIssue, ask.Environment)
 		return err
 	}

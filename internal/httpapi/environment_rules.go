@@ -30,7 +30,12 @@ func (s *Server) newEnvironment(ctx context.Context, c pullpass.Caller, in api.N
 	if err != nil {
 		return pullpass.Environment{}, err
 	}
+	ref, commit, err := s.sourceOf(ctx, c, project, in.Ref)
+	if err != nil {
+		return pullpass.Environment{}, err
+	}
 	return pullpass.Environment{
+		Ref: ref, Commit: commit,
 		ID: pullpass.NewEnvironmentID(), Organization: c.Organization, Project: project.ID, Runner: runner.ID, Name: in.Name,
 		Services: services, Wanted: pullpass.WantedRunning, Phase: pullpass.PhaseCreating, CreatedAt: s.now(),
 	}, nil

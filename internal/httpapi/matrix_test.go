@@ -59,13 +59,14 @@ type objects struct {
 	runner      pullpass.RunnerID
 	environment pullpass.EnvironmentID
 	token       pullpass.TokenID
+	trust       pullpass.TrustID
 	name        string
 }
 
 func (o objects) fill(path string) string {
 	for placeholder, id := range map[string]string{
 		"{project}": string(o.project), "{registry}": string(o.registry), "{integration}": string(o.integration),
-		"{runner}": string(o.runner), "{environment}": string(o.environment), "{token}": string(o.token),
+		"{runner}": string(o.runner), "{environment}": string(o.environment), "{token}": string(o.token), "{trust}": string(o.trust),
 	} {
 		path = strings.ReplaceAll(path, placeholder, id)
 	}
@@ -76,7 +77,7 @@ func (o objects) fill(path string) string {
 func missing() objects {
 	return objects{
 		pullpass.NewProjectID(), pullpass.NewRegistryID(), pullpass.NewIntegrationID(),
-		pullpass.NewRunnerID(), pullpass.NewEnvironmentID(), pullpass.NewTokenID(), "",
+		pullpass.NewRunnerID(), pullpass.NewEnvironmentID(), pullpass.NewTokenID(), pullpass.NewTrustID(), "",
 	}
 }
 
@@ -104,6 +105,12 @@ var bodies = map[string]func(caller pullpass.Caller, o objects) string{
 	"create-token": func(_ pullpass.Caller, o objects) string {
 		return fmt.Sprintf(`{"name":%q,"role":"developer","project":%q}`, o.name, o.project)
 	},
+	"update-identity":      func(pullpass.Caller, objects) string { return `{"subject":"repository"}` },
+	"issue-identity-token": func(pullpass.Caller, objects) string { return `{"audience":["sts.amazonaws.com"]}` },
+	"create-trust": func(_ pullpass.Caller, o objects) string {
+		return fmt.Sprintf(`{"name":%q,"issuer":"https://ci.example","audience":"pullpass","conditions":["ref=main"],"project":%q}`, o.name, o.project)
+	},
+	"test-trust":    func(pullpass.Caller, objects) string { return `{"token":"x"}` },
 	"heartbeat":     func(pullpass.Caller, objects) string { return `{"phase":"active"}` },
 	"report-status": func(pullpass.Caller, objects) string { return `{"start":1,"phase":"running"}` },
 	"append-output": func(pullpass.Caller, objects) string { return `{"service":"web","start":1,"offset":0,"data":"aGk="}` },
@@ -135,7 +142,10 @@ type stage struct {
 func newStage(t *testing.T) *stage {
 	w := newWorld(t)
 	s := &stage{world: w, ours: w.first(), theirs: w.second()}
-	s.payments, s.search = s.ours.project("payments"), s.ours.project("search")
+	var err error
+	s.payments, err = s.ours.CreateProject(t.Context(), pullpass.Project{Name: "payments", Repository: "https://git.example/acme/payments"})
+	must(t, err)
+	s.search = s.ours.project("search")
 	var token pullpass.Secret
 	s.runner, token = s.ours.joined("one")
 	s.other, _ = s.ours.joined("two")
@@ -163,7 +173,7 @@ func (s *stage) all(o *tenant, p pullpass.ProjectID, r pullpass.RunnerID) object
 	name := s.name()
 	token, _, err := o.CreateToken(s.t.Context(), pullpass.Token{Name: name, Role: pullpass.RoleAuditor, Project: p})
 	must(s.t, err)
-	return objects{p, o.basic(p, name).ID, o.accessKey(name).ID, r, o.environment(p, r, name).ID, token.ID, name}
+	return objects{p, o.basic(p, name).ID, o.accessKey(name).ID, r, o.environment(p, r, name).ID, token.ID, o.trust(p, name).ID, name}
 }
 
 func (s *stage) name() string {
@@ -189,6 +199,8 @@ func (s *stage) own(op operation) objects {
 		o.integration = s.ours.accessKey(o.name).ID
 	case strings.Contains(op.path, "{environment}"), op.ID == "issue-credential":
 		o.environment = s.ours.environment(o.project, o.runner, o.name).ID
+	case strings.Contains(op.path, "{trust}"):
+		o.trust = s.ours.trust(o.project, o.name).ID
 	case strings.Contains(op.path, "{token}"):
 		token, _, err := s.ours.CreateToken(s.t.Context(), pullpass.Token{Name: o.name, Role: pullpass.RoleAuditor})
 		must(s.t, err)
@@ -218,6 +230,7 @@ var fields = map[string]func(into *objects, from objects){
 	"runner":      func(into *objects, from objects) { into.runner = from.runner },
 	"environment": func(into *objects, from objects) { into.environment = from.environment },
 	"token":       func(into *objects, from objects) { into.token = from.token },
+	"trust":       func(into *objects, from objects) { into.trust = from.trust },
 }
 
 // names reports whether the operation's path or body has the field that put sets.
@@ -307,7 +320,7 @@ func outOfReach(a actor, field string) bool {
 // crossings counts what an answer tells of objects beyond the actor's reach.
 func (s *stage) crossings(what string, a actor, r reply) int {
 	hidden := []string{string(s.theirs.org), string(s.foreign.project), string(s.foreign.registry), string(s.foreign.integration),
-		string(s.foreign.runner), string(s.foreign.environment), string(s.foreign.token)}
+		string(s.foreign.runner), string(s.foreign.environment), string(s.foreign.token), string(s.foreign.trust)}
 	if a.caller.Project != "" {
 		hidden = append(hidden, string(s.search.ID), string(s.sibling.registry), string(s.sibling.environment))
 	}
@@ -363,7 +376,7 @@ func TestFiltersDoNotReveal(t *testing.T) {
 func (s *stage) inventory(o *tenant) string {
 	s.t.Helper()
 	var b strings.Builder
-	for _, path := range []string{api.PathProjects, api.PathRegistries, api.PathIntegrations, api.PathRunners, api.PathEnvironments} {
+	for _, path := range []string{api.PathProjects, api.PathRegistries, api.PathIntegrations, api.PathRunners, api.PathEnvironments, api.PathTrusts, api.PathIdentity} {
 		b.WriteString(s.raw(http.MethodGet, path, o.token.Reveal(), "").body)
 	}
 	for token, err := range o.AllTokens(s.t.Context()) {
@@ -388,7 +401,7 @@ func TestEveryRouteNamesItsPermission(t *testing.T) {
 			t.Errorf("%s %s asks for no token in the document", op.method, op.path)
 		}
 	}
-	if want := []string{"join-runner", "setup"}; !slices.Equal(slices.Sorted(slices.Values(public)), want) {
+	if want := []string{"exchange-token", "join-runner", "setup"}; !slices.Equal(slices.Sorted(slices.Values(public)), want) {
 		t.Errorf("public operations: %v, want %v", public, want)
 	}
 }

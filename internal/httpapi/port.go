@@ -17,6 +17,8 @@ type Store interface {
 	runnerStore
 	environmentStore
 	tokenStore
+	subjectStore
+	trustStore
 	Events(context.Context, pullpass.OrganizationID, pullpass.EventFilter, pullpass.Page) (pullpass.List[pullpass.Event], error)
 	Ping(context.Context) error
 }

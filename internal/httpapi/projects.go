@@ -17,6 +17,7 @@ func (s *Server) projectRoutes() {
 		summary: "List projects"}, s.listProjects)
 	add(s, route{method: http.MethodGet, path: api.PathProject, id: "get-project", tag: "projects", permission: access.ProjectRead,
 		summary: "Get a project"}, s.getProject)
+	s.proofRoutes()
 	add(s, route{method: http.MethodDelete, path: api.PathProject, id: "delete-project", tag: "projects", permission: access.ProjectDelete,
 		summary: "Delete a project", description: "Its registries go with it; environments that run keep what they were started with."}, s.deleteProject)
 }

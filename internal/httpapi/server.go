@@ -21,11 +21,16 @@ type Options struct {
 	Auditor Auditor
 	// VerifyAudit serves GET /audit/verify; nil leaves the check to the operator.
 	VerifyAudit VerifyAudit
-	Hosts       *reference.Hosts // nil: the grammar alone
-	Metrics     *Metrics         // nil: measured, and not shown
-	Logger      *slog.Logger     // nil: no log
-	Now         func() time.Time // nil: time.Now
-	Version     string           // for the OpenAPI document
+	// Identity is the OIDC provider, Source finds out what a repository holds, and
+	// Verifier checks the tokens of trusted issuers. Nil: no such thing here.
+	Identity Identity
+	Source   Source
+	Verifier Verifier
+	Hosts    *reference.Hosts // nil: the grammar alone
+	Metrics  *Metrics         // nil: measured, and not shown
+	Logger   *slog.Logger     // nil: no log
+	Now      func() time.Time // nil: time.Now
+	Version  string           // for the OpenAPI document
 	// Pages makes the pages for people (/, /docs, /setup and what they use) from
 	// the OpenAPI document: web.New. Nil: none.
 	Pages func(document []byte) (http.Handler, error)
@@ -39,6 +44,9 @@ type Server struct {
 	issuer   Issuer
 	auditor  Auditor
 	verify   VerifyAudit
+	identity Identity
+	source   Source
+	verifier Verifier
 	hosts    *reference.Hosts
 	metrics  *Metrics
 	log      *slog.Logger
@@ -69,6 +77,7 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{
 		store: o.Store, issuer: o.Issuer, auditor: o.Metrics.Auditor(o.Auditor), verify: o.VerifyAudit,
+		identity: o.Identity, source: o.Source, verifier: o.Verifier,
 		hosts: o.Hosts, metrics: o.Metrics, log: o.Logger, now: o.Now,
 		mux: http.NewServeMux(), draining: make(chan struct{}),
 	}
@@ -97,6 +106,9 @@ func (s *Server) routes() {
 	s.runnerRoutes()
 	s.environmentRoutes()
 	s.credentialRoutes()
+	s.identityRoutes()
+	s.trustRoutes()
+	s.exchangeRoutes()
 	s.tokenRoutes()
 	s.auditRoutes()
 	s.workRoutes()
@@ -106,6 +118,7 @@ func (s *Server) routes() {
 // downloads and pages. All of it is public and holds nothing of a tenant.
 func (s *Server) operations() {
 	s.healthRoutes()
+	s.providerRoutes()
 	s.documentRoutes()
 	s.downloadRoutes()
 	s.mux.HandleFunc("/", s.unknown)

@@ -20,6 +20,7 @@ func (s *Server) workRoutes() {
 		summary: "Get the wanted environments", description: "With ?seen= (the state of the answer before) and ?wait= it answers when what is wanted differs, or says unchanged when the wait is over."}, s.wanted)
 	add(s, route{method: http.MethodPut, path: api.PathRunnerStatus, id: "report-status", tag: "runner", permission: access.RunnerWork,
 		summary: "Report an environment's status", description: "A report about an older start is a conflict."}, s.reportStatus)
+	s.environmentTokenRoutes()
 	add(s, route{method: http.MethodPost, path: api.PathRunnerOutput, id: "append-output", tag: "runner", permission: access.RunnerWork,
 		summary: "Hand on a service's output", description: "What is known already is ignored."}, s.appendOutput)
 }

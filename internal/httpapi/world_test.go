@@ -20,6 +20,7 @@ import (
 	"github.com/pullpass/pullpass/internal/audit"
 	"github.com/pullpass/pullpass/internal/broker"
 	"github.com/pullpass/pullpass/internal/httpapi"
+	"github.com/pullpass/pullpass/internal/identity"
 	"github.com/pullpass/pullpass/internal/reference"
 	"github.com/pullpass/pullpass/internal/seal"
 	"github.com/pullpass/pullpass/internal/store"
@@ -40,6 +41,7 @@ type world struct {
 	issuer *issuer
 	door   *faultyDoor
 	clock  *clock
+	git    *gitHost
 	dir    string          // of the database
 	setup  pullpass.Secret // used by first
 }
@@ -55,7 +57,7 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	keyFile, err := seal.OpenKeyFile(filepath.Join(t.TempDir(), "key"))
 	must(t, err)
-	w := &world{t: t, log: &logbook{}, issuer: &issuer{}, clock: &clock{}, dir: t.TempDir()}
+	w := &world{t: t, log: &logbook{}, issuer: &issuer{}, clock: &clock{}, git: &gitHost{}, dir: t.TempDir()}
 	w.db, err = sqlite.Open(t.Context(), filepath.Join(w.dir, "pullpass.db"), seal.NewKeyring(keyFile), store.Options{Now: w.clock.now})
 	must(t, err)
 	t.Cleanup(func() { must(t, w.db.Close()) })
@@ -64,7 +66,10 @@ func newWorld(t *testing.T) *world {
 	w.door = &faultyDoor{Auditor: door}
 	hosts, err := reference.NewHosts(reference.Mapping{Host: "127.0.0.1:5001", Account: "222222222222", Region: "eu-west-1", RegistryURL: "http://127.0.0.1:5001"})
 	must(t, err)
+	w.git.db = w.db
 	w.Server, err = httpapi.New(httpapi.Options{
+		Identity: identity.NewProvider("https://pullpass.example", w.db, identity.Options{Now: w.clock.now}),
+		Source:   w.git, Verifier: identity.NewVerifier(http.DefaultClient, w.clock.now),
 		Store: w.db, Issuer: w.issuer, Auditor: w.door, Hosts: hosts, Now: w.clock.now, Version: "test",
 		Logger: slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		VerifyAudit: func(ctx context.Context, org pullpass.OrganizationID) (api.AuditReport, error) {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+	"golang.org/x/sync/singleflight"
 
 	"github.com/pullpass/pullpass"
 )
@@ -29,6 +30,8 @@ type Provider struct {
 	keys     Keys
 	schedule Schedule
 	now      func() time.Time
+
+	reading singleflight.Group // one reader of an organization's keys at a time
 
 	mu     sync.Mutex
 	chains map[pullpass.OrganizationID]*ring

@@ -28,8 +28,19 @@ func (p *Provider) ring(ctx context.Context, org pullpass.OrganizationID) (*ring
 	if r != nil && p.now().Sub(r.read) < min(remember, p.schedule.Lead/4) {
 		return r, nil
 	}
-	return p.rotate(ctx, org)
+	// Whoever comes first reads for all who wait, and must not fail them by leaving.
+	shared, err, _ := p.reading.Do(string(org), func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readWithin)
+		defer cancel()
+		return p.rotate(ctx, org)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return shared.(*ring), nil //nolint:forcetypeassert // what the function above returns
 }
+
+const readWithin = 10 * time.Second
 
 // Rotate reads an organization's keys, adds a key to each chain where one is due
 // and deletes those that nobody needs. It is cheap when nothing is due, and safe

@@ -21,10 +21,10 @@ type Subject struct {
 	Proved bool
 }
 
-// earned reports whether the repository may appear. A subject is earned:
+// Earned reports whether the repository may appear. A subject is earned:
 // otherwise anyone could create a project with someone else's URL and take the
 // AWS role that trusts it.
-func (s Subject) earned() bool {
+func (s Subject) Earned() bool {
 	return s.Proved && s.Repository != "" && s.Ref != "" && s.Commit != ""
 }
 
@@ -130,7 +130,7 @@ func (t Template) Render(s Subject) string {
 			b.WriteString(p.literal)
 			continue
 		}
-		if ofRepository(p.component) && !s.earned() {
+		if ofRepository(p.component) && !s.Earned() {
 			return s.unproved()
 		}
 		value, _ := s.component(p.component)

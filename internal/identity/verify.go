@@ -20,6 +20,14 @@ type Verifier struct {
 
 	mu      sync.Mutex
 	issuers map[string]*remoteKeys
+	failed  map[string]failure
+}
+
+// failure is why an issuer could not be asked a moment ago: a flood of tokens must
+// not become a flood towards it.
+type failure struct {
+	at  time.Time
+	err error
 }
 
 // NewVerifier returns a verifier that fetches discovery documents and key sets
@@ -28,7 +36,7 @@ func NewVerifier(client *http.Client, now func() time.Time) *Verifier {
 	if now == nil {
 		now = time.Now
 	}
-	return &Verifier{client: client, now: now, issuers: map[string]*remoteKeys{}}
+	return &Verifier{client: client, now: now, issuers: map[string]*remoteKeys{}, failed: map[string]failure{}}
 }
 
 // Match is how one Trust took to a token.
@@ -36,6 +44,8 @@ type Match struct {
 	Trust   Trust
 	Results []ClaimResult
 	OK      bool
+	Subject string // of the token, and its jti: for the audit record
+	TokenID string
 }
 
 // Verify checks a token against an organization's trusts and returns the first
@@ -105,11 +115,30 @@ func (t *trackedKeys) VerifySignature(ctx context.Context, raw string) ([]byte, 
 
 func (v *Verifier) keysOf(ctx context.Context, issuer string) (*remoteKeys, error) {
 	v.mu.Lock()
-	keys := v.issuers[issuer]
+	keys, failed := v.issuers[issuer], v.failed[issuer]
 	v.mu.Unlock()
-	if keys != nil {
+	switch {
+	case keys != nil:
 		return keys, nil
+	case failed.err != nil && v.now().Sub(failed.at) < keySetPause:
+		return nil, failed.err
 	}
+	keys, err := v.discover(ctx, issuer)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if err != nil {
+		v.failed[issuer] = failure{v.now(), err}
+		return nil, err
+	}
+	if first := v.issuers[issuer]; first != nil {
+		return first, nil
+	}
+	v.issuers[issuer] = keys
+	delete(v.failed, issuer)
+	return keys, nil
+}
+
+func (v *Verifier) discover(ctx context.Context, issuer string) (*remoteKeys, error) {
 	provider, err := oidc.NewProvider(oidc.ClientContext(ctx, v.client), issuer)
 	if err != nil {
 		return nil, &pullpass.Error{
@@ -123,19 +152,14 @@ func (v *Verifier) keysOf(ctx context.Context, issuer string) (*remoteKeys, erro
 	if err := provider.Claims(&document); err != nil || document.KeySet == "" {
 		return nil, &pullpass.Error{Kind: pullpass.Unavailable, Code: "issuer_discovery", What: "the discovery document of the token's issuer names no key set"}
 	}
-	keys = &remoteKeys{uri: document.KeySet, client: v.client, now: v.now}
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if first := v.issuers[issuer]; first != nil {
-		return first, nil
-	}
-	v.issuers[issuer] = keys
-	return keys, nil
+	return &remoteKeys{uri: document.KeySet, client: v.client, now: v.now}, nil
 }
 
 // match lays the audience and each condition beside the claims.
 func (t Trust) match(claims map[string]any) Match {
 	m := Match{Trust: t, OK: true}
+	m.Subject, _ = claims["sub"].(string)
+	m.TokenID, _ = claims["jti"].(string)
 	m.add(checkAudience(t.Audience, claims["aud"]))
 	for _, c := range t.Conditions {
 		m.add(c.check(claims))

@@ -7,6 +7,6 @@
 // local path, ssh, or wherever a redirect leads.
 //
 //	s := source.New(egressClient)
-//	found, err := s.Resolve(ctx, "https://github.com/acme/app", "main") // "" is the default branch
+//	name, commit, err := s.Resolve(ctx, "https://github.com/acme/app", "main") // "" is the default branch
 //	text, err := s.File(ctx, "https://github.com/acme/app", ".pullpass-challenge")
 package source

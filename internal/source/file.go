@@ -32,11 +32,11 @@ func (s *Source) File(ctx context.Context, repository, name string) (string, err
 	if err != nil {
 		return "", err
 	}
-	found, err := defaultBranch(refs)
+	_, head, err := defaultBranch(refs)
 	if err != nil {
 		return "", err
 	}
-	commit := plumbing.NewHash(found.Commit)
+	commit := plumbing.NewHash(head)
 	request := packp.NewUploadPackRequestFromCapabilities(refs.Capabilities)
 	request.Wants = []plumbing.Hash{commit}
 	if refs.Capabilities.Supports(capability.Shallow) {

@@ -27,55 +27,50 @@ func New(roundTripper http.RoundTripper) *Source {
 	return &Source{git: githttp.NewClientWithOptions(c, &githttp.ClientOptions{RedirectPolicy: githttp.FollowInitialRedirects})}
 }
 
-// Found is what a ref points to.
-type Found struct {
-	Ref    string // branch or tag, without refs/heads/ or refs/tags/
-	Commit string
-}
-
-// Resolve returns the commit of a branch or tag; of the default branch if ref is
-// empty. A name that both a branch and a tag have is the branch.
-func (s *Source) Resolve(ctx context.Context, repository, ref string) (Found, error) {
+// Resolve returns the commit of a branch or tag, and the name without refs/heads/
+// or refs/tags/; of the default branch if ref is empty. A name that both a branch
+// and a tag have is the branch.
+func (s *Source) Resolve(ctx context.Context, repository, ref string) (name, commit string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	_, refs, err := s.open(ctx, repository)
 	if err != nil {
-		return Found{}, err
+		return "", "", err
 	}
 	if ref == "" {
 		return defaultBranch(refs)
 	}
 	if hash, ok := refs.References["refs/heads/"+ref]; ok {
-		return Found{Ref: ref, Commit: hash.String()}, nil
+		return ref, hash.String(), nil
 	}
 	if hash, ok := refs.Peeled["refs/tags/"+ref]; ok { // of an annotated tag: its commit
-		return Found{Ref: ref, Commit: hash.String()}, nil
+		return ref, hash.String(), nil
 	}
 	if hash, ok := refs.References["refs/tags/"+ref]; ok {
-		return Found{Ref: ref, Commit: hash.String()}, nil
+		return ref, hash.String(), nil
 	}
-	return Found{}, &pullpass.Error{
+	return "", "", &pullpass.Error{
 		Kind: pullpass.Invalid, Code: "ref_unknown", What: "cannot find the ref in the project's repository",
 		Cause: "it has neither a branch nor a tag of that name", Hint: "name a branch or tag that has been pushed: --ref main",
 	}
 }
 
 // defaultBranch is what HEAD names. A detached HEAD is no branch.
-func defaultBranch(refs *packp.AdvRefs) (Found, error) {
+func defaultBranch(refs *packp.AdvRefs) (name, commit string, err error) {
 	none := &pullpass.Error{Kind: pullpass.Invalid, Code: "default_branch", What: "cannot find the default branch of the project's repository", Cause: "its host names none"}
 	all, err := refs.AllReferences()
 	if err != nil {
-		return Found{}, none
+		return "", "", none
 	}
 	head, ok := all[plumbing.HEAD]
 	if !ok || head.Type() != plumbing.SymbolicReference || !head.Target().IsBranch() {
-		return Found{}, none
+		return "", "", none
 	}
 	hash, ok := refs.References[head.Target().String()]
 	if !ok {
-		return Found{}, none
+		return "", "", none
 	}
-	return Found{Ref: strings.TrimPrefix(head.Target().String(), "refs/heads/"), Commit: hash.String()}, nil
+	return strings.TrimPrefix(head.Target().String(), "refs/heads/"), hash.String(), nil
 }
 
 // open asks a repository for its refs.

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/internal/egress"
+	"github.com/pullpass/pullpass/internal/identity"
+	"github.com/pullpass/pullpass/internal/store"
+)
+
+// keysEvery is far below the day that a signing key is published before its use.
+const keysEvery = time.Hour
+
+// keepKeys rotates every organization's signing keys when that is due, and removes
+// what has expired, until ctx ends. Several servers may do so at once.
+func keepKeys(ctx context.Context, p *identity.Provider, db *store.DB, log *slog.Logger) {
+	ticker := time.NewTicker(keysEvery)
+	defer ticker.Stop()
+	for {
+		if err := keepKeysOnce(ctx, p, db); err != nil && ctx.Err() == nil {
+			log.Warn("keeping the signing keys failed; trying again later", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+func keepKeysOnce(ctx context.Context, p *identity.Provider, db *store.DB) error {
+	for page := (pullpass.Page{Limit: pullpass.MaxPage}); ; {
+		l, err := db.Organizations(ctx, page)
+		if err != nil {
+			return err
+		}
+		for _, o := range l.Items {
+			if err := p.Rotate(ctx, o.ID); err != nil {
+				return err
+			}
+		}
+		if l.Next == "" {
+			return db.DeleteExpiredTokens(ctx)
+		}
+		page.After = l.Next
+	}
+}
+
+// egressHTTP is the egress client as libraries take it. Redirects come back as
+// answers: nobody's issuer is where another one says.
+func egressHTTP(c *egress.Client) *http.Client {
+	return &http.Client{Transport: c, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+}

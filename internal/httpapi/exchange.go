@@ -1,0 +1,214 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/api"
+	"github.com/pullpass/pullpass/internal/identity"
+)
+
+func (s *Server) exchangeRoutes() {
+	add(s, route{method: http.MethodPost, path: api.PathExchange, id: "exchange-token", tag: "identity", permission: public,
+		summary: "Exchange a CI job's own token", description: "RFC 8693: a form with grant_type, subject_token, subject_token_type, and organization (its id) or audience (its issuer URL); " +
+			"project (id or name) chooses among the trusts, scope asks for pull only. The answer's token works for that project alone. " +
+			"Refusals are RFC 6749's error and error_description, and our problem fields beside them.",
+	}, s.exchange)
+}
+
+type exchangeAnswer struct {
+	Status      int
+	ContentType string `header:"Content-Type"`
+	Body        []byte
+}
+
+func (s *Server) exchange(ctx context.Context, c pullpass.Caller, in *struct {
+	RawBody []byte `contentType:"application/x-www-form-urlencoded"`
+}) (*exchangeAnswer, error) {
+	done, err := s.tryExchange(ctx, c, in.RawBody)
+	status, document := http.StatusOK, any(done)
+	if err != nil {
+		refusal := s.oauthRefusal(ctx, err)
+		status, document = refusal.Status, refusal
+	}
+	text, err := json.Marshal(document)
+	return &exchangeAnswer{Status: status, ContentType: api.ContentType, Body: text}, err
+}
+
+// oauthProblem is a refusal as OAuth clients read it, and as ours do.
+type oauthProblem struct {
+	Error       string `json:"error"`
+	Description string `json:"error_description,omitempty"`
+	api.Problem
+}
+
+func (s *Server) oauthRefusal(ctx context.Context, err error) oauthProblem {
+	p := s.problemOf(ctx, err)
+	out := oauthProblem{Error: "server_error", Problem: p.Problem, Description: p.Cause}
+	if out.Description == "" {
+		out.Description = p.Detail
+	}
+	var coded oauthError
+	switch {
+	case errors.As(err, &coded):
+		out.Error, out.Status = coded.code, http.StatusBadRequest
+	case p.Kind == pullpass.Unauthenticated, p.Kind == pullpass.Denied:
+		out.Error, out.Status = "invalid_grant", http.StatusBadRequest
+	case p.Kind == pullpass.Unavailable:
+		out.Error = "temporarily_unavailable"
+	case p.Status < http.StatusInternalServerError:
+		out.Error, out.Status = "invalid_request", http.StatusBadRequest
+	}
+	out.Title = http.StatusText(out.Status)
+	return out
+}
+
+// oauthError gives a refusal one of RFC 6749's codes.
+type oauthError struct {
+	code string
+	error
+}
+
+func (e oauthError) Unwrap() error { return e.error }
+
+const cannotExchange = "cannot exchange the token"
+
+func badExchange(code, cause, hint string) error {
+	return oauthError{code, &pullpass.Error{Kind: pullpass.Invalid, Code: code, What: cannotExchange, Cause: cause, Hint: hint}}
+}
+
+// asked is what an exchange asks for.
+type asked struct {
+	organization pullpass.OrganizationID
+	project      string
+	scope        string
+	token        string
+}
+
+func (s *Server) tryExchange(ctx context.Context, c pullpass.Caller, form []byte) (*api.Exchanged, error) {
+	if s.verifier == nil || s.identity == nil {
+		return nil, errNoIdentity()
+	}
+	ask, err := s.readExchange(form)
+	if err != nil {
+		return nil, err
+	}
+	trusts, err := s.trustsFor(ctx, ask)
+	if err != nil {
+		return nil, err
+	}
+	match, tried, err := s.verifier.Verify(ctx, ask.token, trusts)
+	if err != nil {
+		if len(tried) > 0 { // signed by an issuer that is trusted, for something that is not
+			s.recordAnyway(ctx, pullpass.Event{Organization: ask.organization, Caller: pullpass.EventActor{Kind: pullpass.CallerCI, Address: c.Address}, At: s.now(),
+				Action: "token.exchange", Decision: pullpass.DecisionDenied, Reason: reason(err), Detail: exchangeDetail(tried[0])})
+		}
+		return nil, err
+	}
+	return s.grantExchange(ctx, c, ask, match)
+}
+
+// readExchange checks the form. What it sends twice is refused: readers disagree on
+// which one counts.
+func (s *Server) readExchange(form []byte) (asked, error) {
+	values, err := url.ParseQuery(string(form))
+	if err != nil {
+		return asked{}, badExchange("invalid_request", "the body is not a form", "send application/x-www-form-urlencoded")
+	}
+	for _, v := range values {
+		if len(v) > 1 {
+			return asked{}, badExchange("invalid_request", "a parameter is there twice", "")
+		}
+	}
+	switch {
+	case values.Get("grant_type") != api.GrantTokenExchange:
+		return asked{}, badExchange("unsupported_grant_type", "grant_type is not token exchange", "grant_type="+api.GrantTokenExchange)
+	case values.Get("subject_token") == "":
+		return asked{}, badExchange("invalid_request", "subject_token is missing", "give the CI job's own OIDC token")
+	case values.Get("subject_token_type") != api.TokenTypeJWT && values.Get("subject_token_type") != api.TokenTypeID:
+		return asked{}, badExchange("invalid_request", "subject_token_type is neither jwt nor id_token", "subject_token_type="+api.TokenTypeJWT)
+	case values.Has("actor_token"):
+		return asked{}, badExchange("invalid_request", "delegation is not supported", "leave actor_token out")
+	case values.Has("requested_token_type") && values.Get("requested_token_type") != api.TokenTypeAccess:
+		return asked{}, badExchange("invalid_request", "only access tokens are given out", "leave requested_token_type out")
+	}
+	ask := asked{token: values.Get("subject_token"), project: values.Get("project"), scope: values.Get("scope")}
+	ask.organization, err = s.exchangeOrganization(values.Get("organization"), values.Get("audience"))
+	return ask, err
+}
+
+func (s *Server) exchangeOrganization(organization, audience string) (pullpass.OrganizationID, error) {
+	if organization == "" {
+		_, organization, _ = strings.Cut(audience, "/o/")
+		if s.identity.Issuer(pullpass.OrganizationID(organization)) != audience {
+			organization = ""
+		}
+	}
+	if !pullpass.ValidID("org", organization) {
+		return "", badExchange("invalid_target", "it does not say whose trusts to use", "organization=org_…, as pullpass whoami shows it, or audience=<issuer URL of the organization>")
+	}
+	return pullpass.OrganizationID(organization), nil
+}
+
+// trustsFor narrows an organization's trusts to a project. An organization that is
+// not there trusts nobody, like one that is.
+func (s *Server) trustsFor(ctx context.Context, ask asked) ([]identity.Trust, error) {
+	trusts, err := s.allTrusts(ctx, ask.organization)
+	if err != nil || ask.project == "" {
+		return trusts, err
+	}
+	id := pullpass.ProjectID(ask.project)
+	if !pullpass.ValidID("prj", ask.project) {
+		p, err := s.store.ProjectByName(ctx, ask.organization, ask.project)
+		if err != nil && !pullpass.IsKind(err, pullpass.NotFound) {
+			return nil, err
+		}
+		id = p.ID
+	}
+	var of []identity.Trust
+	for _, t := range trusts {
+		if t.Project == id {
+			of = append(of, t)
+		}
+	}
+	return of, nil
+}
+
+func (s *Server) grantExchange(ctx context.Context, c pullpass.Caller, ask asked, match identity.Match) (*api.Exchanged, error) {
+	t := match.Trust
+	action := t.Action
+	switch pullpass.Action(ask.scope) {
+	case "", action:
+	case pullpass.ActionPull:
+		action = pullpass.ActionPull
+	default:
+		return nil, badExchange("invalid_scope", "the trust gives "+string(t.Action)+" only", "leave scope out, or ask for pull")
+	}
+	text, token := s.newToken(pullpass.Token{Organization: t.Organization, Kind: pullpass.TokenCI, Name: t.Name, Project: t.Project,
+		Action: action, CreatedBy: string(t.ID), ExpiresAt: s.now().Add(t.Life).UTC().Truncate(time.Second)})
+	detail := exchangeDetail(match)
+	detail["action"], detail["expires"] = string(action), token.ExpiresAt.Format(time.RFC3339)
+	caller := pullpass.Caller{Kind: pullpass.CallerCI, Organization: t.Organization, ID: string(token.ID), Name: t.Name, Project: t.Project, Address: c.Address}
+	e := pullpass.Event{Action: "token.exchange", Project: t.Project, Target: string(token.ID), Detail: detail}
+	err := s.deed(ctx, caller, e, func(ctx context.Context) error {
+		_, err := s.store.CreateToken(ctx, token)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &api.Exchanged{AccessToken: api.NewSecret(text), IssuedType: api.TokenTypeAccess, TokenType: "Bearer",
+		ExpiresIn: int64(t.Life / time.Second), Scope: action}, nil
+}
+
+// exchangeDetail says whose token it was: what its issuer signed, never the token.
+func exchangeDetail(m identity.Match) map[string]string {
+	return map[string]string{"trust": string(m.Trust.ID), "name": m.Trust.Name, "issuer": m.Trust.Issuer,
+		"subject": shortened(m.Subject), "jti": shortened(m.TokenID)}
+}
