@@ -13,7 +13,7 @@ import (
 // IdentityPolicies implements iam.Reader: inline and attached policies, and for
 // a user those of its groups.
 func (p *Policies) IdentityPolicies(ctx context.Context, principal iam.Principal) ([]*iam.Policy, error) {
-	e, ok := entityOf(identityARN(principal))
+	e, ok := entityOf(principal.IdentityARN())
 	if !ok {
 		return nil, iam.ErrNotReadable
 	}
@@ -43,7 +43,7 @@ func (p *Policies) IdentityPolicies(ctx context.Context, principal iam.Principal
 
 // PermissionsBoundary implements iam.Reader.
 func (p *Policies) PermissionsBoundary(ctx context.Context, principal iam.Principal) (*iam.Policy, error) {
-	e, ok := entityOf(identityARN(principal))
+	e, ok := entityOf(principal.IdentityARN())
 	if !ok {
 		return nil, iam.ErrNotReadable
 	}
@@ -75,13 +75,6 @@ func boundaryOf(ctx context.Context, api *awsiam.Client, e entity) (*iamtypes.At
 		return nil, err
 	}
 	return out.User.PermissionsBoundary, nil
-}
-
-func identityARN(p iam.Principal) string {
-	if p.RoleARN != "" {
-		return p.RoleARN
-	}
-	return p.ARN
 }
 
 func rolePolicies(ctx context.Context, api *awsiam.Client, name string) ([]*string, error) {

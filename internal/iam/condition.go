@@ -94,7 +94,7 @@ func (c *condition) holds(ev *evaluation, effect Effect) bool {
 			return !c.operator.Negated
 		}
 	}
-	return c.operator.Negated && !(ev.unresolved && effect == Allow)
+	return c.operator.Negated && (!ev.unresolved || effect != Allow)
 }
 
 // absent is the answer for a key that the request does not have.
@@ -122,7 +122,7 @@ func (c *condition) single(value string, ev *evaluation, effect Effect) bool {
 	if c.any(value, ev) {
 		return !c.operator.Negated
 	}
-	return c.operator.Negated && !(ev.unresolved && effect == Allow)
+	return c.operator.Negated && (!ev.unresolved || effect != Allow)
 }
 
 // any reports whether value compares with any of the policy's values.

@@ -128,6 +128,9 @@ func (g grant) words(ev *evaluation) string {
 	case delegatedGrant:
 		return "the account, which leaves the decision to its identity policies"
 	case limitedGrant:
+		if ev.caller.Kind == FederatedUser {
+			return "the user behind it, which boundary and session policy still limit"
+		}
 		return "the role, which boundary and session policy still limit"
 	}
 	return "the caller itself or everyone"

@@ -160,7 +160,7 @@ func (ev *evaluation) matchesResource(s *statement, kind Kind) bool {
 			return !s.notResource
 		}
 	}
-	return s.notResource && !(ev.unresolved && s.effect == Allow)
+	return s.notResource && (!ev.unresolved || s.effect != Allow)
 }
 
 func (ev *evaluation) matchesPrincipal(s *statement, kind Kind) (grant, bool) {

@@ -3,6 +3,7 @@ package iam
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -54,9 +55,9 @@ func (e *explainer) context(pairs ...string) map[string][]string {
 	for key, values := range e.Context {
 		context[key] = values
 	}
-	for i := 0; i < len(pairs); i += 2 {
-		if pairs[i+1] != "" {
-			context[pairs[i]] = []string{pairs[i+1]}
+	for pair := range slices.Chunk(pairs, 2) {
+		if key, value := pair[0], pair[1]; value != "" {
+			context[key] = []string{value}
 		}
 	}
 	return context

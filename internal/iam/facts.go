@@ -57,7 +57,7 @@ func (e *Evaluator) facts(ev *evaluation, rec *recorder) facts {
 	f.needsGrant = !f.inside || f.crossAccount || ev.assumesRole() || ev.usesKey() && e.resourcePolicies > 0
 	f.foreign = ev.foreignProvider()
 	f.addedGrant = directGrant
-	if ev.caller.RoleARN != "" {
+	if ev.caller.RoleARN != "" || ev.caller.UserARN != "" {
 		f.addedGrant = limitedGrant
 	}
 	if !ev.caller.Linked {

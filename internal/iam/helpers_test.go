@@ -1,6 +1,9 @@
 package iam
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 const (
 	ours   = "111111111111" // where the caller lives
@@ -13,11 +16,17 @@ const (
 	runnerRole    = "arn:aws:iam::111111111111:role/runner"
 	runnerSession = "arn:aws:sts::111111111111:assumed-role/runner/build-7"
 	ciUser        = "arn:aws:iam::111111111111:user/ci"
+	ciFederated   = ciUser + "#job"
 )
 
+// caller parses a principal; behind a # stands the name of a session of it.
 func caller(t tester, text string) Principal {
 	t.Helper()
+	text, session, named := strings.Cut(text, "#")
 	p, err := ParsePrincipal(text)
+	if err == nil && named {
+		p, err = p.WithSession(session)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,7 +10,7 @@ import "strings"
 //	 "sessionPolicies": […], "serviceControlPolicies": [[document…] for each level], "resourceControlPolicies": [[…]…]}
 //
 // A principal is a string (see ParsePrincipal) or an object with one of AWS,
-// Service, Federated and CanonicalUser, and for a role a "session". Unknown
+// Service, Federated and CanonicalUser, and for a role or a user that federates a "session". Unknown
 // fields are refused. Errors are *SyntaxError.
 func ParseInput(data []byte) (Request, Policies, error) {
 	root, err := parseTree(data)

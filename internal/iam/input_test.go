@@ -46,7 +46,7 @@ func TestParseInputPrincipals(t *testing.T) {
 		kind      PrincipalKind
 	}{
 		{`"*"`, Anonymous}, {`"anonymous"`, Anonymous}, {`"111111111111"`, Root}, {`{"AWS":"111111111111"}`, Root},
-		{`{"Service":"ecs.amazonaws.com"}`, Service}, {`{"Federated":"https://gitlab.example.com"}`, Federated},
+		{`{"AWS":"` + ciUser + `","session":"job"}`, FederatedUser}, {`{"Service":"ecs.amazonaws.com"}`, Service}, {`{"Federated":"https://gitlab.example.com"}`, Federated},
 		{`{"Federated":"accounts.google.com"}`, Federated}, {`{"AWS":"` + runnerRole + `"}`, Role},
 	}
 	for _, test := range tests {
@@ -72,7 +72,7 @@ func TestParseInputRefuses(t *testing.T) {
 		{`{"request":{"action":"a:B","resource":"*","principal":{}}}`, "1:55", "names nobody", ""},
 		{`{"request":{"action":"a:B","resource":"*","principal":{"AWS":"*","Service":"x"}}}`, "1:66", "one principal", ""},
 		{`{"request":{"action":"a:B","resource":"*","principal":{"aws":"*"}}}`, "1:56", "no field", `"AWS"`},
-		{`{"request":{"action":"a:B","resource":"*","principal":{"AWS":"*","session":"x"}}}`, "1:76", "only a role", ""},
+		{`{"request":{"action":"a:B","resource":"*","principal":{"AWS":"*","session":"x"}}}`, "1:76", "only a role and a user", ""},
 		{request(`,"acount":1`), "1:59", "no field", ""},
 		{request(`,"resourceAccount":"1"`), "1:77", "twelve digits", ""},
 		{request(`,"context":[]`), "1:69", "object of condition keys", ""},

@@ -121,7 +121,7 @@ func (w *objectWriter) string(s string) {
 			w.WriteByte('\\')
 			w.WriteRune(r)
 		case r < ' ' || r == 0x7f || r == '\u2028' || r == '\u2029':
-			fmt.Fprintf(w, `\u%04x`, r)
+			fmt.Fprintf(&w.Buffer, `\u%04x`, r)
 		default:
 			w.WriteRune(r)
 		}

@@ -60,7 +60,7 @@ func (f *facts) granted() (free struct{ identityFree, limitsFree bool }) {
 
 // addition is the smallest statement that makes one layer allow the request.
 func (ev *evaluation) addition(said recorded) Addition {
-	a := Addition{Kind: said.kind, Level: said.level, Account: ev.caller.Account, To: identityOf(&ev.caller)}
+	a := Addition{Kind: said.kind, Level: said.level, Account: ev.caller.Account, To: ev.caller.IdentityARN()}
 	a.Statement = Statement{
 		Effect: Allow, Actions: Values(ev.request.Action), Resources: Values(ev.resourceText(said.literal)),
 	}
@@ -129,7 +129,7 @@ func (ev *evaluation) callerPrincipals() *Principals {
 	case CanonicalUser:
 		return &Principals{CanonicalUser: Values(ev.caller.Name)}
 	}
-	return &Principals{AWS: Values(identityOf(&ev.caller))}
+	return &Principals{AWS: Values(ev.caller.IdentityARN())}
 }
 
 // callerConditions ties a resource's allow to what tells this caller from

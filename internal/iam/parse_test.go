@@ -79,7 +79,7 @@ func TestParseRefuses(t *testing.T) {
 		{`{"Statement":[]} {}`, "1:18", "after the end", ""},
 		{`{"Statement":[],}`, "1:17", "name in double quotes", "trailing comma"},
 		{`{"Statement":[],"Statement":[]}`, "1:17", "stands twice", "merge"},
-		{`{"Statment":[]}`, "1:2", "no element \"Statment\"", `"Statement"`},
+		{`{"Sttement":[]}`, "1:2", "no element \"Sttement\"", `"Statement"`},
 		{`{"Version":"2012-10-18","Statement":[]}`, "1:12", "version", "2012-10-17"},
 		{`{"Version":2012,"Statement":[]}`, "1:12", "is a string", ""},
 		{`{"Statement":["x"]}`, "1:15", "a statement is an object", ""},

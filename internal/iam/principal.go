@@ -37,6 +37,7 @@ type Principal struct {
 	Session   string // of a role session
 	ARN       string // who calls: a session's own ARN; the service or id where there is no ARN
 	RoleARN   string // of a role or role session; see WithSession for roles with a path
+	UserARN   string // of the IAM user behind a federated user; see WithSession
 	RootARN   string // the account's root
 	Linked    bool   // a service-linked role
 }
@@ -47,8 +48,8 @@ type Principal struct {
 // the provider that STS finds in the account of the role asked for; or "*" or
 // "anonymous".
 //
-// A session's ARN does not show its role's path. For such a role parse the
-// role's ARN and use WithSession.
+// A session's ARN does not show its role's path, and a federated user's ARN not
+// the IAM user behind it. Parse the ARN of the role or user, and use WithSession.
 func ParsePrincipal(text string) (Principal, error) {
 	switch {
 	case text == "*", text == "anonymous":
@@ -116,17 +117,36 @@ func principalFromARN(text string) (Principal, error) {
 	return p, nil
 }
 
-// WithSession returns the named session of a role.
+// WithSession returns the named session of a role, or the federated user that
+// an IAM user makes under that name with GetFederationToken.
 func (p Principal) WithSession(name string) (Principal, error) {
-	if p.Kind != Role && p.Kind != RoleSession {
-		return Principal{}, fmt.Errorf("%s is a %s: only a role has sessions", quote(p.ARN), p.Kind)
-	}
 	if name == "" || strings.ContainsAny(name, "/*?") {
 		return Principal{}, fmt.Errorf("%s is not a session name", quote(name))
 	}
-	p.Kind, p.Session = RoleSession, name
-	p.ARN = "arn:" + p.Partition + ":sts::" + p.Account + ":assumed-role/" + p.Name + "/" + name
-	return p, nil
+	switch p.Kind {
+	case Role, RoleSession:
+		p.Kind, p.Session = RoleSession, name
+		p.ARN = "arn:" + p.Partition + ":sts::" + p.Account + ":assumed-role/" + p.Name + "/" + name
+		return p, nil
+	case User:
+		p.UserARN = p.ARN
+		p.Kind, p.Path, p.Name = FederatedUser, "", name
+		p.ARN = "arn:" + p.Partition + ":sts::" + p.Account + ":federated-user/" + name
+		return p, nil
+	}
+	return Principal{}, fmt.Errorf("%s is a %s: only a role and a user have named sessions", quote(p.ARN), p.Kind)
+}
+
+// IdentityARN is the ARN that the caller's identity policies are attached to:
+// the role's or user's, where the caller is a session of it.
+func (p *Principal) IdentityARN() string {
+	switch {
+	case p.RoleARN != "":
+		return p.RoleARN
+	case p.UserARN != "":
+		return p.UserARN
+	}
+	return p.ARN
 }
 
 // inside reports whether the caller is an identity of an account: one that
@@ -167,21 +187,20 @@ func isWellKnownProvider(text string) bool {
 }
 
 func isHostName(text string) bool {
-	for i := range len(text) {
-		c := text[i]
-		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '.' || c == '_') {
-			return false
-		}
-	}
-	return true
+	return onlyOf(text, func(c byte) bool {
+		return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '.' || c == '_'
+	})
 }
 
 func isCanonicalID(text string) bool {
-	if len(text) != 64 {
-		return false
-	}
+	return len(text) == 64 && onlyOf(text, func(c byte) bool {
+		return '0' <= c && c <= '9' || 'a' <= c && c <= 'f'
+	})
+}
+
+func onlyOf(text string, allowed func(byte) bool) bool {
 	for i := range len(text) {
-		if c := text[i]; !('0' <= c && c <= '9' || 'a' <= c && c <= 'f') {
+		if !allowed(text[i]) {
 			return false
 		}
 	}

@@ -72,7 +72,17 @@ func TestWithSession(t *testing.T) {
 			t.Errorf("WithSession(%q) = %+v, want an error", name, p)
 		}
 	}
-	if p, err := caller(t, ciUser).WithSession("x"); err == nil {
-		t.Errorf("a user's WithSession = %+v, want an error", p)
+	federated, err := caller(t, ciUser).WithSession("job")
+	want := Principal{
+		Kind: FederatedUser, Partition: "aws", Account: ours, Name: "job", ARN: "arn:aws:sts::111111111111:federated-user/job",
+		UserARN: ciUser, RootARN: "arn:aws:iam::111111111111:root",
+	}
+	if err != nil || federated != want || federated.IdentityARN() != ciUser {
+		t.Errorf("a user's WithSession = %+v, %v, want %+v", federated, err, want)
+	}
+	for _, text := range []string{ours, "*", "codebuild.amazonaws.com", "arn:aws:sts::111111111111:federated-user/job"} {
+		if p, err := caller(t, text).WithSession("x"); err == nil {
+			t.Errorf("WithSession of %s = %+v, want an error", text, p)
+		}
 	}
 }

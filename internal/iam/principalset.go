@@ -7,7 +7,7 @@ type grant uint8
 const (
 	noGrant        grant = iota
 	delegatedGrant       // the account: its identity policies decide
-	limitedGrant         // the role: boundary and session policy still bind
+	limitedGrant         // the role or user behind the session: boundary and session policy still bind
 	directGrant          // the user, the session, everyone: nothing else binds
 )
 
@@ -73,7 +73,7 @@ func (p *Principal) namedBy(entry string) grant {
 	switch {
 	case entry == p.ARN && p.Kind != Role:
 		return directGrant
-	case entry == p.RoleARN && p.RoleARN != "":
+	case entry == p.RoleARN && p.RoleARN != "", entry == p.UserARN && p.UserARN != "":
 		return limitedGrant
 	case entry == p.RootARN, entry == p.Account:
 		if p.Kind == Root {

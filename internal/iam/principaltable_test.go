@@ -18,6 +18,9 @@ func TestPrincipalTable(t *testing.T) {
 		{"session ARN", runnerSession, runnerSession, false, false},
 		{"user ARN", ciUser, ciUser, false, false},
 		{"federated user ARN", federated, federated, false, false},
+		{"federated user ARN, user known", ciFederated, "arn:aws:sts::111111111111:federated-user/job", false, false},
+		{"user ARN, its federated user", ciFederated, ciUser, false, true},
+		{"account id, federated user", ciFederated, ours, true, true},
 		{"everyone, role", runnerSession, "*", false, false},
 		{"everyone, user", ciUser, "*", false, false},
 	}
@@ -64,8 +67,12 @@ func TestSameAccountIsAUnion(t *testing.T) {
 }
 
 func TestCrossAccountNeedsBothSides(t *testing.T) {
-	r := Request{Action: pullAction, Resource: theirRepository, Principal: caller(t, runnerSession)}
-	for _, named := range []string{ours, "arn:aws:iam::111111111111:root", runnerRole, runnerSession, "*"} {
+	federated := "arn:aws:sts::111111111111:federated-user/job"
+	for _, pair := range [][2]string{
+		{runnerSession, ours}, {runnerSession, "arn:aws:iam::111111111111:root"}, {runnerSession, runnerRole}, {runnerSession, runnerSession}, {runnerSession, "*"},
+		{ciUser, ciUser}, {ciFederated, ciUser}, {ciFederated, federated}, {ciFederated, ours},
+	} {
+		named, r := pair[1], Request{Action: pullAction, Resource: theirRepository, Principal: caller(t, pair[0])}
 		resource := docs(t, naming("Allow", aws(named), "ecr:*"))
 		for _, c := range []struct {
 			what string
@@ -79,6 +86,9 @@ func TestCrossAccountNeedsBothSides(t *testing.T) {
 			{"session silent", Policies{Identity: docs(t, allowAll), Resource: resource, Session: docs(t, allowOther)}, ImplicitDeny},
 			{"owner denies", Policies{Identity: docs(t, allowAll), Resource: append(resource[:1:1], docs(t, naming("Deny", `"*"`, "*"))...)}, ExplicitDeny},
 		} {
+			if r.Principal.Kind == FederatedUser && c.p.Session == nil {
+				c.p.Session = docs(t, allowAll) // without any it can do nothing
+			}
 			if d := checked(t, r, c.p); d.Effect != c.want {
 				t.Errorf("naming %s, %s: %s, want %s", named, c.what, d.Effect, c.want)
 			}
@@ -111,6 +121,10 @@ func TestPrincipalMatching(t *testing.T) {
 		{"anonymous, an account", "*", aws(ours), nil, false},
 		{"canonical user", "00000000000000000000000000000000000000000000000000000000000000af",
 			`{"CanonicalUser":"00000000000000000000000000000000000000000000000000000000000000af"}`, nil, true},
+		{"user behind a federated user", ciFederated, aws(ciUser), nil, true},
+		{"another user than the one behind it", ciFederated, aws(ciUser + "x"), nil, false},
+		{"federated user whose user is not known", "arn:aws:sts::111111111111:federated-user/job", aws(ciUser), nil, false},
+		{"the user is not its federated user", ciUser, aws("arn:aws:sts::111111111111:federated-user/job"), nil, false},
 		{"root user, its account", "arn:aws:iam::111111111111:root", aws(ours), nil, true},
 	}
 	for _, test := range tests {

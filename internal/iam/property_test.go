@@ -10,7 +10,7 @@ import (
 // meet often.
 var (
 	worldCallers = []string{
-		"*", ours, ciUser, runnerRole, runnerSession, "arn:aws:iam::222222222222:role/pull",
+		"*", ours, ciUser, ciFederated, runnerRole, runnerSession, "arn:aws:iam::222222222222:role/pull",
 		"arn:aws:sts::111111111111:federated-user/bob", "codebuild.amazonaws.com",
 		"arn:aws:iam::111111111111:oidc-provider/gitlab.example.com", "arn:aws:iam::222222222222:oidc-provider/gitlab.example.com",
 		"arn:aws:iam::111111111111:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS",

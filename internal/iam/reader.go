@@ -46,7 +46,7 @@ type Documents struct {
 
 // IdentityPolicies implements Reader.
 func (d *Documents) IdentityPolicies(_ context.Context, p Principal) ([]*Policy, error) {
-	policies, found := d.Identity[identityOf(&p)]
+	policies, found := d.Identity[p.IdentityARN()]
 	if !found {
 		return nil, ErrNotReadable
 	}
@@ -55,7 +55,7 @@ func (d *Documents) IdentityPolicies(_ context.Context, p Principal) ([]*Policy,
 
 // PermissionsBoundary implements Reader.
 func (d *Documents) PermissionsBoundary(_ context.Context, p Principal) (*Policy, error) {
-	return d.Boundary[identityOf(&p)], nil
+	return d.Boundary[p.IdentityARN()], nil
 }
 
 // TrustPolicy implements Reader.
@@ -88,12 +88,4 @@ func known(policies map[string]*Policy, name string) (*Policy, error) {
 		return nil, ErrNotReadable
 	}
 	return p, nil
-}
-
-// identityOf is what a caller's identity policies are attached to.
-func identityOf(p *Principal) string {
-	if p.RoleARN != "" {
-		return p.RoleARN
-	}
-	return p.ARN
 }

@@ -26,9 +26,11 @@ func parseDecimal(text string) (decimal, bool) {
 	}
 	for i := range len(rest) {
 		c := rest[i]
-		if c == 'e' || c == 'E' {
+		switch {
+		case c == 'e' || c == 'E':
 			d.exponent = true
-		} else if c != '.' && !('0' <= c && c <= '9') && !(d.exponent && (c == '+' || c == '-')) {
+		case '0' <= c && c <= '9', c == '.', d.exponent && (c == '+' || c == '-'):
+		default:
 			return decimal{}, false
 		}
 	}

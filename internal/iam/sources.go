@@ -45,7 +45,7 @@ func (e *explainer) callerPolicies(ctx context.Context, who traveller) (sources,
 	if !who.inside() {
 		return s, nil
 	}
-	of := identityOf(&who.Principal)
+	of := who.Principal.IdentityARN()
 	identity, err := e.reader.IdentityPolicies(ctx, who.Principal)
 	if err = s.take(err, unread{IdentityPolicy, who.Account, of}); err != nil {
 		return s, err

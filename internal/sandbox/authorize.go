@@ -80,14 +80,11 @@ func (q *question) caller() (iam.Principal, error) {
 	if p == nil {
 		return iam.ParsePrincipal(q.federated)
 	}
-	if !p.isRole {
-		return iam.ParsePrincipal(p.arn())
+	identity, err := iam.ParsePrincipal(p.entity.arn)
+	if err != nil || p.session == nil || p.session.kind == userSession {
+		return identity, err
 	}
-	role, err := iam.ParsePrincipal(p.entity.arn)
-	if err != nil {
-		return iam.Principal{}, err
-	}
-	return role.WithSession(p.session.name)
+	return identity.WithSession(p.session.name)
 }
 
 // policies collects every policy that bears on q, as they are now.

@@ -27,12 +27,16 @@ const pullAnywhere = `{
   ]
 }`
 
-// The platform's user may become its role pull, whose sessions can be narrowed
-// to one repository; a user's own credentials cannot.
+// A user's own credentials cannot be narrowed to one repository. The sessions of
+// its role can, and those that the user makes with GetFederationToken.
 const (
 	assumePull = `{
   "Version": "2012-10-17",
   "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "arn:aws:iam::111111111111:role/pull"}]
+}`
+	federate = `{
+  "Version": "2012-10-17",
+  "Statement": [{"Effect": "Allow", "Action": "sts:GetFederationToken", "Resource": "*"}]
 }`
 	trustPlatformUser = `{
   "Version": "2012-10-17",
@@ -58,7 +62,7 @@ func Default() Config {
 					{
 						Name:           "pullpass",
 						AccessKeys:     []AccessKey{key(PlatformKeyID, platformKey)},
-						InlinePolicies: map[string]Document{"pull": pullAnywhere, "assume": assumePull},
+						InlinePolicies: map[string]Document{"pull": pullAnywhere, "assume": assumePull, "federate": federate},
 					},
 					{
 						Name:             "admin",

@@ -192,6 +192,32 @@ func TestFederationTokenHasOnlyItsPolicies(t *testing.T) {
 	wantCode(t, "from a session", err, "AccessDenied", "Cannot call GetFederationToken with session credentials")
 }
 
+// A policy that names a user counts for the federated users that it makes, too,
+// as far as their session policies go.
+func TestNamedUserFederates(t *testing.T) {
+	b := start(t, defaultConfig())
+	for _, name := range []string{"team/app", "team/other"} {
+		if name != "team/app" {
+			must[*ecr.CreateRepositoryOutput](t)(ecrOf(b.owner()).CreateRepository(t.Context(), &ecr.CreateRepositoryInput{RepositoryName: aws.String(name)}))
+		}
+		must[*ecr.SetRepositoryPolicyOutput](t)(ecrOf(b.owner()).SetRepositoryPolicy(t.Context(), &ecr.SetRepositoryPolicyInput{
+			RepositoryName: aws.String(name), PolicyText: aws.String(repositoryPolicy("arn:aws:iam::111111111111:user/pullpass")),
+		}))
+		b.push(t, name+":1")
+	}
+	out := must[*sts.GetFederationTokenOutput](t)(stsOf(b.pullpass()).GetFederationToken(t.Context(), &sts.GetFederationTokenInput{Name: aws.String("env-1"), Policy: aws.String(pullRepository)}))
+	auth := b.login(t, b.session(out.Credentials))
+	if err := b.pull(t, auth, "team/app:1"); err != nil {
+		t.Errorf("the repository of the session policy: %v", err)
+	}
+	wantStatus(t, "another repository that names the user", b.pull(t, auth, "team/other:1"), 403, "no session policy allows the ecr:BatchGetImage action")
+
+	must[*ecr.SetRepositoryPolicyOutput](t)(ecrOf(b.owner()).SetRepositoryPolicy(t.Context(), &ecr.SetRepositoryPolicyInput{
+		RepositoryName: aws.String("team/app"), PolicyText: aws.String(repositoryPolicy("arn:aws:iam::111111111111:user/admin")),
+	}))
+	wantStatus(t, "another user is named", b.pull(t, auth, "team/app:1"), 403, "no resource-based policy allows the ecr:BatchGetImage action")
+}
+
 func TestSessionsEnd(t *testing.T) {
 	b := start(t, rolesConfig(sandbox.Role{Name: "open", TrustPolicy: trusting("arn:aws:iam::111111111111:user/pullpass", "")}))
 	session := b.assume(t, b.pullpass(), "open", nil)

@@ -1,6 +1,7 @@
 package generate
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +14,7 @@ import (
 
 // tester is what testing.T and rapid.T have in common.
 type tester interface {
+	Context() context.Context
 	Helper()
 	Fatalf(format string, args ...any)
 	Errorf(format string, args ...any)

@@ -80,7 +80,7 @@ func (r *hclReader) value() any {
 	case r.take("{"):
 		out := map[string]any{}
 		for !r.take("}") {
-			key := ""
+			var key string
 			if r.space(); strings.HasPrefix(r.text, `"`) {
 				key = r.str()
 			} else {
@@ -201,7 +201,7 @@ func TestDescriptionFits(t *testing.T) {
 func shellWords(t tester, text string) []string {
 	t.Helper()
 	script := "aws() { printf '%s\\0' aws \"$@\"; printf '\\n\\0'; }\n" + text
-	out, err := exec.Command("/bin/sh", "-euc", script).CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), "/bin/sh", "-euc", script).CombinedOutput()
 	if err != nil {
 		t.Fatalf("sh: %v: %s in\n%s", err, out, text)
 	}

@@ -29,13 +29,6 @@ func isKind(k Kind) bool {
 	return false
 }
 
-// namesPrincipals reports whether documents of this kind stand with a resource
-// and name who may use it.
-func (k Kind) namesPrincipals() bool { return k == Repository || k == Registry || k == Trust }
-
-// namesResources reports whether statements of this kind need a Resource.
-func (k Kind) namesResources() bool { return k != Repository && k != Trust }
-
 // detect tells a document's kind from its statements, and what gave it away.
 // A boundary, a session policy and an SCP look like an identity policy and
 // must be told.

@@ -124,7 +124,7 @@ func checkForeignActions(p *pass) {
 			switch {
 			case name == "" && a.text != "*" || hasWildcard(service) && a.text != "*":
 				// action-unknown says it better
-			case p.kind == Trust && !(service == "sts" && trustAction(name)):
+			case p.kind == Trust && (service != "sts" || !trustAction(name)):
 				p.report(a, quoted(a.text)+" does not belong in a trust policy")
 			case p.kind != Trust && service != "ecr" && a.text != "*":
 				p.report(a, quoted(a.text)+" does not belong in a "+string(p.kind)+" policy")

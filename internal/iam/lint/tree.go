@@ -92,7 +92,7 @@ func (r *reader) valueFrom(t json.Token, at span, depth int) (*node, error) {
 		if depth >= iam.MaxDepth {
 			return nil, errTree
 		}
-		n.kind = byte(t)
+		n.kind = byte(t) //nolint:gosec // G115: a delimiter of JSON is ASCII
 		var err error
 		if t == '{' {
 			err = r.object(n, depth)
