@@ -68,6 +68,7 @@ func FuzzEvaluate(f *testing.F) {
 		`{"request":{"action":"sts:AssumeRoleWithWebIdentity","resource":"arn:aws:iam::222222222222:role/x","principal":{"Federated":"arn:aws:iam::222222222222:oidc-provider/services.cell.gitpod.cloud/idp"},"context":{"services.cell.gitpod.cloud/idp:aud":"sts.amazonaws.com"}},"resourcePolicies":[` + enterpriseTrust(theirs) + `]}`,
 		`{"request":{"action":"kms:Decrypt","resource":"arn:aws:kms:eu-west-1:111111111111:key/1","principal":"111111111111","resourceAccount":"111111111111","context":{"a":[1,true,"${b}"]}},"permissionsBoundaries":[{"Statement":[]}],"sessionPolicies":[],"serviceControlPolicies":[[` + flexRunnerPolicy + `],[]],"resourceControlPolicies":[[]]}`,
 		`{"request":{"action":"ecr:GetAuthorizationToken","resource":"*","principal":"*"}}`,
+		`{"request":{"action":"ecr:BatchGetImage","resource":"` + theirRepository + `","principal":{"AWS":"` + ciUser + `","session":"job"}},"identityPolicies":[` + flexRunnerPolicy + `],"sessionPolicies":[` + flexRunnerPolicy + `]}`,
 	} {
 		f.Add([]byte(seed))
 	}
