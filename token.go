@@ -21,10 +21,13 @@ const (
 	TokenJoin   TokenKind = "join"   // one use, to join a runner: ppjt_…
 	TokenSetup  TokenKind = "setup"  // one use, the administrator's first: ppst_…
 	TokenCI     TokenKind = "ci"     // a CI job's or a cluster's, for its own OIDC token: ppci_…
+	// TokenSession is a person's, after signing in; CreatedBy is the User: ppus_…
+	TokenSession TokenKind = "session"
 )
 
 var tokenPrefix = map[TokenKind]string{
 	TokenAPI: "ppat_", TokenRunner: "pprt_", TokenJoin: "ppjt_", TokenSetup: "ppst_", TokenCI: "ppci_",
+	TokenSession: "ppus_",
 }
 
 // Token is a bearer token as it is kept: by hash. The token itself is shown
