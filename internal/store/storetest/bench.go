@@ -54,7 +54,7 @@ func BenchmarkScale(b *testing.B, db *store.DB, n int) {
 	for _, op := range filled.Operations(db) {
 		b.Run(op.Name, func(b *testing.B) {
 			const rounds, each = 5, 2000
-			var p99 []time.Duration
+			var p50, p99 []time.Duration
 			for round := range rounds + 1 {
 				took := make([]time.Duration, each)
 				for i := range took {
@@ -65,10 +65,12 @@ func BenchmarkScale(b *testing.B, db *store.DB, n int) {
 				}
 				slices.Sort(took)
 				if round > 0 { // the first warms
-					p99 = append(p99, took[each*99/100])
+					p50, p99 = append(p50, took[each/2]), append(p99, took[each*99/100])
 				}
 			}
+			slices.Sort(p50)
 			slices.Sort(p99)
+			b.ReportMetric(float64(p50[rounds/2].Microseconds()), "p50-µs")
 			b.ReportMetric(float64(p99[rounds/2].Microseconds()), "p99-µs")
 			b.ReportMetric(0, "ns/op")
 		})
