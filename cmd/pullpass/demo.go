@@ -151,12 +151,10 @@ func (s *stage) startSandbox(ctx context.Context) error {
 
 // mappings tell the server and the runner which account and region answers at
 // the sandbox's loopback ports: the same configuration as for a VPC endpoint.
-func (s *stage) mappings() (hosts []config.HostMapping, allow []string) {
+func (s *stage) mappings() (hosts, allow []string) {
 	for _, r := range s.box.Registries() {
-		hosts = append(hosts, config.HostMapping{
-			Host: r.Address, Account: r.Account, Region: r.Region,
-			API: s.box.Endpoint(), STS: s.box.Endpoint(), Registry: "http://" + r.Address,
-		})
+		hosts = append(hosts, fmt.Sprintf("host=%s,account=%s,region=%s,api=%s,sts=%s,registry=http://%s",
+			r.Address, r.Account, r.Region, s.box.Endpoint(), s.box.Endpoint(), r.Address))
 	}
 	return hosts, []string{"127.0.0.1"}
 }

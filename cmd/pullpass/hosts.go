@@ -1,18 +1,22 @@
 package main
 
 import (
-	"github.com/pullpass/pullpass/internal/config"
 	"github.com/pullpass/pullpass/internal/reference"
 )
 
 // newHosts puts the operator's host mappings in force.
-func newHosts(mappings []config.HostMapping) (*reference.Hosts, error) {
-	var list []reference.Mapping
-	for _, m := range mappings {
-		list = append(list, reference.Mapping{
-			Host: m.Host, Account: m.Account, Region: m.Region,
-			APIEndpoint: m.API, STSEndpoint: m.STS, RegistryURL: m.Registry,
-		})
+func newHosts(lines []string) (*reference.Hosts, error) {
+	var mappings []reference.Mapping
+	for _, line := range lines {
+		m, err := reference.ParseMapping(line)
+		if err != nil {
+			return nil, misuseError{err}
+		}
+		mappings = append(mappings, m)
 	}
-	return reference.NewHosts(list...)
+	hosts, err := reference.NewHosts(mappings...)
+	if err != nil {
+		return nil, misuseError{err}
+	}
+	return hosts, nil
 }

@@ -145,7 +145,7 @@ func runAgent(ctx context.Context, c *config.Runner, id runnerIdentity, log *slo
 }
 
 // newRegistries makes the registry client of a process.
-func newRegistries(mappings []config.HostMapping, allow []string) (*oci.Client, func(), error) {
+func newRegistries(mappings, allow []string) (*oci.Client, func(), error) {
 	hosts, err := newHosts(mappings)
 	if err != nil {
 		return nil, nil, err

@@ -7,13 +7,13 @@ import (
 
 // Runner is what `pullpass runner` can be told.
 type Runner struct {
-	Server      string        `required:"" env:"PULLPASS_SERVER" placeholder:"URL" help:"Address of the Pullpass server."`
-	JoinToken   string        `name:"join-token-file" env:"PULLPASS_JOIN_TOKEN_FILE" placeholder:"FILE" help:"File with the one-time token that 'pullpass runner add' printed; - reads standard input. Needed on the first start only."`
-	State       string        `default:"${runner_dir}" env:"PULLPASS_RUNNER_STATE" placeholder:"DIR" help:"Directory for the runner's own token and its agent sockets. Created with mode 0700."`
-	DockerHost  string        `env:"DOCKER_HOST" placeholder:"URL" help:"Address of the Docker Engine: unix:///var/run/docker.sock if it is not given."`
-	Hosts       []HostMapping `name:"host" env:"PULLPASS_HOSTS" sep:";" placeholder:"MAPPING" help:"An ECR registry under another name, as for the server. Can be repeated."`
-	AllowEgress []string      `name:"allow-egress" env:"PULLPASS_ALLOW_EGRESS" sep:"," placeholder:"PREFIX" help:"Private address ranges that registries may be in, as for the server."`
-	Parallel    int           `default:"4" env:"PULLPASS_RUNNER_PARALLEL" placeholder:"N" help:"Environments worked on at the same time."`
+	Server      string   `required:"" env:"PULLPASS_SERVER" placeholder:"URL" help:"Address of the Pullpass server."`
+	JoinToken   string   `name:"join-token-file" env:"PULLPASS_JOIN_TOKEN_FILE" placeholder:"FILE" help:"File with the one-time token that 'pullpass runner add' printed; - reads standard input. Needed on the first start only."`
+	State       string   `default:"${runner_dir}" env:"PULLPASS_RUNNER_STATE" placeholder:"DIR" help:"Directory for the runner's own token and its agent sockets. Created with mode 0700."`
+	DockerHost  string   `env:"DOCKER_HOST" placeholder:"URL" help:"Address of the Docker Engine: unix:///var/run/docker.sock if it is not given."`
+	Hosts       []string `name:"host" env:"PULLPASS_HOSTS" sep:";" placeholder:"MAPPING" help:"An ECR registry under another name, as for the server. Can be repeated."`
+	AllowEgress []string `name:"allow-egress" env:"PULLPASS_ALLOW_EGRESS" sep:"," placeholder:"PREFIX" help:"Private address ranges that registries may be in, as for the server."`
+	Parallel    int      `default:"4" env:"PULLPASS_RUNNER_PARALLEL" placeholder:"N" help:"Environments worked on at the same time."`
 	Log
 }
 

@@ -195,11 +195,14 @@ func (j *job) credential(ctx context.Context, image Image) (pullpass.Credential,
 	if err != nil {
 		return pullpass.Credential{}, err
 	}
-	if c.Unscoped {
+	// A stored password opens what it opens, by its owner's choice; what a minted
+	// credential opens beyond the request can be mended, and is worth a warning.
+	if c.Unscoped && !c.Expires.IsZero() {
 		j.view.note(pullpass.Condition{
 			Code: CodeUnscoped, Severity: pullpass.SeverityWarning, Service: j.s.Name, At: time.Now(),
 			What:  "the credential for " + image.Host + " opens more than " + image.Repository,
 			Cause: "the identity behind the registry cannot be narrowed",
+			Fix:   "let the integration assume a role, whose sessions can be narrowed; or allow its user sts:GetFederationToken",
 		})
 	}
 	return c, nil
