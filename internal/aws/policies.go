@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
 
+	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/internal/iam"
 )
 
@@ -143,11 +144,18 @@ func (p *Policies) Provider(ctx context.Context, arn string) ([]string, bool, er
 }
 
 // readable turns "you may not look" into "it cannot be read from here", which a
-// story can tell; anything else is an error.
+// story can tell; anything else is an error. What does not exist has no policies
+// to be told about: the name is wrong.
 func readable(err error) error {
 	var api smithy.APIError
-	if errors.As(err, &api) && strings.HasPrefix(api.ErrorCode(), "AccessDenied") {
+	if !errors.As(err, &api) {
+		return err
+	}
+	switch code := api.ErrorCode(); {
+	case strings.HasPrefix(code, "AccessDenied"):
 		return iam.ErrNotReadable
+	case code == "NoSuchEntity", code == "RepositoryNotFoundException":
+		return &pullpass.Error{Kind: pullpass.NotFound, Cause: api.ErrorMessage(), Err: err}
 	}
 	return err
 }
