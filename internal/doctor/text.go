@@ -1,0 +1,70 @@
+package doctor
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/pullpass/pullpass/api"
+)
+
+var places = map[string]string{Here: "from this machine", Server: "from the Pullpass server"}
+
+const indent = "                    "
+
+// WriteText writes a diagnosis for a person: a line for each step, and what to do.
+func WriteText(w io.Writer, d api.Diagnosis) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s, %s\n\n", d.Image, orElse(places[d.Where], d.Where))
+	writeSteps(&b, d.Steps)
+	b.WriteByte('\n')
+	if d.Healthy {
+		fmt.Fprintf(&b, "healthy: every step of the pull works (%.0f ms)\n", d.Millis)
+	} else {
+		fmt.Fprintf(&b, "not healthy\ncause: %s\nfix:   %s\n", d.Cause, hang(d.Fix, "       "))
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// WriteSteps writes the steps alone.
+func WriteSteps(w io.Writer, steps []api.DiagnosisStep) error {
+	var b strings.Builder
+	writeSteps(&b, steps)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func writeSteps(b *strings.Builder, steps []api.DiagnosisStep) {
+	for _, s := range steps {
+		line := fmt.Sprintf("  %-8s %-9s", s.Result, s.Name)
+		if s.Detail != "" {
+			line += s.Detail
+		}
+		if s.Millis >= 1 {
+			line += fmt.Sprintf(" (%.0f ms)", s.Millis)
+		}
+		b.WriteString(strings.TrimRight(line, " ") + "\n")
+		if s.Cause != "" {
+			b.WriteString(indent + "cause: " + hang(s.Cause, indent+"       ") + "\n")
+		}
+		if s.Fix != "" {
+			b.WriteString(indent + "fix:   " + hang(s.Fix, indent+"       ") + "\n")
+		}
+	}
+}
+
+func hang(text, indent string) string {
+	return strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n"+indent)
+}
+
+// Markdown is the table as a page: docs/doctor.md.
+func Markdown() string {
+	var b strings.Builder
+	b.WriteString(page)
+	for _, s := range symptoms {
+		fmt.Fprintf(&b, "\n### `%s`\n\n", s.Code)
+		fmt.Fprintf(&b, "- **What is seen:** `%s`\n- **Cause:** %s\n- **Fix:** %s\n", strings.ReplaceAll(s.Seen, "`", "'"), s.Cause, s.Fix)
+	}
+	return b.String()
+}
