@@ -45,6 +45,20 @@ const (
 	PathTrust     = "/api/v1/trusts/{trust}"
 	PathTrustTest = "/api/v1/trusts/test"
 
+	// Signing in: the two pages for the browser, and what the command line asks.
+	PathSignIn         = "/sign-in"
+	PathSignInCallback = "/sign-in/callback"
+	PathDevice         = "/device"
+	PathSignInDevice   = "/api/v1/sign-in/device"
+	PathSignInSession  = "/api/v1/sign-in/session"
+	PathSession        = "/api/v1/session"
+
+	PathMembers = "/api/v1/members"
+	PathMember  = "/api/v1/members/{member}"
+
+	PathAuditWebhook     = "/api/v1/audit/webhook"
+	PathAuditWebhookTest = "/api/v1/audit/webhook/test"
+
 	// PathExchange takes a form, as RFC 8693 has it, and no token of ours.
 	PathExchange = "/api/v1/token"
 

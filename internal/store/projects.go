@@ -64,8 +64,8 @@ func (db *DB) Projects(ctx context.Context, org pullpass.OrganizationID, p pullp
 	return page(items, p.Size(), func(p pullpass.Project) string { return string(p.ID) }), nil
 }
 
-// DeleteProject deletes a project with its registries and the tokens limited to
-// it. While it has environments that are not deleted the answer is Conflict.
+// DeleteProject deletes a project with its registries, its members and the tokens
+// limited to it. While it has environments that are not deleted the answer is Conflict.
 func (db *DB) DeleteProject(ctx context.Context, org pullpass.OrganizationID, id pullpass.ProjectID) error {
 	const what = "delete the project"
 	return db.tx(ctx, what, func(x *tx) error {
@@ -92,6 +92,9 @@ func (db *DB) DeleteProject(ctx context.Context, org pullpass.OrganizationID, id
 			}
 		}
 		if _, err := x.exec(`DELETE FROM trusts WHERE organization = $1 AND project = $2`, org, id); err != nil {
+			return err
+		}
+		if err := x.deleteMembers(org, id); err != nil {
 			return err
 		}
 		if _, err := x.exec(`DELETE FROM tokens WHERE organization = $1 AND project = $2`, org, id); err != nil {
