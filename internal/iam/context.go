@@ -54,7 +54,10 @@ func (ev *evaluation) context(key string) ([]string, bool) {
 			best, found = name, true
 		}
 	}
-	return context[best], found
+	if !found {
+		return nil, false // not context[""], which a request may well have
+	}
+	return context[best], true
 }
 
 // derived fills in the global keys that AWS computes from the caller and the
