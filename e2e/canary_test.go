@@ -187,8 +187,14 @@ func (c *canary) files(t *testing.T, dir string) {
 	t.Helper()
 	seen := []string{}
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
+		if err != nil {
 			return err
+		}
+		if d.IsDir() {
+			if d.Name() == "downloads" {
+				return fs.SkipDir // programs; they know the rehearsal's keys, which open nothing else
+			}
+			return nil
 		}
 		seen = append(seen, filepath.Base(path))
 		c.file(t, path)
