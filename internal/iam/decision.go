@@ -61,7 +61,7 @@ type Layer struct {
 type Matched struct {
 	Kind      Kind     `json:"policyKind"`
 	Level     int      `json:"level,omitempty"`
-	Policy    int      `json:"policy"`    // index among the policies of that kind (and level), from 0
+	Policy    int      `json:"policy"`    // index in the list of policies that it was given in, from 0
 	Statement int      `json:"statement"` // index in the policy, from 0
 	Sid       string   `json:"sid,omitempty"`
 	Effect    Effect   `json:"effect"`

@@ -7,6 +7,8 @@ var deniedBecause = map[Kind]string{
 	ResourceControlPolicy: "resource control policy",
 	ServiceControlPolicy:  "service control policy",
 	ResourcePolicy:        "resource-based policy",
+	RepositoryPolicy:      "resource-based policy",
+	RegistryPolicy:        "resource-based policy",
 	TrustPolicy:           "resource-based policy",
 	IdentityPolicy:        "identity-based policy",
 	PermissionsBoundary:   "permissions boundary",

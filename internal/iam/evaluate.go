@@ -44,7 +44,7 @@ func (d *Decision) decide(f *facts, l *Layer) {
 				d.Statements = append(d.Statements, m)
 			}
 		case Allowed:
-			carries := l.Binding || (l.Name == ResourcePolicy && !f.bindsIdentity())
+			carries := l.Binding || (l.Name.ofResource() && !f.bindsIdentity())
 			if carries && m.Effect == Allow {
 				d.Statements = append(d.Statements, m)
 			}
@@ -72,10 +72,7 @@ func (e *Evaluator) describe(ev *evaluation, f *facts, said recorded) (Layer, bo
 			return l, false
 		}
 		l.Account, l.Binding = ev.owner, f.needsGrant
-		l.Name = ev.layerKind(said.kind)
-		for i := range l.Statements {
-			l.Statements[i].Kind = l.Name
-		}
+		l.Name = ev.resourceKind()
 	case IdentityPolicy:
 		l.Binding = f.bindsIdentity()
 	case PermissionsBoundary, SessionPolicy:
@@ -90,7 +87,7 @@ func (e *Evaluator) describe(ev *evaluation, f *facts, said recorded) (Layer, bo
 
 // why is one sentence about a layer.
 func why(ev *evaluation, f *facts, l *Layer) string {
-	name := l.Name.words()
+	name := l.Name.Words()
 	if l.Level > 0 {
 		name = fmt.Sprintf("%s at level %d", name, l.Level)
 	}
@@ -103,15 +100,17 @@ func why(ev *evaluation, f *facts, l *Layer) string {
 			return "nothing denies; RCPFullAWSAccess, always attached, allows"
 		case ev.caller.Kind == Root && len(l.Statements) == 0:
 			return "the root user of an account needs no policy that allows"
-		case l.Name == ResourcePolicy || l.Name == TrustPolicy:
+		case l.Name.ofResource():
 			return fmt.Sprintf("the %s allows, by naming %s", name, f.grant.words(ev))
+		case l.Name == IdentityPolicy:
+			return fmt.Sprintf("the %s allow", name)
 		}
 		return fmt.Sprintf("the %s allows", name)
 	}
 	sentence := fmt.Sprintf("no statement of the %s allows %s on %s for %s", name, ev.request.Action, ev.request.Resource, ev.caller.orAnyone())
 	if !l.Binding {
 		switch {
-		case l.Name == ResourcePolicy:
+		case l.Name.ofResource():
 			sentence += "; inside one account it does not have to"
 		case f.grant > delegatedGrant:
 			sentence += "; the resource policy grants it by naming " + f.grant.words(ev)
@@ -148,23 +147,40 @@ var kindWords = map[Kind]string{
 	SessionPolicy:         "session policy",
 }
 
-// words names a layer in a sentence.
-func (k Kind) words() string { return kindWords[k] }
+// Words names a layer in a sentence.
+func (k Kind) Words() string { return kindWords[k] }
 
 // one names a single policy of that kind.
 func (k Kind) one() string {
 	if k == IdentityPolicy {
 		return "identity policy"
 	}
-	return k.words()
+	return k.Words()
 }
 
-// layerKind calls the resource policy of a role by its own name.
-func (ev *evaluation) layerKind(k Kind) Kind {
-	if k == ResourcePolicy && ev.assumesRole() {
-		return TrustPolicy
+// ofResource reports whether policies of this kind stand with the resource.
+func (k Kind) ofResource() bool {
+	switch k {
+	case ResourcePolicy, RepositoryPolicy, RegistryPolicy, TrustPolicy:
+		return true
 	}
-	return k
+	return false
+}
+
+// statementKind calls the policy that a statement stands in by its own name. Of
+// a repository's two, only the registry policy has statements with a Resource.
+func (ev *evaluation) statementKind(k Kind, s *statement) Kind {
+	switch {
+	case k != ResourcePolicy:
+		return k
+	case ev.assumesRole():
+		return TrustPolicy
+	case !ev.onRepository():
+		return ResourcePolicy
+	case s.hasResource:
+		return RegistryPolicy
+	}
+	return RepositoryPolicy
 }
 
 // orAnyone names the caller in a sentence.

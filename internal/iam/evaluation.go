@@ -112,7 +112,7 @@ func (ev *evaluation) tally(l *layer, matched *[]Matched) tally {
 		}
 		if matched != nil {
 			*matched = append(*matched, Matched{
-				Kind: l.kind, Level: l.level, Policy: s.policy, Statement: s.index,
+				Kind: ev.statementKind(l.kind, s), Level: l.level, Policy: s.policy, Statement: s.index,
 				Sid: s.sid, Effect: s.effect, Position: s.pos,
 			})
 		}

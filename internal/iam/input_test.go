@@ -115,7 +115,7 @@ func TestDecisionAsJSON(t *testing.T) {
 	if err := json.Unmarshal(out, &d); err != nil {
 		t.Fatal(err)
 	}
-	if d.Decision != "implicitDeny" || len(d.Layers) != 2 || d.Layers[0].Name != "resourcePolicy" || d.Layers[0].Account != theirs {
+	if d.Decision != "implicitDeny" || len(d.Layers) != 2 || d.Layers[0].Name != "repositoryPolicy" || d.Layers[0].Account != theirs {
 		t.Errorf("decision = %s", out)
 	}
 	if len(d.Missing.Additions) != 1 || d.Missing.Additions[0].Policy != "repositoryPolicy" || d.Missing.Additions[0].Account != theirs ||

@@ -3,6 +3,8 @@ package iam
 import (
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 const rcpFullAccess = `{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}`
@@ -12,7 +14,7 @@ const rcpFullAccess = `{"Effect":"Allow","Principal":"*","Action":"*","Resource"
 func TestOrderOfLayers(t *testing.T) {
 	r := Request{Action: pullAction, Resource: theirRepository, Principal: caller(t, runnerSession)}
 	names := []Kind{ResourceControlPolicy, ResourceControlPolicy, ServiceControlPolicy, ServiceControlPolicy, ServiceControlPolicy,
-		ResourcePolicy, IdentityPolicy, PermissionsBoundary, SessionPolicy}
+		RepositoryPolicy, IdentityPolicy, PermissionsBoundary, SessionPolicy}
 	whole := func(t *testing.T) Policies {
 		return Policies{
 			Identity: docs(t, allowAll), Resource: docs(t, naming("Allow", aws(ours), "*")),
@@ -242,7 +244,7 @@ func TestTwoResourcePolicies(t *testing.T) {
 	}
 	p.Resource = docs(t, naming("Allow", aws(ours), "ecr:*"), strings.Replace(registry, "%s", `"Deny"`, 1))
 	d := checked(t, r, p)
-	if d.Effect != ExplicitDeny || d.Statements[0].Policy != 1 {
+	if d.Effect != ExplicitDeny || d.Statements[0].Policy != 1 || d.Statements[0].Kind != RegistryPolicy {
 		t.Errorf("registry policy denies: %s, %+v", d.Effect, d.Statements)
 	}
 	p.Resource = docs(t, strings.Replace(strings.Replace(registry, "%s", `"Allow"`, 1), "team/*", "other/*", 1))
@@ -305,6 +307,41 @@ func TestDenialInAWSWords(t *testing.T) {
 		d := checked(t, r, test.p)
 		if got := d.Denial(&r); got != prefix+test.want {
 			t.Errorf("Denial = %q, want %q", got, prefix+test.want)
+		}
+	}
+}
+
+func TestDecisionAsText(t *testing.T) {
+	r := Request{Action: pullAction, Resource: theirRepository, Principal: caller(t, runnerRole)}
+	tests := []struct {
+		name string
+		p    Policies
+		want string
+	}{
+		{"the owner's half is missing", Policies{Identity: docs(t, allowAll)}, `decision: implicitDeny
+  repository policy                implicitDeny  no statement of the repository policy allows ecr:BatchGetImage on arn:aws:ecr:eu-west-1:222222222222:repository/team/app for arn:aws:iam::111111111111:role/runner
+  identity policies                allowed       the identity policies allow
+cause: the repository policy of arn:aws:ecr:eu-west-1:222222222222:repository/team/app in account 222222222222 does not allow ecr:BatchGetImage
+hint:  add to the repository policy of arn:aws:ecr:eu-west-1:222222222222:repository/team/app, in account 222222222222:
+       {
+         "Effect": "Allow",
+         "Principal": {
+           "AWS": "arn:aws:iam::111111111111:role/runner"
+         },
+         "Action": "ecr:BatchGetImage"
+       }
+`},
+		{"a control denies", Policies{Identity: docs(t, allowAll), Resource: docs(t, naming("Allow", aws(ours), "*")), ServiceControl: [][]*Policy{docs(t, denyAll)}}, `decision: explicitDeny
+  service control policy, level 1  explicitDeny  a statement of the service control policy at level 1 denies ecr:BatchGetImage
+  repository policy                allowed       the repository policy allows, by naming the account, which leaves the decision to its identity policies
+  identity policies                allowed       the identity policies allow
+cause: an explicit deny wins over every allow: no statement can be added, one has to be changed
+hint:  change statement 0 of service control policy 0 (level 1) at 1:38: it denies explicitly
+`},
+	}
+	for _, test := range tests {
+		if diff := cmp.Diff(test.want, checked(t, r, test.p).String()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", test.name, diff)
 		}
 	}
 }

@@ -171,13 +171,13 @@ func (ev *evaluation) ownProvider() string {
 func (ev *evaluation) missingWhy(additions []Addition) string {
 	places := make([]string, len(additions))
 	for i, a := range additions {
-		places[i] = fmt.Sprintf("the %s of %s in account %s", a.Kind.words(), a.To, a.Account)
+		places[i] = fmt.Sprintf("the %s of %s in account %s", a.Kind.Words(), a.To, a.Account)
 		if a.Level > 0 {
 			places[i] += fmt.Sprintf(" (level %d)", a.Level)
 		}
 	}
 	verb := "does"
-	if len(places) > 1 {
+	if len(places) > 1 || len(places) == 1 && additions[0].Kind == IdentityPolicy {
 		verb = "do"
 	}
 	return fmt.Sprintf("%s %s not allow %s", strings.Join(places, " and "), verb, ev.request.Action)

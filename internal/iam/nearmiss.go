@@ -17,7 +17,7 @@ func (ev *evaluation) nearMisses(l *layer) []string {
 		}
 		if what := ev.stumbles(s, l.kind); what != "" {
 			near = append(near, fmt.Sprintf("%s %d, statement %d%s allows %s, but %s",
-				ev.layerKind(l.kind).one(), s.policy, s.index, at(s), ev.request.Action, what))
+				ev.statementKind(l.kind, s).one(), s.policy, s.index, at(s), ev.request.Action, what))
 		}
 	}
 	return near

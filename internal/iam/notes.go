@@ -13,7 +13,7 @@ func (e *Evaluator) notes(ev *evaluation) []string {
 		for i := range l.statements {
 			s := &l.statements[i]
 			if text := what(l, s); text != "" {
-				notes = append(notes, fmt.Sprintf("%s %d, statement %d%s: %s", ev.layerKind(l.kind).one(), s.policy, s.index, at(s), text))
+				notes = append(notes, fmt.Sprintf("%s %d, statement %d%s: %s", ev.statementKind(l.kind, s).one(), s.policy, s.index, at(s), text))
 			}
 		}
 	}

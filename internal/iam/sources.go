@@ -34,7 +34,7 @@ func (s *sources) take(err error, missing unread) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("reading the %s of %s: %w", missing.kind.words(), missing.of, err)
+		return fmt.Errorf("reading the %s of %s: %w", missing.kind.Words(), missing.of, err)
 	}
 	return nil
 }
@@ -120,7 +120,7 @@ func (s sources) decide(r Request) Step {
 	}
 	pessimistic := Evaluate(r, s.Policies)
 	for _, u := range s.unread {
-		step.Notes = append(step.Notes, fmt.Sprintf("the %s of %s in account %s could not be read: a deny in it would win", u.kind.words(), u.of, u.account))
+		step.Notes = append(step.Notes, fmt.Sprintf("the %s of %s in account %s could not be read: a deny in it would win", u.kind.Words(), u.of, u.account))
 	}
 	if pessimistic.Effect == Allowed {
 		return step
@@ -128,7 +128,7 @@ func (s sources) decide(r Request) Step {
 	step.deny(pessimistic)
 	step.Status, step.Cause = StepUnknown, nil
 	for _, a := range step.Additions {
-		step.Cause = append(step.Cause, fmt.Sprintf("what the %s of %s in account %s allows could not be read", a.Kind.words(), a.To, a.Account))
+		step.Cause = append(step.Cause, fmt.Sprintf("what the %s of %s in account %s allows could not be read", a.Kind.Words(), a.To, a.Account))
 	}
 	return step
 }
@@ -159,13 +159,9 @@ func (s *Step) deny(d Decision) {
 	}
 	s.Additions = d.Missing.Additions
 	for _, a := range s.Additions {
-		s.Fix = append(s.Fix, fmt.Sprintf("add to the %s of %s, in account %s:", a.Kind.words(), a.To, a.Account))
+		s.Fix = append(s.Fix, fmt.Sprintf("add to the %s of %s, in account %s:", a.Kind.Words(), a.To, a.Account))
 	}
 	for _, m := range d.Missing.Change {
-		sid := ""
-		if m.Sid != "" {
-			sid = " " + quote(m.Sid)
-		}
-		s.Fix = append(s.Fix, fmt.Sprintf("change statement %d%s of %s %d: it denies explicitly", m.Statement, sid, m.Kind.one(), m.Policy))
+		s.Fix = append(s.Fix, fmt.Sprintf("change %s: it denies explicitly", m.words()))
 	}
 }
