@@ -24,6 +24,7 @@ type Server struct {
 	Downloads    string   `env:"PULLPASS_DOWNLOADS" placeholder:"DIR" help:"Directory of binaries to serve under /downloads/, as <os>-<arch>/<name>; the server puts its own there. Without it: downloads in the data directory."`
 	TLSCert      string   `name:"tls-cert" env:"PULLPASS_TLS_CERT" placeholder:"FILE" help:"Certificate chain in PEM. Without it: plain HTTP, for loopback or behind a proxy."`
 	TLSKey       string   `name:"tls-key" env:"PULLPASS_TLS_KEY" placeholder:"FILE" help:"Private key of --tls-cert."`
+	People
 	Log
 }
 
@@ -58,6 +59,7 @@ func (s *Server) Check() error {
 		p.add("--tls-cert", "needs --tls-key, and the other way round")
 	}
 	p.allowances(s.AllowEgress)
+	s.People.check(&p, s.URL)
 	return p.err()
 }
 
