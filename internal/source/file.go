@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/format/packfile"
 	"github.com/go-git/go-git/v5/plumbing/object"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp/capability"
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp/sideband"
 	"github.com/go-git/go-git/v5/storage/memory"
 
 	"github.com/pullpass/pullpass"
@@ -53,10 +55,21 @@ func (s *Source) File(ctx context.Context, repository, name string) (string, err
 	}
 	defer func() { _ = answer.Close() }()
 	store := memory.NewStorage()
-	if err := packfile.UpdateObjectStorage(store, &atMost{answer, maxPack}); err != nil {
+	if err := packfile.UpdateObjectStorage(store, &atMost{packOf(answer, request.Capabilities), maxPack}); err != nil {
 		return "", explain(fmt.Errorf("reading the objects: %w", err))
 	}
 	return readFile(store, commit, name)
+}
+
+// packOf takes the pack out of an answer that may carry progress beside it.
+func packOf(answer io.Reader, agreed *capability.List) io.Reader {
+	switch {
+	case agreed.Supports(capability.Sideband64k):
+		return sideband.NewDemuxer(sideband.Sideband64k, answer)
+	case agreed.Supports(capability.Sideband):
+		return sideband.NewDemuxer(sideband.Sideband, answer)
+	}
+	return answer
 }
 
 func readFile(store *memory.Storage, commit plumbing.Hash, name string) (string, error) {
@@ -70,10 +83,11 @@ func readFile(store *memory.Storage, commit plumbing.Hash, name string) (string,
 	}
 	missing := &pullpass.Error{Kind: pullpass.NotFound, Code: "file_missing", What: "cannot read " + name + " in the project's repository",
 		Cause: "the default branch has no such file at its top, or one that is longer than 4 KiB"}
-	entry, err := tree.FindEntry(name)
-	if err != nil || !entry.Mode.IsRegular() {
+	i := slices.IndexFunc(tree.Entries, func(e object.TreeEntry) bool { return e.Name == name && e.Mode.IsRegular() })
+	if i < 0 {
 		return "", missing
 	}
+	entry := tree.Entries[i]
 	blob, err := object.GetBlob(store, entry.Hash)
 	if err != nil || blob.Size > maxFile {
 		return "", missing
