@@ -1,10 +1,6 @@
 package api
 
-import (
-	"time"
-
-	"github.com/pullpass/pullpass"
-)
+import "time"
 
 // StepResult is how one step of a diagnosis went.
 type StepResult string
@@ -42,13 +38,17 @@ type DiagnosisStep struct {
 	Fix     string     `json:"fix,omitempty"`
 }
 
-// RegistryTest asks the server to try a pull with settings that need not be
-// saved.
+// RegistryTest asks the server to try a pull with settings that are not saved.
 type RegistryTest struct {
-	Registry   pullpass.RegistryID `json:"registry,omitempty" doc:"A registry that is saved; or settings."`
-	Settings   *NewRegistry        `json:"settings,omitempty" doc:"Settings that are not saved yet, and will not be by this."`
-	Repository string              `json:"repository,omitempty" maxLength:"255" example:"team/app" doc:"What to pull. Left out, only the login is tried."`
-	Tag        string              `json:"tag,omitempty" maxLength:"128" doc:"latest unless given."`
+	Settings   NewRegistry `json:"settings" doc:"They are not saved by this."`
+	Repository string      `json:"repository,omitempty" maxLength:"255" example:"team/app" doc:"What to pull. Left out, only the login is tried."`
+	Tag        string      `json:"tag,omitempty" maxLength:"128" doc:"latest unless given."`
+}
+
+// SavedRegistryTest asks the server to try a pull from a registry that it has.
+type SavedRegistryTest struct {
+	Repository string `json:"repository,omitempty" maxLength:"255" example:"team/app" doc:"What to pull. Left out, only the login is tried."`
+	Tag        string `json:"tag,omitempty" maxLength:"128" doc:"latest unless given."`
 }
 
 // IntegrationTest is who an integration is to AWS, tried now.

@@ -20,8 +20,13 @@ const (
 	PathRegistries = "/api/v1/registries"
 	PathRegistry   = "/api/v1/registries/{registry}"
 
+	PathRegistriesTest = "/api/v1/registries/test"
+	PathRegistryTest   = "/api/v1/registries/{registry}/test"
+
 	PathIntegrations = "/api/v1/integrations"
 	PathIntegration  = "/api/v1/integrations/{integration}"
+
+	PathIntegrationTest = "/api/v1/integrations/{integration}/test"
 
 	PathRunners    = "/api/v1/runners"
 	PathRunner     = "/api/v1/runners/{runner}"

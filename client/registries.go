@@ -15,11 +15,7 @@ const organizationScope = "organization"
 // CreateRegistry adds a registry. The password is for pullpass.AuthBasic; an
 // empty Inside leaves the choice to the server.
 func (c *Client) CreateRegistry(ctx context.Context, r pullpass.Registry, password pullpass.Secret) (pullpass.Registry, error) {
-	w, err := do[api.Registry](ctx, c, post(api.PathRegistries, api.NewRegistry{
-		Project: r.Project, Name: r.Name, Host: r.Host, PathPrefix: r.PathPrefix, Auth: r.Auth,
-		Username: r.Username, Password: api.NewSecret(password), Integration: r.Integration,
-		Runners: r.Runners, Inside: r.Inside,
-	}))
+	w, err := do[api.Registry](ctx, c, post(api.PathRegistries, newRegistry(r, password)))
 	return registry(w), err
 }
 

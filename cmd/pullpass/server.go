@@ -21,6 +21,7 @@ import (
 	"github.com/pullpass/pullpass/internal/egress"
 	"github.com/pullpass/pullpass/internal/httpapi"
 	"github.com/pullpass/pullpass/internal/identity"
+	"github.com/pullpass/pullpass/internal/reference"
 	"github.com/pullpass/pullpass/internal/source"
 	"github.com/pullpass/pullpass/internal/store"
 	"github.com/pullpass/pullpass/internal/web"
@@ -159,8 +160,9 @@ func (p *parts) make(ctx context.Context, c *config.Server, url string, log *slo
 	}
 	p.closers = append(p.closers, p.out.Close)
 	metrics := httpapi.NewMetrics()
+	minter := aws.New(p.awsOptions(c, hosts))
 	p.broker, err = broker.New(broker.Options{
-		Store: p.db, Auditor: metrics.Auditor(p.door), Hosts: hosts, AWS: aws.New(p.awsOptions(c)),
+		Store: p.db, Auditor: metrics.Auditor(p.door), Hosts: hosts, AWS: minter,
 	})
 	if err != nil {
 		return err
@@ -178,14 +180,15 @@ func (p *parts) make(ctx context.Context, c *config.Server, url string, log *slo
 		Store: p.db, Issuer: p.broker, Auditor: p.door, Metrics: metrics, VerifyAudit: p.verifyAudit,
 		Identity: p.identity, Source: source.New(p.out), Verifier: identity.NewVerifier(egressHTTP(p.out), nil),
 		Hosts: hosts, Logger: log, Version: version, Pages: web.New, Downloads: downloads,
+		Tester: &serverDoctor{store: p.db, hosts: hosts, allow: c.AllowEgress, minter: minter},
 	})
 	return err
 }
 
 // awsOptions keeps the server's own AWS identity from integrations unless its
 // operator lends it: whoever may add an integration could use it otherwise.
-func (p *parts) awsOptions(c *config.Server) aws.Options {
-	o := aws.Options{HTTP: p.out}
+func (p *parts) awsOptions(c *config.Server, hosts *reference.Hosts) aws.Options {
+	o := aws.Options{HTTP: p.out, STSEndpoint: stsOfMappings(hosts)}
 	if !c.LendIdentity {
 		o.Ambient = func(context.Context) (awssdk.Config, error) {
 			return awssdk.Config{}, &pullpass.Error{

@@ -129,6 +129,10 @@ func (l *ladder) first(ctx context.Context) (rung, []pullpass.RoleHop, error) {
 		return rung{provider: credentials.NewStaticCredentialsProvider(i.AccessKeyID, l.r.Secret.Reveal(), "")}, i.Chain, nil
 	case pullpass.ModeAmbient, pullpass.ModeRunnerNative:
 		c, err := l.m.ambientConfig(ctx)
+		var known *pullpass.Error
+		if errors.As(err, &known) {
+			return rung{}, nil, err // such as an identity that is there and not lent
+		}
 		if err != nil {
 			return rung{}, nil, errNoIdentity
 		}

@@ -50,7 +50,7 @@ type Pull struct {
 	Opener    Opener // nil: anonymously
 	Logins    []Login
 	// Policies gives what reads policies for the evaluator; nil where nothing does.
-	Policies func(context.Context) (iam.Reader, error)
+	Policies func(context.Context, reference.Host) (iam.Reader, error)
 }
 
 // noRepository is asked for where only the login is tried: token services want
@@ -196,15 +196,8 @@ func (d *Doctor) rung(r *report, rung Rung) {
 	case rung.Err != nil:
 		r.fail(rung.Step, rung.Took, detail, rung.Err)
 	case rung.Warning:
-		r.warn(rung.Step, rung.Took, rung.Symptom, "", detail, rungFix(rung))
+		r.warn(rung.Step, rung.Took, rung.Symptom, "", detail, "")
 	default:
 		r.ok(rung.Step, rung.Took, detail)
 	}
-}
-
-func rungFix(r Rung) string {
-	if r.Step == StepScope {
-		return "let the role trust itself (sts:AssumeRole), or allow the user sts:GetFederationToken, so that a session policy can narrow it"
-	}
-	return ""
 }

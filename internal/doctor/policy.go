@@ -40,7 +40,7 @@ func (d *Doctor) policies(ctx context.Context, r *report, host reference.Host, i
 }
 
 func (d *Doctor) explain(ctx context.Context, host reference.Host, image reference.Image, p Pull, trip *journey) (*iam.Story, error) {
-	reader, err := p.Policies(ctx)
+	reader, err := p.Policies(ctx, host)
 	if err != nil {
 		return nil, err
 	}

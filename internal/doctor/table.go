@@ -93,6 +93,24 @@ var symptoms = []Symptom{
 		errors: codes("aws_identity_token"), said: saying(`invalididentitytoken|no openidconnect provider|idprejectedclaim`),
 	},
 	{
+		Code: "unscoped", Seen: "a token that opens more than one repository",
+		Cause:  "The identity can neither be assumed nor federated, so no session policy can narrow its tokens to one environment's repositories.",
+		Fix:    "Let the role trust itself (sts:AssumeRole), allow the user sts:GetFederationToken, or add a role to the integration.",
+		errors: codes("unscoped"),
+	},
+	{
+		Code: "ambient_not_lent", Seen: "the server's own AWS identity is not lent",
+		Cause:  "The integration wants the server's own AWS identity, and its operator does not lend it.",
+		Fix:    "Start the server with --lend-identity, or give the integration an identity of its own.",
+		errors: codes("ambient_not_lent"),
+	},
+	{
+		Code: "runner_native", Seen: "the registry is opened by the runner's own AWS identity",
+		Cause:  "Only the runner has that identity, so neither the server nor another machine can try it.",
+		Fix:    "Run pullpass doctor IMAGE on the runner's machine, with the runner's identity.",
+		errors: codes("runner_native"),
+	},
+	{
 		Code: "token_denied", Seen: "is not authorized to perform: ecr:GetAuthorizationToken on resource: *",
 		Cause:  "No identity policy of the caller allows it on every resource: it is missing, limited to a repository's ARN, or was put into a repository policy, where it has no effect.",
 		Fix:    `Allow ecr:GetAuthorizationToken in an identity policy with "Resource": "*".`,

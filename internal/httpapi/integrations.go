@@ -51,7 +51,7 @@ func (s *Server) createIntegration(ctx context.Context, c pullpass.Caller, in *s
 	if err != nil {
 		return nil, err
 	}
-	return answer(api.FromIntegration(i)), nil
+	return answer(api.FromIntegration(s.identify(ctx, i))), nil
 }
 
 // checkKeys: a stored key for the mode that needs one, none for the others.

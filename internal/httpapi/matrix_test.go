@@ -87,6 +87,10 @@ var bodies = map[string]func(caller pullpass.Caller, o objects) string{
 	"create-registry": func(_ pullpass.Caller, o objects) string {
 		return fmt.Sprintf(`{"project":%q,"name":%q,"host":%q,"path_prefix":%q,"auth":"integration","integration":%q,"runners":[%q]}`, o.project, o.name, ecrHost, o.name, o.integration, o.runner)
 	},
+	"test-registry-settings": func(_ pullpass.Caller, o objects) string {
+		return fmt.Sprintf(`{"settings":{"project":%q,"name":%q,"host":%q,"auth":"integration","integration":%q,"runners":[%q]},"repository":"team/app"}`, o.project, o.name, ecrHost, o.integration, o.runner)
+	},
+	"test-registry":   func(pullpass.Caller, objects) string { return `{"repository":"team/app"}` },
 	"update-registry": func(_ pullpass.Caller, o objects) string { return fmt.Sprintf(`{"runners":[%q]}`, o.runner) },
 	"create-integration": func(_ pullpass.Caller, o objects) string {
 		return fmt.Sprintf(`{"name":%q,"mode":"ambient","region":"eu-west-1","runners":[%q]}`, o.name, o.runner)

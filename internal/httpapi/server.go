@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"golang.org/x/time/rate"
 
 	"github.com/pullpass/pullpass/api"
 	"github.com/pullpass/pullpass/internal/reference"
@@ -26,11 +27,14 @@ type Options struct {
 	Identity Identity
 	Source   Source
 	Verifier Verifier
+	Tester   Tester           // nil: registries and integrations are not tried here
 	Hosts    *reference.Hosts // nil: the grammar alone
 	Metrics  *Metrics         // nil: measured, and not shown
 	Logger   *slog.Logger     // nil: no log
 	Now      func() time.Time // nil: time.Now
 	Version  string           // for the OpenAPI document
+	SignIn   SignIn           // nil: people use API tokens
+	Hooks    WebhookSender    // nil: nobody carries audit records elsewhere
 	// Pages makes the pages for people (/, /docs, /setup and what they use) from
 	// the OpenAPI document: web.New. Nil: none.
 	Pages func(document []byte) (http.Handler, error)
@@ -47,6 +51,8 @@ type Server struct {
 	identity Identity
 	source   Source
 	verifier Verifier
+	tester   Tester
+	testing  chan struct{} // has a place for each test under way
 	hosts    *reference.Hosts
 	metrics  *Metrics
 	log      *slog.Logger
@@ -55,6 +61,10 @@ type Server struct {
 	api      huma.API
 	document document
 	binaries []binary
+
+	signIn  SignIn
+	signIns *rate.Limiter // how fast they begin
+	hooks   WebhookSender
 
 	// draining is closed when the server stops: long polls answer at once.
 	draining chan struct{}
@@ -77,8 +87,9 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{
 		store: o.Store, issuer: o.Issuer, auditor: o.Metrics.Auditor(o.Auditor), verify: o.VerifyAudit,
-		identity: o.Identity, source: o.Source, verifier: o.Verifier,
+		identity: o.Identity, source: o.Source, verifier: o.Verifier, tester: o.Tester, testing: make(chan struct{}, maxTests),
 		hosts: o.Hosts, metrics: o.Metrics, log: o.Logger, now: o.Now,
+		signIn: o.SignIn, signIns: rate.NewLimiter(signInsPerSecond, signInsAtOnce), hooks: o.Hooks,
 		mux: http.NewServeMux(), draining: make(chan struct{}),
 	}
 	s.api = newAPI(s.mux, o.Version)
@@ -103,14 +114,18 @@ func (s *Server) routes() {
 	s.projectRoutes()
 	s.registryRoutes()
 	s.integrationRoutes()
+	s.testRoutes()
 	s.runnerRoutes()
 	s.environmentRoutes()
 	s.credentialRoutes()
 	s.identityRoutes()
 	s.trustRoutes()
 	s.exchangeRoutes()
+	s.sessionRoutes()
+	s.memberRoutes()
 	s.tokenRoutes()
 	s.auditRoutes()
+	s.webhookRoutes()
 	s.workRoutes()
 }
 
@@ -119,6 +134,7 @@ func (s *Server) routes() {
 func (s *Server) operations() {
 	s.healthRoutes()
 	s.providerRoutes()
+	s.signInPages()
 	s.documentRoutes()
 	s.downloadRoutes()
 	s.mux.HandleFunc("/", s.unknown)

@@ -42,6 +42,7 @@ type world struct {
 	door   *faultyDoor
 	clock  *clock
 	git    *gitHost
+	tester *tester
 	dir    string          // of the database
 	setup  pullpass.Secret // used by first
 }
@@ -57,7 +58,7 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	keyFile, err := seal.OpenKeyFile(filepath.Join(t.TempDir(), "key"))
 	must(t, err)
-	w := &world{t: t, log: &logbook{}, issuer: &issuer{}, clock: &clock{}, git: &gitHost{}, dir: t.TempDir()}
+	w := &world{t: t, log: &logbook{}, issuer: &issuer{}, clock: &clock{}, git: &gitHost{}, tester: &tester{}, dir: t.TempDir()}
 	w.db, err = sqlite.Open(t.Context(), filepath.Join(w.dir, "pullpass.db"), seal.NewKeyring(keyFile), store.Options{Now: w.clock.now})
 	must(t, err)
 	t.Cleanup(func() { must(t, w.db.Close()) })
@@ -69,6 +70,7 @@ func newWorld(t *testing.T) *world {
 	w.git.db = w.db
 	w.Server, err = httpapi.New(httpapi.Options{
 		Identity: identity.NewProvider("https://pullpass.example", w.db, identity.Options{Now: w.clock.now}),
+		Tester:   w.tester,
 		Source:   w.git, Verifier: identity.NewVerifier(http.DefaultClient, w.clock.now),
 		Store: w.db, Issuer: w.issuer, Auditor: w.door, Hosts: hosts, Now: w.clock.now, Version: "test",
 		Logger: slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+
+	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/api"
+	"github.com/pullpass/pullpass/internal/aws"
+	"github.com/pullpass/pullpass/internal/broker"
+	"github.com/pullpass/pullpass/internal/doctor"
+	"github.com/pullpass/pullpass/internal/egress"
+	"github.com/pullpass/pullpass/internal/httpapi"
+	"github.com/pullpass/pullpass/internal/iam"
+	"github.com/pullpass/pullpass/internal/oci"
+	"github.com/pullpass/pullpass/internal/reference"
+)
+
+// serverDoctor tries registries and integrations on the server, with the
+// server's egress rules.
+type serverDoctor struct {
+	store  doctorStore
+	hosts  *reference.Hosts
+	allow  []string
+	minter *aws.Minter
+}
+
+// doctorStore is what has to be read to try what is saved.
+type doctorStore interface {
+	RegistrySecret(context.Context, pullpass.OrganizationID, pullpass.RegistryGeneration) (pullpass.Secret, error)
+	Integration(context.Context, pullpass.OrganizationID, pullpass.IntegrationID) (pullpass.Integration, error)
+	IntegrationSecret(ctx context.Context, org pullpass.OrganizationID, id pullpass.IntegrationID, generation int64) (pullpass.Secret, error)
+}
+
+// TestRegistry implements httpapi.Tester.
+func (s *serverDoctor) TestRegistry(ctx context.Context, t httpapi.RegistryTrial) (api.Diagnosis, error) {
+	// A client of its own: over a kept connection there is no DNS, TCP and TLS to check.
+	out, err := egress.New(egress.Options{Allow: s.allow})
+	if err != nil {
+		return api.Diagnosis{}, err
+	}
+	defer out.Close()
+	registries, err := oci.New(oci.Options{Egress: out, Hosts: s.hosts})
+	if err != nil {
+		return api.Diagnosis{}, err
+	}
+	opener, err := s.opener(ctx, t)
+	if err != nil {
+		return api.Diagnosis{}, err
+	}
+	d := doctor.New(doctor.Options{HTTP: out, Registries: doctorRegistries{registries}, Hosts: s.hosts, Where: doctor.Server, HideAddresses: true})
+	p := doctor.Pull{Image: t.Registry.Host, LoginOnly: t.Repository == "", Opener: opener, Why: "with settings that are not saved"}
+	if t.Saved {
+		p.Why = "by the registry " + t.Registry.Name
+	}
+	if t.Repository != "" {
+		image := reference.Image{Host: t.Registry.Host, Repository: t.Repository, Tag: t.Tag}
+		if image.Tag == "" {
+			image.Tag = "latest"
+		}
+		p.Image = image.String()
+	}
+	if a, ok := opener.(awsOpener); ok {
+		p.Policies = func(ctx context.Context, host reference.Host) (iam.Reader, error) { return s.policies(ctx, a, host) }
+	}
+	return d.Examine(ctx, p), nil
+}
+
+func (s *serverDoctor) opener(ctx context.Context, t httpapi.RegistryTrial) (doctor.Opener, error) {
+	r := t.Registry
+	if r.Auth == pullpass.AuthBasic {
+		password := t.Password
+		if t.Saved {
+			var err error
+			if password, err = s.store.RegistrySecret(ctx, r.Organization, pullpass.RegistryGeneration{Registry: r.ID, Generation: r.Generation}); err != nil {
+				return nil, err
+			}
+		}
+		return doctor.Basic{Username: r.Username, Password: password, Source: "with the registry's password"}, nil
+	}
+	i, err := s.store.Integration(ctx, r.Organization, r.Integration)
+	if err != nil {
+		return nil, err
+	}
+	opener := s.climb(i)
+	opener.request.Project = r.Project
+	opener.scope = func(_ reference.Host, repository string) []string {
+		switch {
+		case repository != "":
+			return []string{repository}
+		case r.PathPrefix != "":
+			return []string{r.PathPrefix, r.PathPrefix + "/*"}
+		}
+		return []string{"*"}
+	}
+	return opener, nil
+}
+
+func (s *serverDoctor) climb(i pullpass.Integration) awsOpener {
+	o := awsOpener{minter: s.minter, who: "integration " + i.Name, request: broker.MintRequest{Organization: i.Organization, Integration: i}}
+	if i.Mode == pullpass.ModeAccessKey {
+		o.secret = func(ctx context.Context) (pullpass.Secret, error) {
+			return s.store.IntegrationSecret(ctx, i.Organization, i.ID, i.Generation)
+		}
+	}
+	return o
+}
+
+// TestIntegration implements httpapi.Tester.
+func (s *serverDoctor) TestIntegration(ctx context.Context, i pullpass.Integration) (api.IntegrationTest, error) {
+	out := api.IntegrationTest{Region: i.Region}
+	opener := s.climb(i)
+	out.Steps = doctor.Climb(ctx, opener, func(rung doctor.Rung) {
+		if rung.Err == nil && rung.Principal != "" {
+			out.Principal = rung.Principal
+		}
+	})
+	out.Healthy = doctor.Healthy(out.Steps)
+	if !out.Healthy {
+		out.Principal = "" // whoever it is on a lower rung is not who owners are to name
+		return out, nil
+	}
+	if arn, ok := iam.ParseARN(out.Principal); ok {
+		out.Account = arn.Account
+	}
+	return out, nil
+}
+
+// stsOfMappings finds where STS is asked in a region: where the operator's host
+// mappings say, else AWS's own endpoint.
+func stsOfMappings(hosts *reference.Hosts) func(region string) string {
+	return func(region string) string {
+		for _, m := range hosts.Mappings() {
+			if m.Region == region && m.STSEndpoint != "" {
+				return m.STSEndpoint
+			}
+		}
+		return reference.STSEndpoint(region)
+	}
+}
+
+// policies reads policies as the integration, as far as it may.
+func (s *serverDoctor) policies(ctx context.Context, o awsOpener, host reference.Host) (iam.Reader, error) {
+	r := o.request
+	r.Host = host
+	if o.secret != nil {
+		var err error
+		if r.Secret, err = o.secret(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return s.minter.PoliciesOf(ctx, r)
+}

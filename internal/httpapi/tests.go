@@ -1,0 +1,190 @@
+package httpapi
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/api"
+	"github.com/pullpass/pullpass/internal/access"
+	"github.com/pullpass/pullpass/internal/reference"
+)
+
+// Tester makes a pull step by step on the server, and climbs an integration's
+// identity ladder: the doctor.
+type Tester interface {
+	TestRegistry(context.Context, RegistryTrial) (api.Diagnosis, error)
+	TestIntegration(context.Context, pullpass.Integration) (api.IntegrationTest, error)
+}
+
+// RegistryTrial is a registry to try, saved or not.
+type RegistryTrial struct {
+	Registry   pullpass.Registry
+	Password   pullpass.Secret // of settings that are not saved
+	Saved      bool            // the password is the one in the store
+	Repository string          // empty: only the login is tried
+	Tag        string
+}
+
+const (
+	// testWithin leaves room below what a connection has to be answered in.
+	testWithin = 45 * time.Second
+	// identifyWithin is how long adding an integration waits to hear who it is.
+	identifyWithin = 5 * time.Second
+	// maxTests at a time on one server: each holds connections and may fetch layers.
+	maxTests = 8
+)
+
+func (s *Server) testRoutes() {
+	add(s, route{method: http.MethodPost, path: api.PathRegistriesTest, id: "test-registry-settings", tag: "registries", permission: access.RegistryCreate,
+		summary: "Try a registry before it is saved", description: "The server makes the pull step by step with these settings. Nothing is saved; that it was tried is recorded."}, s.testSettings)
+	add(s, route{method: http.MethodPost, path: api.PathRegistryTest, id: "test-registry", tag: "registries", permission: access.RegistryUpdate,
+		summary: "Try a registry", description: "The server makes the pull step by step, with what is stored."}, s.testRegistry)
+	add(s, route{method: http.MethodPost, path: api.PathIntegrationTest, id: "test-integration", tag: "integrations", permission: access.IntegrationUpdate,
+		summary: "Try an integration", description: "AWS is asked who it is, and each role of its chain is assumed. The principal is kept for others to name in their policies."}, s.testIntegration)
+}
+
+func (s *Server) testSettings(ctx context.Context, c pullpass.Caller, in *struct{ Body api.RegistryTest }) (*body[api.Diagnosis], error) {
+	r, err := s.newRegistry(ctx, c, in.Body.Settings)
+	if err != nil {
+		return nil, err
+	}
+	r.ID = "" // it is none
+	return s.tryRegistry(ctx, c, RegistryTrial{Registry: r, Password: in.Body.Settings.Password.Secret(), Repository: in.Body.Repository, Tag: in.Body.Tag})
+}
+
+func (s *Server) testRegistry(ctx context.Context, c pullpass.Caller, in *struct {
+	Registry pullpass.RegistryID `path:"registry" doc:"Its id."`
+	Body     api.SavedRegistryTest
+}) (*body[api.Diagnosis], error) {
+	r, err := s.registry(ctx, c, access.RegistryUpdate, in.Registry)
+	if err != nil {
+		return nil, err
+	}
+	return s.tryRegistry(ctx, c, RegistryTrial{Registry: r, Saved: true, Repository: in.Body.Repository, Tag: in.Body.Tag})
+}
+
+func (s *Server) tryRegistry(ctx context.Context, c pullpass.Caller, t RegistryTrial) (*body[api.Diagnosis], error) {
+	if err := checkTrial(t); err != nil {
+		return nil, err
+	}
+	done, err := s.beginTest()
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	e := registryEvent("registry.test", t.Registry)
+	e.Detail["repository"] = t.Repository
+	var d api.Diagnosis
+	err = s.deed(ctx, c, e, func(ctx context.Context) (err error) {
+		ctx, cancel := context.WithTimeout(ctx, testWithin)
+		defer cancel()
+		d, err = s.tester.TestRegistry(ctx, t)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return answer(d), nil
+}
+
+const cannotTest = "cannot try the registry"
+
+func checkTrial(t RegistryTrial) error {
+	refuse := func(code, cause, hint string) error {
+		return &pullpass.Error{Kind: pullpass.Invalid, Code: code, What: cannotTest, Cause: cause, Hint: hint}
+	}
+	prefix := t.Registry.PathPrefix
+	switch {
+	case t.Repository != "" && !reference.ValidRepository(t.Repository):
+		return refuse("repository_invalid", "the repository is not made of lower-case words separated by . _ - and /", "give it as in the image reference, without host and tag")
+	case t.Tag != "" && !reference.ValidTag(t.Tag):
+		return refuse("tag_invalid", "the tag is not one that a registry can have", "give it as in the image reference")
+	case t.Repository != "" && prefix != "" && t.Repository != prefix && !strings.HasPrefix(t.Repository, prefix+"/"):
+		return refuse("repository_not_covered", "the registry covers repositories below "+prefix+" only", "try one of those")
+	case t.Registry.Auth == pullpass.AuthRunnerNative:
+		return refuse("runner_native", "the registry is opened by the runner's own AWS identity, which the server does not have", "on the runner's machine: pullpass doctor IMAGE")
+	}
+	return nil
+}
+
+func (s *Server) testIntegration(ctx context.Context, c pullpass.Caller, in *integrationPath) (*body[api.IntegrationTest], error) {
+	i, err := s.integration(ctx, c, access.IntegrationUpdate, in.Integration)
+	if err != nil {
+		return nil, err
+	}
+	out, err := s.tryIntegration(ctx, c, i)
+	if err != nil {
+		return nil, err
+	}
+	return answer(out), nil
+}
+
+func (s *Server) tryIntegration(ctx context.Context, c pullpass.Caller, i pullpass.Integration) (api.IntegrationTest, error) {
+	var out api.IntegrationTest
+	if i.Mode == pullpass.ModeRunnerNative {
+		return out, &pullpass.Error{Kind: pullpass.Invalid, Code: "runner_native", What: "cannot try the integration",
+			Cause: "it is the runner's own AWS identity, which the server does not have", Hint: "on the runner's machine: pullpass doctor IMAGE"}
+	}
+	done, err := s.beginTest()
+	if err != nil {
+		return out, err
+	}
+	defer done()
+	err = s.deed(ctx, c, integrationEvent("integration.test", i), func(ctx context.Context) (err error) {
+		ctx, cancel := context.WithTimeout(ctx, testWithin)
+		defer cancel()
+		out, err = s.observe(ctx, i)
+		return err
+	})
+	return out, err
+}
+
+// observe climbs the integration's ladder and keeps the principal that AWS names:
+// an observation, so the integration's generation stays.
+func (s *Server) observe(ctx context.Context, i pullpass.Integration) (api.IntegrationTest, error) {
+	out, err := s.tester.TestIntegration(ctx, i)
+	if err != nil || out.Principal == "" || out.Principal == i.Principal {
+		return out, err
+	}
+	_, err = s.store.UpdateIntegration(ctx, i.Organization, i.ID, pullpass.IntegrationChange{Principal: &out.Principal})
+	return out, err
+}
+
+// identify finds out who a new integration is, as far as AWS says so at once: a
+// later test says more. The record of adding it stands for this, too.
+func (s *Server) identify(ctx context.Context, i pullpass.Integration) pullpass.Integration {
+	if i.Mode == pullpass.ModeRunnerNative {
+		return i
+	}
+	done, err := s.beginTest()
+	if err != nil {
+		return i
+	}
+	defer done()
+	ctx, cancel := context.WithTimeout(ctx, identifyWithin)
+	defer cancel()
+	out, err := s.observe(ctx, i)
+	if err != nil {
+		s.log.LogAttrs(ctx, slog.LevelDebug, "integration not identified", slog.String("integration", string(i.ID)), slog.String("error", err.Error()))
+		return i
+	}
+	i.Principal = out.Principal
+	return i
+}
+
+// beginTest takes one of the places for tests.
+func (s *Server) beginTest() (done func(), err error) {
+	if s.tester == nil {
+		return nil, &pullpass.Error{Kind: pullpass.Unavailable, Code: "tests_disabled", What: cannotTest, Cause: "this server does not try registries and integrations"}
+	}
+	select {
+	case s.testing <- struct{}{}:
+		return func() { <-s.testing }, nil
+	default:
+		return nil, &pullpass.Error{Kind: pullpass.Limited, Code: "tests_limited", What: cannotTest, Cause: "this server is trying as many as it can", Hint: "try again in a minute"}
+	}
+}
