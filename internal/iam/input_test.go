@@ -128,6 +128,7 @@ func TestRequestsThatAreNone(t *testing.T) {
 	everything := Policies{Identity: docs(t, allowAll)}
 	for _, r := range []Request{
 		{}, {Action: "ecr", Resource: "*"}, {Action: ":x", Resource: "*"}, {Action: "ecr:", Resource: "*"},
+		{Action: "ecr:*", Resource: "*"}, {Action: "ec?:BatchGetImage", Resource: "*"}, {Action: "ecr:" + strings.Repeat("a", 125), Resource: "*"},
 		{Action: pullAction}, {Action: pullAction, Resource: "bucket"},
 		{Action: pullAction, Resource: "arn:aws:s3:::" + strings.Repeat("a", 2048)},
 	} {

@@ -39,9 +39,11 @@ func (r *Request) Validate() error {
 
 func (r *Request) wellFormed() bool { return validAction(r.Action) && validResource(r.Resource) }
 
+// validAction: a request asks for one action. A pattern is a policy's.
 func validAction(action string) bool {
 	colon := strings.IndexByte(action, ':')
-	return 0 < colon && colon < len(action)-1 && len(action) <= maxAction
+	return 0 < colon && colon < len(action)-1 && len(action) <= maxAction &&
+		strings.IndexByte(action, '*') < 0 && strings.IndexByte(action, '?') < 0
 }
 
 func validResource(resource string) bool {
