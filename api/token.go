@@ -9,7 +9,7 @@ import (
 // Token is a bearer token without its text.
 type Token struct {
 	ID         pullpass.TokenID   `json:"id"`
-	Kind       pullpass.TokenKind `json:"kind" enum:"api,runner,join,setup,ci"`
+	Kind       pullpass.TokenKind `json:"kind" enum:"api,runner,join,setup,ci,session"`
 	Name       string             `json:"name"`
 	Role       pullpass.Role      `json:"role,omitempty"`
 	Project    pullpass.ProjectID `json:"project,omitempty"`

@@ -72,8 +72,8 @@ func (r rule) allows(c pullpass.Caller) bool {
 	if c.Project != "" && r.limited == nowhere {
 		return false
 	}
-	if hasRole(c.Kind) {
-		return slices.Contains(r.roles, c.Role)
+	if hasRole(c.Kind) && slices.Contains(r.roles, c.Role) {
+		return true
 	}
 	return slices.Contains(r.kinds, c.Kind)
 }

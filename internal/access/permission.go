@@ -47,6 +47,15 @@ const (
 	TokenCreate Permission = "token.create"
 	TokenDelete Permission = "token.delete"
 
+	MemberRead   Permission = "member.read"
+	MemberAdd    Permission = "member.add"
+	MemberDelete Permission = "member.delete"
+
+	SessionEnd Permission = "session.end"
+
+	WebhookRead   Permission = "webhook.read"
+	WebhookUpdate Permission = "webhook.update"
+
 	AuditRead   Permission = "audit.read"
 	AuditVerify Permission = "audit.verify"
 )

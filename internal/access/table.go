@@ -32,6 +32,7 @@ var (
 	noKind  []pullpass.CallerKind
 	runner  = []pullpass.CallerKind{pullpass.CallerRunner}
 	machine = []pullpass.CallerKind{pullpass.CallerRunner, pullpass.CallerEnvironment, pullpass.CallerCI, pullpass.CallerService}
+	people  = []pullpass.CallerKind{pullpass.CallerUser} // whatever their role
 	inside  = []pullpass.CallerKind{pullpass.CallerRunner, pullpass.CallerEnvironment}
 )
 
@@ -79,6 +80,15 @@ var table = []rule{
 	{TokenRead, "read tokens", watchers, noKind, nowhere},
 	{TokenCreate, "create a token", owners, noKind, nowhere},
 	{TokenDelete, "delete a token", owners, noKind, nowhere},
+
+	{MemberRead, "read members", watchers, noKind, nowhere},
+	{MemberAdd, "add a member", owners, noKind, nowhere},
+	{MemberDelete, "delete a member", owners, noKind, nowhere},
+
+	{SessionEnd, "sign out", nil, people, itself},
+
+	{WebhookRead, "see where audit records are sent", admins, noKind, nowhere},
+	{WebhookUpdate, "send audit records elsewhere", owners, noKind, nowhere},
 
 	{AuditRead, "read the audit log", watchers, noKind, nowhere},
 	{AuditVerify, "verify the audit log", watchers, noKind, nowhere},

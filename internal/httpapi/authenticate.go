@@ -3,6 +3,7 @@ package httpapi
 import (
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/pullpass/pullpass"
 )
@@ -20,7 +21,7 @@ func (s *Server) authenticate(req *http.Request) (pullpass.Caller, error) {
 		return pullpass.Caller{}, errUnauthenticated("the Authorization header is not one bearer token", "send Authorization: Bearer with an API token")
 	}
 	kind, hash, ok := pullpass.HashBearer(text)
-	if !ok || (kind != pullpass.TokenAPI && kind != pullpass.TokenRunner && kind != pullpass.TokenCI) {
+	if !ok || !provesCaller(kind) {
 		return pullpass.Caller{}, errUnknownToken()
 	}
 	token, err := s.store.TokenByHash(req.Context(), hash)
@@ -33,8 +34,29 @@ func (s *Server) authenticate(req *http.Request) (pullpass.Caller, error) {
 		return pullpass.Caller{}, errUnknownToken()
 	}
 	caller := bearer(token, address(req))
-	noteCaller(req.Context(), caller, token.ExpiresAt)
+	noteCaller(req.Context(), caller, endOf(token))
+	if x := exchangeOf(req.Context()); x != nil {
+		x.token = token.ID
+	}
 	return caller, nil
+}
+
+// provesCaller: the others are spent on a route of their own.
+func provesCaller(kind pullpass.TokenKind) bool {
+	switch kind {
+	case pullpass.TokenAPI, pullpass.TokenRunner, pullpass.TokenCI, pullpass.TokenSession:
+		return true
+	}
+	return false
+}
+
+// endOf is when what a token stands for ends. A person's role does not end with
+// the session: the API tokens that they make end with their membership.
+func endOf(t pullpass.Token) time.Time {
+	if t.Kind == pullpass.TokenSession {
+		return time.Time{}
+	}
+	return t.ExpiresAt
 }
 
 func (s *Server) expired(t pullpass.Token) bool {
@@ -48,6 +70,8 @@ func bearer(t pullpass.Token, address string) pullpass.Caller {
 	switch t.Kind {
 	case pullpass.TokenRunner:
 		c.Kind, c.ID, c.Runner, c.Role, c.Project = pullpass.CallerRunner, string(t.Runner), t.Runner, "", ""
+	case pullpass.TokenSession:
+		c.Kind, c.ID = pullpass.CallerUser, t.CreatedBy
 	case pullpass.TokenCI:
 		c.Kind, c.Role, c.Action = pullpass.CallerCI, "", t.Action
 	}

@@ -70,6 +70,7 @@ func tags() []*huma.Tag {
 		{Name: "environments", Description: "Services that run from images."},
 		{Name: "credentials", Description: "What opens a registry, for a while."},
 		{Name: "identity", Description: "Tokens that say which environment asks, and issuers whose tokens are taken in exchange."},
+		{Name: "people", Description: "Members, and how they sign in."},
 		{Name: "tokens", Description: "API tokens."},
 		{Name: "audit", Description: "Who did what, chained so that nothing can be changed unseen."},
 		{Name: "runner", Description: "What a runner asks and reports about itself."},

@@ -21,7 +21,8 @@ type exchange struct {
 	http.ResponseWriter
 	id      string
 	caller  pullpass.Caller
-	expires time.Time // of the caller's token; zero: never
+	expires time.Time // of what the caller's token stands for; zero: never
+	token   pullpass.TokenID
 	status  int
 	bytes   int64
 }

@@ -19,6 +19,8 @@ type Store interface {
 	tokenStore
 	subjectStore
 	trustStore
+	peopleStore
+	webhookStore
 	Events(context.Context, pullpass.OrganizationID, pullpass.EventFilter, pullpass.Page) (pullpass.List[pullpass.Event], error)
 	Ping(context.Context) error
 }

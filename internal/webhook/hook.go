@@ -62,3 +62,12 @@ func refusedURL(cause string) error {
 	return &pullpass.Error{Kind: pullpass.Invalid, Code: "webhook_url", What: "cannot use this address for audit records",
 		Cause: cause, Hint: "write it as https://receiver.example.com/path"}
 }
+
+// HostOf is what may be shown of an address whose path or query can be secret.
+func HostOf(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return ""
+	}
+	return u.Host
+}

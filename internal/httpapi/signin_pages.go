@@ -1,0 +1,251 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/api"
+	"github.com/pullpass/pullpass/internal/signin"
+)
+
+const browserCookie = "pullpass_sign_in"
+
+// signInPages are what a browser sees of a sign-in. They set no session: what the
+// person gets is handed to the command line that waits.
+func (s *Server) signInPages() {
+	s.mux.HandleFunc("GET "+api.PathSignIn, s.page(s.beginLoopback))
+	s.mux.HandleFunc("GET "+api.PathSignInCallback, s.page(s.returned))
+	s.mux.HandleFunc("GET "+api.PathDevice, s.page(func(w http.ResponseWriter, _ *http.Request) error {
+		if s.signIn == nil {
+			return errSignInOff()
+		}
+		return show(w, http.StatusOK, signInPage{Title: "Sign in", Form: true})
+	}))
+	// Another site's form would sign its own command line in as the visitor.
+	ownSite := http.NewCrossOriginProtection()
+	s.mux.Handle("POST "+api.PathDevice, ownSite.Handler(s.page(s.typed)))
+}
+
+// page answers errors as a page.
+func (s *Server) page(h func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, req *http.Request) {
+		header := w.Header()
+		header.Set("Cache-Control", "no-store")
+		header.Set("Referrer-Policy", "no-referrer")
+		if err := h(w, req); err != nil {
+			p := s.problemOf(req.Context(), err)
+			_ = show(w, p.Status, signInPage{Title: "Not signed in", Text: []string{p.Detail, p.Cause, p.Hint}})
+		}
+	}
+}
+
+// beginLoopback sends a person to the provider for a command line that listens on
+// this person's machine.
+func (s *Server) beginLoopback(w http.ResponseWriter, req *http.Request) error {
+	if err := s.maySignIn(); err != nil {
+		return err
+	}
+	q := req.URL.Query()
+	redirect, err := signin.Loopback(q.Get("redirect_uri"))
+	if err != nil {
+		return err
+	}
+	a := signin.Attempt{ID: signin.NewText(), Redirect: redirect, ClientState: q.Get("state"), Challenge: q.Get("code_challenge"),
+		WishOrganization: q.Get("organization"), WishProject: q.Get("project"), ExpiresAt: s.now().Add(signin.AttemptFor)}
+	if !signin.ValidVerifier(a.ClientState) || !signin.ValidChallenge(a.Challenge) || q.Get("code_challenge_method") != "S256" {
+		return &pullpass.Error{Kind: pullpass.Invalid, Code: "pkce_missing", What: "cannot sign in",
+			Cause: "the link lacks the state or the S256 challenge of the command line that made it", Hint: "begin again: pullpass login SERVER --browser"}
+	}
+	if !wishable(a.WishOrganization) || !wishable(a.WishProject) {
+		return signin.Refusal("not_a_member")
+	}
+	return s.send(w, req, func(ctx context.Context, state, browser signin.Hash) error {
+		a.State, a.Browser = state, browser
+		return s.store.CreateAttempt(ctx, a)
+	})
+}
+
+// typed sends a person who has typed a device's code to the provider.
+func (s *Server) typed(w http.ResponseWriter, req *http.Request) error {
+	if err := s.maySignIn(); err != nil {
+		return err
+	}
+	const enough = 4 << 10
+	req.Body = http.MaxBytesReader(w, req.Body, enough)
+	code, ok := signin.CleanUserCode(req.PostFormValue("code"))
+	again := signInPage{Title: "Sign in", Text: []string{"This code is not known, or too old. Look at it again, or begin again on the machine that shows it."}, Form: true}
+	if !ok {
+		return show(w, http.StatusNotFound, again)
+	}
+	err := s.send(w, req, func(ctx context.Context, state, browser signin.Hash) error {
+		_, err := s.store.SendAttempt(ctx, signin.HashOf(code), state, browser)
+		return err
+	})
+	if pullpass.IsKind(err, pullpass.NotFound) {
+		return show(w, http.StatusNotFound, again)
+	}
+	return err
+}
+
+// send keeps what is needed to know the answer again and goes to the provider.
+func (s *Server) send(w http.ResponseWriter, req *http.Request, keep func(ctx context.Context, state, browser signin.Hash) error) error {
+	state, browser := signin.NewText(), signin.NewBrowser()
+	target, err := s.signIn.AuthorizationURL(req.Context(), state, browser)
+	if err != nil {
+		return err
+	}
+	if err := keep(req.Context(), signin.HashOf(state), browser.Hash()); err != nil {
+		return err
+	}
+	s.setBrowser(w, browser.Cookie().Reveal(), int(signin.AttemptFor.Seconds()))
+	http.Redirect(w, req, target, http.StatusSeeOther)
+	return nil
+}
+
+func (s *Server) setBrowser(w http.ResponseWriter, value string, maxAge int) {
+	http.SetCookie(w, &http.Cookie{Name: browserCookie, Value: value, Path: api.PathSignIn, MaxAge: maxAge, HttpOnly: true,
+		Secure: strings.HasPrefix(s.signIn.Server(), "https://"), SameSite: http.SameSiteLaxMode}) // Lax: the provider sends the person back
+}
+
+// returned takes the person back from the provider.
+func (s *Server) returned(w http.ResponseWriter, req *http.Request) error {
+	if s.signIn == nil {
+		return errSignInOff()
+	}
+	a, browser, err := s.known(req)
+	if err != nil {
+		return err
+	}
+	s.setBrowser(w, "", -1)
+	m, err := s.person(req, a, browser)
+	if err != nil {
+		return s.refusePerson(w, req, a, err)
+	}
+	if a.Redirect == "" {
+		if err := s.store.FinishAttempt(req.Context(), a.ID, m, "", a.ExpiresAt); err != nil {
+			return err
+		}
+		return show(w, http.StatusOK, signInPage{Title: "Signed in", Text: []string{"Go back to the machine that showed the code."}})
+	}
+	code := signin.NewText()
+	if err := s.store.FinishAttempt(req.Context(), a.ID, m, signin.HashOf(code), s.now().Add(signin.CodeFor)); err != nil {
+		return err
+	}
+	goBack(w, req, a, "code", code)
+	return nil
+}
+
+// known finds the sign-in that an answer belongs to: by its state, which counts
+// once, and only for the browser that began it.
+func (s *Server) known(req *http.Request) (signin.Attempt, signin.Browser, error) {
+	unknown := errUnauthenticated("this answer belongs to no sign-in that this browser has begun, or was used already", "begin again: pullpass login SERVER --browser")
+	cookie, err := req.Cookie(browserCookie)
+	if err != nil {
+		return signin.Attempt{}, signin.Browser{}, unknown
+	}
+	browser, ok := signin.ParseBrowser(cookie.Value)
+	state := req.URL.Query()["state"]
+	if !ok || len(state) != 1 || !signin.ValidVerifier(state[0]) {
+		return signin.Attempt{}, signin.Browser{}, unknown
+	}
+	a, err := s.store.TakeAttempt(req.Context(), signin.HashOf(state[0]), browser.Hash())
+	if pullpass.IsKind(err, pullpass.NotFound) {
+		err = unknown
+	}
+	return a, browser, err
+}
+
+// person has the provider prove who it is, and finds the membership.
+func (s *Server) person(req *http.Request, a signin.Attempt, b signin.Browser) (pullpass.Member, error) {
+	q := req.URL.Query()
+	if q.Get("error") != "" || q.Get("code") == "" {
+		return pullpass.Member{}, signin.Refusal("provider_refused")
+	}
+	person, err := s.signIn.Person(req.Context(), signin.Answer{Code: q.Get("code"), Issuer: q.Get("iss")}, b)
+	if err != nil {
+		return pullpass.Member{}, err
+	}
+	_, members, err := s.store.SignIn(req.Context(), pullpass.User{Issuer: person.Issuer, Subject: person.Subject, Email: person.Email, Name: person.Name})
+	if err != nil {
+		return pullpass.Member{}, err
+	}
+	return s.choose(req.Context(), members, a)
+}
+
+// choose picks the membership that the command line asked for: the one there is,
+// or that of the whole organization before those of projects.
+func (s *Server) choose(ctx context.Context, members []pullpass.Member, a signin.Attempt) (pullpass.Member, error) {
+	var whole, part []pullpass.Member
+	for _, m := range members {
+		fits, err := s.fits(ctx, m, a)
+		switch {
+		case err != nil:
+			return pullpass.Member{}, err
+		case fits && m.Project == "":
+			whole = append(whole, m)
+		case fits:
+			part = append(part, m)
+		}
+	}
+	if len(whole) == 0 {
+		whole = part
+	}
+	switch len(whole) {
+	case 0:
+		return pullpass.Member{}, signin.Refusal("not_a_member")
+	case 1:
+		return whole[0], nil
+	}
+	return pullpass.Member{}, signin.Refusal("member_ambiguous")
+}
+
+func (s *Server) fits(ctx context.Context, m pullpass.Member, a signin.Attempt) (bool, error) {
+	if a.WishOrganization != "" && a.WishOrganization != string(m.Organization) {
+		org, err := s.store.Organization(ctx, m.Organization)
+		if err != nil || org.Name != a.WishOrganization {
+			return false, err
+		}
+	}
+	if a.WishProject == "" || a.WishProject == string(m.Project) {
+		return true, nil
+	}
+	if m.Project == "" {
+		return false, nil
+	}
+	project, err := s.store.Project(ctx, m.Organization, m.Project)
+	return err == nil && project.Name == a.WishProject, err
+}
+
+// refusePerson tells the person, the log, and the command line that waits. There
+// is no organization yet in whose audit record it could stand.
+func (s *Server) refusePerson(w http.ResponseWriter, req *http.Request, a signin.Attempt, err error) error {
+	code := "provider_unavailable"
+	if pullpass.IsKind(err, pullpass.Denied) {
+		code = reason(err)
+	}
+	attributes := []slog.Attr{slog.String("reason", code), slog.String("address", address(req))}
+	var known *pullpass.Error
+	if errors.As(err, &known) && known.Err != nil {
+		attributes = append(attributes, slog.String("error", known.Err.Error()))
+	}
+	s.log.LogAttrs(req.Context(), slog.LevelWarn, "sign-in refused", attributes...)
+	if noted := s.store.RefuseAttempt(req.Context(), a.ID, code); noted != nil {
+		return errors.Join(err, noted)
+	}
+	if a.Redirect == "" {
+		return err
+	}
+	goBack(w, req, a, "error", code)
+	return nil
+}
+
+// goBack sends the browser to the command line's own address.
+func goBack(w http.ResponseWriter, req *http.Request, a signin.Attempt, name, value string) {
+	query := url.Values{name: {value}, "state": {a.ClientState}}
+	http.Redirect(w, req, a.Redirect+"?"+query.Encode(), http.StatusSeeOther)
+}
