@@ -33,7 +33,7 @@ const (
 // commandLine is every verb; kong makes the parser and --help from it.
 type commandLine struct {
 	JSON   bool   `name:"json" help:"Print data as JSON; its form is stable."`
-	Config string `name:"config" placeholder:"FILE" env:"PULLPASS_CONFIG" help:"YAML file with options of 'server' or 'runner'."`
+	Config string `name:"config" placeholder:"FILE" help:"YAML file with options of 'server' or 'runner' ($PULLPASS_CONFIG), or with the accounts of 'sandbox'."`
 
 	Server      serverCommand      `cmd:"" help:"Be the server."`
 	Runner      runnerCommand      `cmd:"" help:"Be a runner beside a Docker Engine; add and list runners."`

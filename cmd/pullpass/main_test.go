@@ -31,8 +31,10 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"server": serverInScript,
-			"status": exitStatus,
+			"server":  serverInScript,
+			"sandbox": sandboxInScript,
+			"refuse":  refuseInScript,
+			"status":  exitStatus,
 		},
 	})
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/internal/iam"
@@ -39,10 +38,9 @@ func (p *policyEvaluate) Run(t *terminal) error {
 	}
 	decision := iam.Evaluate(request, policies)
 	if p.Story {
-		_, err = fmt.Fprint(t.out, decisionStory(decision))
+		_, err = fmt.Fprint(t.out, decision)
 	} else {
-		t.json = true
-		err = t.show(decision, nil)
+		err = printDecision(t, decision)
 	}
 	if err == nil && decision.Effect != iam.Allowed {
 		return exitCode(exitFailed)
@@ -50,30 +48,22 @@ func (p *policyEvaluate) Run(t *terminal) error {
 	return err
 }
 
-// decisionStory tells a decision layer by layer, and what would change it.
-func decisionStory(d iam.Decision) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "decision: %s\n", d.Effect)
-	for _, layer := range d.Layers {
-		name := string(layer.Name)
-		if layer.Level > 0 {
-			name = fmt.Sprintf("%s level %d", name, layer.Level)
-		}
-		fmt.Fprintf(&b, "  %-26s %-13s %s\n", name, layer.Result, layer.Why)
-	}
-	if d.Missing != nil {
-		fmt.Fprintf(&b, "cause: %s\n", d.Missing.Why)
-		for _, a := range d.Missing.Additions {
-			fmt.Fprintf(&b, "hint:  add to the %s of %s (account %s):\n%s\n", a.Kind, a.To, a.Account, a.Statement.String())
-		}
-		for _, m := range d.Missing.Change {
-			fmt.Fprintf(&b, "hint:  change statement %d of %s %d (at %s): it denies explicitly\n", m.Statement, m.Kind, m.Policy, m.Position)
-		}
-	}
+// evaluated is what evaluate prints: all four, always, and nothing else. missing
+// is null for an allowed request.
+type evaluated struct {
+	Decision   iam.Result    `json:"decision"`
+	Layers     []iam.Layer   `json:"layers"`
+	Statements []iam.Matched `json:"statements"`
+	Missing    *iam.Missing  `json:"missing"`
+}
+
+// printDecision prints data, and tells the person what is easily overlooked.
+func printDecision(t *terminal, d iam.Decision) error {
 	for _, note := range d.Notes {
-		fmt.Fprintf(&b, "note:  %s\n", note)
+		t.say("note:  %s", note)
 	}
-	return b.String()
+	t.json = true
+	return t.show(evaluated{d.Effect, d.Layers, d.Statements, d.Missing}, nil)
 }
 
 // maxPolicyFile is more than any document that AWS would take.
@@ -82,11 +72,11 @@ const maxPolicyFile = 4 << 20
 func readFile(t *terminal, path string) ([]byte, error) {
 	in := t.in
 	if path != "-" {
-		f, err := os.Open(path) //nolint:gosec // the person names the file
+		f, err := os.Open(path)
 		if err != nil {
 			return nil, &pullpass.Error{Kind: pullpass.Invalid, What: "cannot read the file", Err: err}
 		}
-		defer f.Close()
+		defer func() { _ = f.Close() }() // read only
 		in = f
 	}
 	data, err := io.ReadAll(io.LimitReader(in, maxPolicyFile+1))

@@ -70,6 +70,9 @@ func (p *policyExplain) journey(t *terminal) (iam.Journey, error) {
 	}
 	j.Repository = iam.Repository{Partition: string(host.ECR.Partition), Account: host.ECR.Account, Region: host.ECR.Region, Name: image.Repository}
 	for i, role := range p.Roles {
+		if who, err := iam.ParsePrincipal(role); err != nil || who.Kind != iam.Role {
+			return j, misuse("--role takes the ARN of a role", "arn:aws:iam::111111111111:role/pull")
+		}
 		hop := iam.Hop{RoleARN: role}
 		if i == len(p.Roles)-1 {
 			hop.ExternalID = p.ExternalID
@@ -77,6 +80,9 @@ func (p *policyExplain) journey(t *terminal) (iam.Journey, error) {
 		j.Roles = append(j.Roles, hop)
 	}
 	if p.Token != "" {
+		if len(p.Roles) == 0 {
+			return j, misuse("a token signs in to a role, and none is given", "give --role ARN")
+		}
 		j.Token, err = readToken(t, p.Token)
 		return j, err
 	}

@@ -29,5 +29,8 @@ func readToken(t *terminal, path string) (*iam.Token, error) {
 		return nil, unreadable
 	}
 	issuer, _ := claims["iss"].(string)
+	if issuer == "" {
+		return nil, misuse("the token names no issuer", "its claim iss is the provider's URL")
+	}
 	return &iam.Token{Issuer: issuer, Claims: claims}, nil
 }

@@ -2,55 +2,56 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
-	"net/http"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/internal/sandbox"
 )
 
 type sandboxCommand struct {
-	Run     sandboxRun     `cmd:"" default:"withargs" help:"Run an AWS for rehearsals: STS, IAM, ECR and its registries on loopback (the default)."`
+	Run     sandboxRun     `cmd:"" default:"withargs" help:"Run an AWS for rehearsals: STS, IAM, ECR and its registries on loopback (the default). --config FILE says with which accounts."`
 	Env     sandboxEnv     `cmd:"" help:"Print the exports that point an AWS client at the sandbox."`
 	Explain sandboxExplain `cmd:"" help:"Tell why the sandbox last refused something."`
+	Example sandboxExample `cmd:"" help:"Print a configuration file with every setting explained: the rehearsal of two accounts."`
 }
 
-// sandboxFile is shared by the commands that must agree on the configuration.
-type sandboxFile struct {
-	Listen string `placeholder:"HOST:PORT" help:"Address of the AWS API; 127.0.0.1:4510 if neither this nor the file says."`
-	File   string `name:"file" short:"f" placeholder:"FILE" env:"PULLPASS_SANDBOX" help:"YAML file with accounts, users, roles and repositories; without it, the rehearsal of two accounts."`
+// sandboxAddress is shared by the commands that must agree on where it listens.
+type sandboxAddress struct {
+	Listen string `placeholder:"HOST:PORT" help:"Address of the AWS API; 127.0.0.1:4510 if neither this nor the file of --config says."`
 }
 
-func (f *sandboxFile) config() (sandbox.Config, error) {
+// config reads --config, which for the sandbox holds accounts instead of options.
+func (a *sandboxAddress) config(cli *commandLine) (sandbox.Config, error) {
 	cfg := sandbox.Default()
-	if f.File != "" {
-		data, err := os.ReadFile(f.File)
+	if cli.Config != "" {
+		data, err := os.ReadFile(cli.Config)
 		if err != nil {
-			return cfg, &pullpass.Error{Kind: pullpass.Invalid, What: "cannot read the sandbox's configuration", Err: err}
+			return cfg, misuseError{&pullpass.Error{Kind: pullpass.Invalid, What: "cannot read the sandbox configuration", Err: err}}
 		}
 		if cfg, err = sandbox.ParseConfig(data); err != nil {
-			return cfg, err
+			return cfg, misuseError{err}
 		}
 	}
-	if f.Listen != "" {
-		cfg.Listen = f.Listen
+	if a.Listen != "" {
+		cfg.Listen = a.Listen
+	}
+	if cfg.Listen == "" {
+		cfg.Listen = sandbox.Default().Listen
 	}
 	return cfg, nil
 }
 
 type sandboxRun struct {
-	sandboxFile
+	sandboxAddress
 	Verbose bool `help:"Log every request."`
 }
 
-func (s *sandboxRun) Run(ctx context.Context, t *terminal) error {
-	cfg, err := s.config()
+func (s *sandboxRun) Run(ctx context.Context, t *terminal, cli *commandLine) error {
+	cfg, err := s.config(cli)
 	if err != nil {
 		return err
 	}
@@ -65,14 +66,9 @@ func (s *sandboxRun) Run(ctx context.Context, t *terminal) error {
 	if err := box.Start(ctx); err != nil {
 		return err
 	}
-	defer func() { _ = box.Close() }()
-	err = t.show(map[string]any{"endpoint": box.Endpoint(), "registries": box.Registries()}, func(w io.Writer) {
-		_, _ = fmt.Fprintf(w, "AWS API     %s\n", box.Endpoint())
-		for _, r := range box.Registries() {
-			_, _ = fmt.Fprintf(w, "registry    %s   for %s\n", r.Address, r.Host)
-		}
-	})
-	if err != nil {
+	defer func() { _ = box.Close() }() // the process ends with it
+	at := addressesOf(box)
+	if err := t.show(at, at.write); err != nil {
 		return err
 	}
 	t.say("\nIn another shell:")
@@ -83,20 +79,69 @@ func (s *sandboxRun) Run(ctx context.Context, t *terminal) error {
 	return nil
 }
 
-type sandboxEnv struct{ sandboxFile }
+// sandboxAddresses is where a running sandbox is reached.
+type sandboxAddresses struct {
+	Endpoint   string                     `json:"endpoint"`
+	Registries []sandbox.RegistryEndpoint `json:"registries"`
+	Metadata   []string                   `json:"metadata"`
+	TLS        string                     `json:"tls,omitempty"`
+	CA         string                     `json:"ca,omitempty"`
+}
 
-func (s *sandboxEnv) Run(t *terminal) error {
-	cfg, err := s.config()
+func addressesOf(box *sandbox.Sandbox) sandboxAddresses {
+	at := sandboxAddresses{
+		Endpoint: box.Endpoint(), Registries: box.Registries(),
+		Metadata: box.MetadataEndpoints(), TLS: box.TLSAddress(),
+	}
+	if at.TLS != "" {
+		at.CA = box.Endpoint() + "/_pullpass/ca.pem"
+	}
+	return at
+}
+
+func (a sandboxAddresses) write(w io.Writer) {
+	rows := [][]string{{"AWS API", a.Endpoint}}
+	for _, r := range a.Registries {
+		rows = append(rows, []string{"registry", r.Address, "for " + r.Host})
+	}
+	for _, m := range a.Metadata {
+		rows = append(rows, []string{"metadata", m, "for AWS_EC2_METADATA_SERVICE_ENDPOINT"})
+	}
+	if a.TLS != "" {
+		rows = append(rows,
+			[]string{"TLS", a.TLS, "for the real host names"},
+			[]string{"its CA", a.CA, "to be trusted by the clients"})
+	}
+	columns(w, rows)
+}
+
+type sandboxEnv struct {
+	sandboxAddress
+	User    string `placeholder:"NAME" help:"IAM user to be; otherwise the first one with an access key."`
+	Account string `placeholder:"ACCOUNT" help:"Account of --user, where several have one of that name."`
+}
+
+func (s *sandboxEnv) Run(t *terminal, cli *commandLine) error {
+	cfg, err := s.config(cli)
 	if err != nil {
 		return err
 	}
+	settings := cfg.Env()
+	switch {
+	case s.User != "":
+		if settings, err = cfg.EnvOf(s.Account, s.User); err != nil {
+			return err
+		}
+	case s.Account != "":
+		return misuse("--account says whose user, but not which", "give --user NAME as well")
+	}
 	vars := map[string]string{}
-	for _, setting := range cfg.Env() {
+	for _, setting := range settings {
 		name, value, _ := strings.Cut(setting, "=")
 		vars[name] = value
 	}
 	return t.show(vars, func(w io.Writer) {
-		for _, setting := range cfg.Env() {
+		for _, setting := range settings {
 			name, value, _ := strings.Cut(setting, "=")
 			_, _ = fmt.Fprintf(w, "export %s=%s\n", name, shellQuote(value))
 		}
@@ -108,50 +153,9 @@ func shellQuote(s string) string {
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
-type sandboxExplain struct {
-	sandboxFile
-	Count int `short:"n" default:"1" help:"How many refusals, the newest first."`
-}
+type sandboxExample struct{}
 
-func (s *sandboxExplain) Run(ctx context.Context, t *terminal) error {
-	cfg, err := s.config()
-	if err != nil {
-		return err
-	}
-	denials, err := s.fetch(ctx, "http://"+cfg.Listen)
-	if err != nil {
-		return err
-	}
-	if len(denials) == 0 {
-		t.say("Nothing was refused so far.")
-	}
-	return t.show(denials, func(w io.Writer) {
-		for _, d := range denials {
-			explainDenial(w, d)
-		}
-	})
-}
-
-func (s *sandboxExplain) fetch(ctx context.Context, endpoint string) ([]sandbox.Denial, error) {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("%s/_pullpass/denials?n=%d", endpoint, s.Count), nil)
-	if err != nil {
-		return nil, err
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return nil, &pullpass.Error{Kind: pullpass.Unavailable, What: "cannot ask the sandbox", Err: err, Hint: "start it: pullpass sandbox"}
-	}
-	defer resp.Body.Close()
-	var denials []sandbox.Denial
-	if err := json.NewDecoder(resp.Body).Decode(&denials); err != nil {
-		return nil, &pullpass.Error{Kind: pullpass.Unavailable, What: "cannot ask the sandbox", Cause: "what answers at " + endpoint + " is not one"}
-	}
-	return denials, nil
-}
-
-func explainDenial(w io.Writer, d sandbox.Denial) {
-	_, _ = fmt.Fprintf(w, "%s  %s was refused %s on %s\n", d.Time.Local().Format("15:04:05"), d.Principal, d.Action, d.Resource)
-	_, _ = fmt.Fprint(w, decisionStory(d.Decision))
+func (sandboxExample) Run(t *terminal) error {
+	_, err := t.out.Write(sandbox.Example())
+	return err
 }

@@ -208,7 +208,7 @@ func ParseConfig(data []byte) (Config, error) {
 			Kind: pullpass.Invalid, What: "cannot read the sandbox configuration",
 			// The decoder quotes values that do not fit; one may be a key.
 			Cause: quotedValue.ReplaceAllString(err.Error(), "a value"),
-			Hint:  "internal/sandbox/example.yaml shows every setting",
+			Hint:  "`pullpass sandbox example` shows every setting",
 		}
 	}
 	return c, c.validate()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"net"
-	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -23,8 +22,7 @@ func metadataOf(profile string) sandbox.InstanceMetadata {
 
 // The example file is the rehearsal, written out.
 func TestExampleIsTheDefault(t *testing.T) {
-	data := must[[]byte](t)(os.ReadFile("example.yaml"))
-	got := must[sandbox.Config](t)(sandbox.ParseConfig(data))
+	got := must[sandbox.Config](t)(sandbox.ParseConfig(sandbox.Example()))
 	compare := cmp.Options{
 		cmp.Comparer(func(a, b sandbox.SecretKey) bool { return a.Equal(b.Secret) }),
 		cmp.Comparer(func(a, b sandbox.Document) bool {
@@ -114,4 +112,13 @@ func TestEnv(t *testing.T) {
 	}
 	wantEqual(t, "Env", b.Env(), want)
 	wantEqual(t, "Config.Env", defaultConfig().Env()[0], "AWS_ENDPOINT_URL=http://127.0.0.1:4510")
+
+	// Two accounts have an admin.
+	for account, key := range map[string]string{"": sandbox.PlatformAdmin, platform: sandbox.PlatformAdmin, owner: sandbox.OwnerKeyID} {
+		env := must[[]string](t)(defaultConfig().EnvOf(account, "admin"))
+		wantEqual(t, "EnvOf "+account, env[3], "AWS_ACCESS_KEY_ID="+key)
+	}
+	if _, err := defaultConfig().EnvOf(owner, "pullpass"); !pullpass.IsKind(err, pullpass.NotFound) {
+		t.Errorf("EnvOf a user of another account: %v, want NotFound", err)
+	}
 }

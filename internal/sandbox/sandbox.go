@@ -235,23 +235,6 @@ func (b *Sandbox) Env() []string {
 	return c.Env()
 }
 
-// Env returns the same for a sandbox that runs with this configuration in
-// another process. Its ports must be fixed.
-func (c Config) Env() []string {
-	env := []string{"AWS_ENDPOINT_URL=http://" + c.Listen}
-	if len(c.Regions) > 0 {
-		env = append(env, "AWS_REGION="+c.Regions[0], "AWS_DEFAULT_REGION="+c.Regions[0])
-	}
-	for _, a := range c.Accounts {
-		for _, u := range a.Users {
-			for _, k := range u.AccessKeys {
-				return append(env, "AWS_ACCESS_KEY_ID="+k.ID, "AWS_SECRET_ACCESS_KEY="+k.Secret.Reveal())
-			}
-		}
-	}
-	return env
-}
-
 // MetadataEndpoints lists the URLs of the instance metadata services, in the
 // order of the configuration: for AWS_EC2_METADATA_SERVICE_ENDPOINT.
 func (b *Sandbox) MetadataEndpoints() []string {

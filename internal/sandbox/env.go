@@ -1,0 +1,54 @@
+package sandbox
+
+import (
+	"fmt"
+
+	"github.com/pullpass/pullpass"
+)
+
+// Env returns the same as a Sandbox's Env, for one that runs with this
+// configuration in another process. Its ports must be fixed.
+func (c Config) Env() []string {
+	for _, a := range c.Accounts {
+		for _, u := range a.Users {
+			for _, k := range u.AccessKeys {
+				return c.envOf(k)
+			}
+		}
+	}
+	return c.address()
+}
+
+// EnvOf is Env for a certain user. An empty account is any.
+func (c Config) EnvOf(account, user string) ([]string, error) {
+	for _, a := range c.Accounts {
+		for _, u := range a.Users {
+			if (account == "" || account == a.ID) && user == u.Name && len(u.AccessKeys) > 0 {
+				return c.envOf(u.AccessKeys[0]), nil
+			}
+		}
+	}
+	return nil, &pullpass.Error{
+		Kind: pullpass.NotFound, What: "cannot act as " + user,
+		Cause: fmt.Sprintf("the configuration has no user %s with an access key in account %s", user, orAny(account)),
+	}
+}
+
+func (c Config) envOf(k AccessKey) []string {
+	return append(c.address(), "AWS_ACCESS_KEY_ID="+k.ID, "AWS_SECRET_ACCESS_KEY="+k.Secret.Reveal())
+}
+
+func (c Config) address() []string {
+	env := []string{"AWS_ENDPOINT_URL=http://" + c.Listen}
+	if len(c.Regions) > 0 {
+		env = append(env, "AWS_REGION="+c.Regions[0], "AWS_DEFAULT_REGION="+c.Regions[0])
+	}
+	return env
+}
+
+func orAny(account string) string {
+	if account == "" {
+		return "(any)"
+	}
+	return account
+}
