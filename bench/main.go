@@ -29,6 +29,7 @@ func measurements() []measurement {
 		{"herd", measureHerd},
 		{"store", measureStore},
 		{"start", measureStart},
+		{"tokens", measureTokens},
 	}
 }
 

@@ -29,6 +29,7 @@ type envCreate struct {
 	Image   string   `placeholder:"IMAGE" help:"Image of its one service."`
 	Service []string `placeholder:"NAME=IMAGE" help:"A service. Can be repeated; instead of --image."`
 	Runner  string   `placeholder:"NAME" help:"Runner to start it on; not needed where there is only one."`
+	Ref     string   `placeholder:"REF" help:"Branch or tag of the project's repository; the server looks up its commit. Identity tokens name both."`
 	NoWait  bool     `help:"Do not wait until it runs."`
 	Command []string `arg:"" optional:"" passthrough:"" help:"Command of the one service, instead of the image's own."`
 }
@@ -38,7 +39,7 @@ func (e *envCreate) Run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return err
 	}
-	wanted := pullpass.Environment{Name: e.Name}
+	wanted := pullpass.Environment{Name: e.Name, Ref: e.Ref}
 	if wanted.Services, err = e.services(); err != nil {
 		return err
 	}

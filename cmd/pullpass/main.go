@@ -33,7 +33,7 @@ const (
 // commandLine is every verb; kong makes the parser and --help from it.
 type commandLine struct {
 	JSON   bool   `name:"json" help:"Print data as JSON; its form is stable."`
-	Config string `name:"config" placeholder:"FILE" help:"YAML file with options of 'server' or 'runner' ($PULLPASS_CONFIG), or with the accounts of 'sandbox'."`
+	Config string `name:"config" placeholder:"FILE" env:"PULLPASS_CONFIG" help:"YAML file with options of 'server' or 'runner'."`
 
 	Server      serverCommand      `cmd:"" help:"Be the server."`
 	Runner      runnerCommand      `cmd:"" help:"Be a runner beside a Docker Engine; add and list runners."`
@@ -48,6 +48,8 @@ type commandLine struct {
 	Self        selfCommand        `cmd:"" help:"Inside an environment: say which one it is."`
 	Greet       greetCommand       `cmd:"" hidden:""`
 	Issue       issueCommand       `cmd:"" name:"credential-issue" hidden:""`
+	Idp         idpCommand         `cmd:"" help:"Identity tokens: who an environment is, for AWS and others."`
+	Trust       trustCommand       `cmd:"" help:"Issuers whose tokens are taken in exchange: CI systems, clusters."`
 	Token       tokenCommand       `cmd:"" help:"API tokens."`
 	Audit       auditCommand       `cmd:"" help:"The audit record."`
 	Keys        keysCommand        `cmd:"" help:"The keys that stored secrets are sealed with."`

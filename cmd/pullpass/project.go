@@ -15,6 +15,7 @@ type projectCommand struct {
 	Create projectCreate `cmd:"" help:"Create a project."`
 	List   projectList   `cmd:"" help:"List the projects."`
 	Show   projectShow   `cmd:"" help:"Show one project."`
+	Prove  projectProve  `cmd:"" help:"Prove that its repository is yours, so that identity tokens may name it."`
 	Delete projectDelete `cmd:"" help:"Delete a project and its registries."`
 }
 

@@ -11,9 +11,10 @@ import (
 )
 
 type tokenCommand struct {
-	Create tokenCreate `cmd:"" help:"Create an API token; it is printed once."`
-	List   tokenList   `cmd:"" help:"List the tokens, without their texts."`
-	Delete tokenDelete `cmd:"" help:"End a token."`
+	Create   tokenCreate   `cmd:"" help:"Create an API token; it is printed once."`
+	List     tokenList     `cmd:"" help:"List the tokens, without their texts."`
+	Exchange tokenExchange `cmd:"" help:"In a CI job or a cluster: trade its own OIDC token for one of ours."`
+	Delete   tokenDelete   `cmd:"" help:"End a token."`
 }
 
 type tokenCreate struct {

@@ -139,8 +139,8 @@ func (r *realWorld) sh(dir, program string, args ...string) string {
 	return strings.TrimSpace(string(text))
 }
 
-// inside opens the agent sockets of a runner and returns a client inside an environment.
-func (r *realWorld) inside(o *tenant, p pullpass.ProjectID, name, ref string) *client.Client {
+// placed is a new environment on a new runner, and that runner's client.
+func (r *realWorld) placed(o *tenant, p pullpass.ProjectID, name, ref string) (*client.Client, pullpass.Environment) {
 	r.t.Helper()
 	_, join, err := o.CreateRunner(r.t.Context(), pullpass.Runner{Name: name, Kind: pullpass.RunnerDocker})
 	must(r.t, err)
@@ -149,10 +149,17 @@ func (r *realWorld) inside(o *tenant, p pullpass.ProjectID, name, ref string) *c
 	e, err := o.CreateEnvironment(r.t.Context(), pullpass.Environment{Project: p, Runner: run.ID, Name: name, Ref: ref,
 		Services: []pullpass.Service{{Name: "web", Image: "alpine"}}})
 	must(r.t, err)
+	return r.client(token), e
+}
+
+// inside opens the agent sockets of a runner and returns a client inside an environment.
+func (r *realWorld) inside(o *tenant, p pullpass.ProjectID, name, ref string) *client.Client {
+	r.t.Helper()
+	own, e := r.placed(o, p, name, ref)
 	dir, err := os.MkdirTemp("", "idp")
 	must(r.t, err)
 	r.t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	sockets, err := agent.New(agent.Options{Dir: filepath.Join(dir, "a"), RunnerName: name, Server: runnerPort{r.client(token)}})
+	sockets, err := agent.New(agent.Options{Dir: filepath.Join(dir, "a"), RunnerName: name, Server: runnerPort{own}})
 	must(r.t, err)
 	r.t.Cleanup(func() { must(r.t, sockets.Shutdown(context.Background())) })
 	mounts, err := sockets.Open(r.t.Context(), e)
