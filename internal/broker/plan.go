@@ -81,7 +81,7 @@ func (b *Broker) registries(ctx context.Context, caller pullpass.Caller, ask Ask
 	if err := access.Check(caller, access.CredentialIssue, access.Any); err != nil {
 		return nil, nil, err
 	}
-	env, err := b.store.Environment(ctx, p.organization, ask.Environment)
+	env, err := b.environment(ctx, p.organization, ask)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -101,6 +101,13 @@ func (b *Broker) registries(ctx context.Context, caller pullpass.Caller, ask Ask
 	}
 	list, err := b.pinned(ctx, env)
 	return list, &env, err
+}
+
+func (b *Broker) environment(ctx context.Context, org pullpass.OrganizationID, ask Ask) (pullpass.Environment, error) {
+	if f := ask.Found; f != nil && f.Organization == org && f.ID == ask.Environment {
+		return *f, nil
+	}
+	return b.store.Environment(ctx, org, ask.Environment)
 }
 
 // allowed checks the registry's own conditions.

@@ -22,7 +22,7 @@ func (s *Server) issueCredential(ctx context.Context, c pullpass.Caller, in *str
 	if err != nil {
 		return nil, err
 	}
-	if err := s.reachesAsk(ctx, c, ask); err != nil {
+	if err := s.reachesAsk(ctx, c, &ask); err != nil {
 		s.recordRefusal(ctx, c, ask, err)
 		return nil, err
 	}
@@ -67,14 +67,18 @@ func (s *Server) ask(in api.CredentialRequest) (broker.Ask, error) {
 	return ask, nil
 }
 
-// reachesAsk applies the caller's limits to what the request names.
-func (s *Server) reachesAsk(ctx context.Context, c pullpass.Caller, ask broker.Ask) error {
+// reachesAsk applies the caller's limits to what the request names; the broker
+// need not read again what it has read.
+func (s *Server) reachesAsk(ctx context.Context, c pullpass.Caller, ask *broker.Ask) error {
 	if ask.Environment != "" {
 		if c.Kind == pullpass.CallerCI {
 			return &pullpass.Error{Kind: pullpass.Denied, Code: "permission_denied", What: "cannot get a credential for an environment",
 				Cause: "a CI job gets credentials for its project only", Hint: "name the project"}
 		}
-		_, err := s.environment(ctx, c, access.CredentialIssue, ask.Environment)
+		found, err := s.environment(ctx, c, access.CredentialIssue, ask.Environment)
+		if err == nil {
+			ask.Found = &found
+		}
 		return err
 	}
 	if c.Kind == pullpass.CallerRunner {
