@@ -87,35 +87,41 @@ func (a *asking) upstream() int64 { return a.tokens.Load() }
 
 // populate makes a registry for each key and the environments that ask.
 func (a *asking) populate(ctx context.Context, environments int) error {
-	c := a.server.Owner
 	runner, token, err := a.server.Join(ctx, "bench")
 	if err != nil {
 		return err
 	}
 	a.token = token
-	project, err := c.CreateProject(ctx, pullpass.Project{Name: "bench"})
-	if err != nil {
-		return err
-	}
+	projects := make([]pullpass.ProjectID, len(a.hosts))
 	for i, host := range a.hosts {
-		integration, err := c.CreateIntegration(ctx, pullpass.Integration{
-			Name: fmt.Sprintf("account-%d", i), Mode: pullpass.ModeAccessKey, Account: account(i), Region: sandbox.DefaultRegion,
-			AccessKeyID: keyID(i), Chain: []pullpass.RoleHop{{RoleARN: "arn:aws:iam::" + account(i) + ":role/pull"}},
-		}, pullpass.NewSecret(secretKey(i)))
-		if err != nil {
-			return err
-		}
-		if _, err := c.CreateRegistry(ctx, pullpass.Registry{
-			Project: project.ID, Name: fmt.Sprintf("registry-%d", i), Host: host,
-			Auth: pullpass.AuthIntegration, Integration: integration.ID,
-		}, pullpass.Secret{}); err != nil {
+		if projects[i], err = a.project(ctx, i, host); err != nil {
 			return err
 		}
 	}
-	return a.createEnvironments(ctx, project.ID, runner.ID, environments)
+	return a.createEnvironments(ctx, projects, runner.ID, environments)
 }
 
-func (a *asking) createEnvironments(ctx context.Context, project pullpass.ProjectID, runner pullpass.RunnerID, n int) error {
+// project makes one whose registry is in an account of its own.
+func (a *asking) project(ctx context.Context, i int, host string) (pullpass.ProjectID, error) {
+	c := a.server.Owner
+	project, err := c.CreateProject(ctx, pullpass.Project{Name: fmt.Sprintf("project-%d", i)})
+	if err != nil {
+		return "", err
+	}
+	integration, err := c.CreateIntegration(ctx, pullpass.Integration{
+		Name: fmt.Sprintf("account-%d", i), Mode: pullpass.ModeAccessKey, Account: account(i), Region: sandbox.DefaultRegion,
+		AccessKeyID: keyID(i), Chain: []pullpass.RoleHop{{RoleARN: "arn:aws:iam::" + account(i) + ":role/pull"}},
+	}, pullpass.NewSecret(secretKey(i)))
+	if err != nil {
+		return "", err
+	}
+	_, err = c.CreateRegistry(ctx, pullpass.Registry{
+		Project: project.ID, Name: "registry", Host: host, Auth: pullpass.AuthIntegration, Integration: integration.ID,
+	}, pullpass.Secret{})
+	return project.ID, err
+}
+
+func (a *asking) createEnvironments(ctx context.Context, projects []pullpass.ProjectID, runner pullpass.RunnerID, n int) error {
 	a.environments = make([]pullpass.Environment, n)
 	var counter atomic.Int64
 	var wg sync.WaitGroup
@@ -124,7 +130,7 @@ func (a *asking) createEnvironments(ctx context.Context, project pullpass.Projec
 		wg.Go(func() {
 			for i := int(counter.Add(1) - 1); i < n; i = int(counter.Add(1) - 1) {
 				e, err := a.server.Owner.CreateEnvironment(ctx, pullpass.Environment{
-					Project: project, Runner: runner, Name: fmt.Sprintf("env-%d", i),
+					Project: projects[i%len(projects)], Runner: runner, Name: fmt.Sprintf("env-%d", i),
 					Services: []pullpass.Service{{Name: "main", Image: a.hosts[i%len(a.hosts)] + "/team/app:1"}},
 				})
 				if err != nil {
