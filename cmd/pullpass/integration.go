@@ -14,6 +14,7 @@ type integrationCommand struct {
 	Add    integrationAdd    `cmd:"" help:"Add access to an AWS account."`
 	List   integrationList   `cmd:"" help:"List the integrations."`
 	Show   integrationShow   `cmd:"" help:"Show one integration: the principal and region to name in policies."`
+	Test   integrationTest   `cmd:"" help:"Find out who AWS says it is; assume each role of its chain."`
 	Delete integrationDelete `cmd:"" help:"Delete an integration that no registry uses."`
 }
 

@@ -33,7 +33,7 @@ const (
 // commandLine is every verb; kong makes the parser and --help from it.
 type commandLine struct {
 	JSON   bool   `name:"json" help:"Print data as JSON; its form is stable."`
-	Config string `name:"config" placeholder:"FILE" env:"PULLPASS_CONFIG" help:"YAML file with options of 'server' or 'runner'."`
+	Config string `name:"config" placeholder:"FILE" help:"YAML file with options of 'server' or 'runner' ($PULLPASS_CONFIG), or with the accounts of 'sandbox'."`
 
 	Server      serverCommand      `cmd:"" help:"Be the server."`
 	Runner      runnerCommand      `cmd:"" help:"Be a runner beside a Docker Engine; add and list runners."`
@@ -53,6 +53,7 @@ type commandLine struct {
 	Token       tokenCommand       `cmd:"" help:"API tokens."`
 	Audit       auditCommand       `cmd:"" help:"The audit record."`
 	Keys        keysCommand        `cmd:"" help:"The keys that stored secrets are sealed with."`
+	Doctor      doctorCommand      `cmd:"" help:"Check one pull step by step: where it breaks, why, and what to do."`
 	Policy      policyCommand      `cmd:"" help:"AWS policies: evaluate, lint, generate."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`
 }

@@ -14,6 +14,7 @@ type registryCommand struct {
 	Add    registryAdd    `cmd:"" help:"Add a registry to a project, or to the whole organization."`
 	List   registryList   `cmd:"" help:"List the registries."`
 	Show   registryShow   `cmd:"" help:"Show one registry; never its password."`
+	Test   registryTest   `cmd:"" help:"Let the server pull from a registry step by step."`
 	Update registryUpdate `cmd:"" help:"Change a registry: what starts from now on uses the new state."`
 	Delete registryDelete `cmd:"" help:"Delete a registry: environments that run keep it until they are restarted."`
 }
@@ -29,6 +30,7 @@ type registryAdd struct {
 	RunnerNative bool     `help:"Open an ECR registry through the runner's own AWS identity."`
 	Runners      []string `name:"runner" placeholder:"NAME" help:"Only on this runner. Can be repeated."`
 	Inside       string   `enum:"never,login," default:"" placeholder:"never|login" help:"What a person inside an environment gets. Without it: login for a project's registry, never for the organization's."`
+	registryTrial
 }
 
 func (r *registryAdd) Run(ctx context.Context, t *terminal) error {
@@ -38,6 +40,9 @@ func (r *registryAdd) Run(ctx context.Context, t *terminal) error {
 	}
 	reg, password, err := r.registry(ctx, c, t)
 	if err != nil {
+		return err
+	}
+	if err := r.tryFirst(ctx, c, t, reg, password); err != nil {
 		return err
 	}
 	made, err := c.CreateRegistry(ctx, reg, password)

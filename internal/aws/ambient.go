@@ -18,9 +18,15 @@ import (
 // takes milliseconds, elsewhere nobody should wait for it.
 const metadataTime = time.Second
 
-// loadAmbient finds the server's own identity: environment, profile and SSO,
-// web identity (IRSA), container (ECS, EKS Pod Identity), instance metadata.
+// loadAmbient finds the server's own identity.
 func loadAmbient(ctx context.Context) (aws.Config, error) {
+	return LoadAmbient(ctx, config.WithDefaultRegion("us-east-1")) // never ask metadata for it: the host decides
+}
+
+// LoadAmbient finds the identity of whoever runs this process: environment,
+// profile and SSO, web identity (IRSA), container (ECS, EKS Pod Identity),
+// instance metadata, which has a second to answer.
+func LoadAmbient(ctx context.Context, options ...func(*config.LoadOptions) error) (aws.Config, error) {
 	client := imds.New(imds.Options{
 		HTTPClient: &http.Client{
 			Timeout: metadataTime,
@@ -30,10 +36,8 @@ func loadAmbient(ctx context.Context) (aws.Config, error) {
 		},
 		Retryer: aws.NopRetryer{},
 	})
-	return config.LoadDefaultConfig(ctx,
-		config.WithDefaultRegion("us-east-1"), // never ask metadata for it: the host decides
-		config.WithEC2RoleCredentialOptions(func(o *ec2rolecreds.Options) { o.Client = prompt{client} }),
-	)
+	return config.LoadDefaultConfig(ctx, append(options,
+		config.WithEC2RoleCredentialOptions(func(o *ec2rolecreds.Options) { o.Client = prompt{client} }))...)
 }
 
 // prompt bounds a question to metadata as a whole: the client inside asks for a

@@ -85,6 +85,10 @@ func fromCode(api smithy.APIError) *pullpass.Error {
 		return is(pullpass.Denied, "aws_key_unknown", "AWS does not know this access key: it was deleted, is of another partition, or the region has to be enabled first",
 			"update the integration with a new key; for a region that has to be enabled, use its regional STS endpoint")
 	case "SignatureDoesNotMatch", "InvalidSignatureException", "IncompleteSignature":
+		// AWS has one code for both; its sentence begins differently.
+		if strings.HasPrefix(message, "Signature expired") || strings.HasPrefix(message, "Signature not yet current") {
+			return is(pullpass.Denied, "aws_clock", "this machine's clock is off", "set the clock (NTP) and try again")
+		}
 		return is(pullpass.Denied, "aws_signature", "the secret does not belong to the access key, or this machine's clock is off", "update the integration with the key's secret; check the clock")
 	case "RequestExpired", "RequestTimeTooSkewed":
 		return is(pullpass.Denied, "aws_clock", "this machine's clock is off", "set the clock (NTP) and try again")

@@ -21,7 +21,7 @@ func (d *Doctor) pull(ctx context.Context, r *report, host reference.Host, image
 	began := time.Now()
 	session, err := d.o.Registries.Open(ctx, image, credential)
 	if err != nil {
-		r.fail(StepToken, time.Since(began), "", d.specific(err, host, image, p))
+		r.fail(StepToken, time.Since(began), "", d.specific(atDoor(err), host, image, p))
 		r.skip("there is no token", append([]string{StepV2}, rest...)...)
 		return
 	}
@@ -49,10 +49,20 @@ func (d *Doctor) frontDoor(ctx context.Context, r *report, session Session, host
 		// A token for one repository need not open the front door.
 		r.skip("this registry's token is for the repository only", StepV2)
 	default:
-		r.fail(StepV2, time.Since(began), "", d.specific(err, host, image, p))
+		r.fail(StepV2, time.Since(began), "", d.specific(atDoor(err), host, image, p))
 		return false
 	}
 	return true
+}
+
+// atDoor corrects what the answer to /v2/ alone cannot mean: there is no manifest
+// at the front door, so a 404 there is not a missing one.
+func atDoor(err error) error {
+	var e *pullpass.Error
+	if !errors.As(err, &e) || e.Code != "manifest_unknown" {
+		return err
+	}
+	return &pullpass.Error{Kind: e.Kind, Code: "registry_answer", What: e.What, Cause: "there is nothing at /v2/: what answers is no registry", Err: err}
 }
 
 func (d *Doctor) content(ctx context.Context, r *report, session Session, host reference.Host, image reference.Image, p Pull) {

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/api"
+	"github.com/pullpass/pullpass/internal/doctor"
+	"github.com/pullpass/pullpass/internal/reference"
+)
+
+// environmentDiagnosis is the JSON of `doctor ENVIRONMENT`.
+type environmentDiagnosis struct {
+	Environment pullpass.EnvironmentID `json:"environment"`
+	Name        string                 `json:"name"`
+	Phase       pullpass.Phase         `json:"phase"`
+	Healthy     bool                   `json:"healthy"`
+	Conditions  []pullpass.Condition   `json:"conditions"`
+	Images      []api.Diagnosis        `json:"images"`
+}
+
+// environment explains the environment's conditions, which its runner reported,
+// and pulls its images from here with the credential that the server issues.
+func (d *doctorCommand) environment(ctx context.Context, t *terminal) error {
+	c, env, err := (&envRef{Environment: d.Target, Project: d.Project}).find(ctx)
+	if err != nil {
+		return err
+	}
+	t.say("The conditions are what the runner reported. The pulls are made from this machine, which may see another network than the runner.")
+	out := environmentDiagnosis{
+		Environment: env.ID, Name: env.Name, Phase: env.Phase, Images: []api.Diagnosis{},
+		Conditions: append([]pullpass.Condition{}, env.Conditions...),
+	}
+	out.Healthy = !slices.ContainsFunc(env.Conditions, func(c pullpass.Condition) bool { return c.Severity == pullpass.SeverityError })
+	ask, whom := api.CredentialRequest{Environment: env.ID}, "for environment "+env.Name
+	if env.Wanted != pullpass.WantedRunning { // it gets no credentials any more
+		ask, whom = api.CredentialRequest{Project: env.Project}, "for the project of environment "+env.Name
+	}
+	for _, image := range imagesOf(env) {
+		diagnosis, err := d.serviceImage(ctx, t, image, issuedOpener{c, ask, whom})
+		if err != nil {
+			return err
+		}
+		out.Healthy = out.Healthy && diagnosis.Healthy
+		out.Images = append(out.Images, diagnosis)
+	}
+	if err := t.show(out, func(w io.Writer) { writeEnvironment(w, out) }); err != nil {
+		return err
+	}
+	if !out.Healthy {
+		return exitCode(exitFailed)
+	}
+	return nil
+}
+
+// serviceImage pulls one image as its environment may, or anonymously where no
+// registry is configured for it: that is what a runner does.
+func (d *doctorCommand) serviceImage(ctx context.Context, t *terminal, image string, opener issuedOpener) (api.Diagnosis, error) {
+	options := d.hereOptions
+	options.Anonymous = true // only until the opener is replaced
+	h, err := options.examiner(ctx, t, image)
+	if err != nil {
+		return api.Diagnosis{}, err
+	}
+	defer h.close()
+	h.opener = orAnonymous{opener}
+	return h.examine(ctx, image), nil
+}
+
+func imagesOf(env pullpass.Environment) []string {
+	var images []string
+	for _, s := range env.Services {
+		if s.Image != "" && !slices.Contains(images, s.Image) {
+			images = append(images, s.Image)
+		}
+	}
+	return images
+}
+
+func writeEnvironment(w io.Writer, d environmentDiagnosis) {
+	_, _ = fmt.Fprintf(w, "environment %s (%s): %s\n", d.Name, d.Environment, d.Phase)
+	for _, c := range d.Conditions {
+		_, _ = fmt.Fprintf(w, "\n  %-8s %s\n", c.Severity, c.What)
+		for _, line := range [][2]string{{"service", c.Service}, {"cause", c.Cause}, {"fix", c.Fix}} {
+			if line[1] != "" {
+				_, _ = fmt.Fprintf(w, "           %s: %s\n", line[0], line[1])
+			}
+		}
+	}
+	for _, image := range d.Images {
+		_, _ = fmt.Fprintln(w)
+		_ = doctor.WriteText(w, image)
+	}
+}
+
+// orAnonymous asks without a credential where the server has no registry for the
+// host.
+type orAnonymous struct{ issuedOpener }
+
+// Open implements doctor.Opener.
+func (o orAnonymous) Open(ctx context.Context, host reference.Host, repository string, tell func(doctor.Rung)) (pullpass.Credential, error) {
+	var held *doctor.Rung
+	c, err := o.issuedOpener.Open(ctx, host, repository, func(r doctor.Rung) {
+		if isNoRegistry(r.Err) {
+			held = &r
+			return
+		}
+		tell(r)
+	})
+	if held == nil {
+		return c, err
+	}
+	tell(doctor.Rung{Step: doctor.StepIdentity, Detail: "nobody: no registry is configured for this host, so it is asked anonymously"})
+	return pullpass.Credential{Host: host.Name}, nil
+}
+
+func isNoRegistry(err error) bool {
+	var e *pullpass.Error
+	return errors.As(err, &e) && e.Code == "no_registry"
+}
