@@ -1,0 +1,59 @@
+package agent_test
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/api"
+)
+
+// tokenServer issues identity tokens, too.
+type tokenServer struct {
+	server
+	mu    sync.Mutex
+	asked []pullpass.EnvironmentID
+}
+
+func (s *tokenServer) IdentityToken(_ context.Context, id pullpass.EnvironmentID, r api.IdentityTokenRequest) (api.IdentityToken, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asked = append(s.asked, id)
+	if r.Audience[0] == "refused" {
+		return api.IdentityToken{}, &pullpass.Error{Kind: pullpass.Unauthenticated, What: "the runner is not known"}
+	}
+	return api.IdentityToken{Token: api.NewSecret(pullpass.NewSecret(canary)), Subject: "s"}, nil
+}
+
+// A token is for the environment whose socket was asked, whatever the request says.
+func TestTokens(t *testing.T) {
+	s := &tokenServer{}
+	dir := shortDir(t)
+	a := sockets(t, dir, s)
+	e := environment()
+	path := open(t, a, e)
+	for _, c := range []struct {
+		name, body string
+		status     int
+	}{
+		{"one audience", `{"audience":["sts.amazonaws.com"]}`, http.StatusOK},
+		{"another environment", `{"audience":["x"],"environment":"env_0000000000000000000000000g"}`, http.StatusBadRequest},
+		{"a subject", `{"audience":["x"],"subject":"https://github.com/acme/app/tree/main"}`, http.StatusBadRequest},
+		{"no audience", `{}`, http.StatusBadRequest},
+		{"not JSON", `x`, http.StatusBadRequest},
+		{"twice", `{"audience":["x"]}{"audience":["x"]}`, http.StatusBadRequest},
+		{"too long", `{"audience":["` + strings.Repeat("x", 16<<10) + `"]}`, http.StatusBadRequest},
+		{"a runner that the server does not know", `{"audience":["refused"]}`, http.StatusServiceUnavailable},
+	} {
+		status, body := call(t, path, http.MethodPost, api.PathAgentTokens, c.body)
+		if status != c.status || (status == http.StatusOK) != strings.Contains(body, canary) {
+			t.Errorf("%s: %d %s, want %d", c.name, status, body, c.status)
+		}
+	}
+	if len(s.asked) != 2 || s.asked[0] != e.ID || s.asked[1] != e.ID {
+		t.Errorf("asked for %v, want this environment alone", s.asked)
+	}
+}
