@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/hex"
 	"hash/crc32"
 	"strings"
@@ -63,7 +64,7 @@ func NewBearer(kind TokenKind) Secret {
 
 func bearerChecksum(body string) string {
 	sum := crc32.ChecksumIEEE([]byte(body))
-	return hex.EncodeToString([]byte{byte(sum >> 24), byte(sum >> 16), byte(sum >> 8), byte(sum)})
+	return hex.EncodeToString(binary.BigEndian.AppendUint32(nil, sum))
 }
 
 // HashBearer returns the kind and hash under which a presented token is looked

@@ -75,7 +75,7 @@ func run(ctx context.Context, args []string) int {
 		}
 		report.add(m.name, figures)
 	}
-	fmt.Print(report.text())
+	_, _ = os.Stdout.WriteString(report.text())
 	if *write != "" {
 		if err := os.WriteFile(*write, []byte(report.markdown()), 0o600); err != nil {
 			fmt.Fprintln(os.Stderr, err)

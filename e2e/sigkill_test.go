@@ -81,7 +81,7 @@ func (w *writers) write(ctx context.Context, t *testing.T, s *process.Server, ro
 		t.Fatalf("round %d: no write was acknowledged", round)
 	}
 	// A random moment: in the middle of a request, a transaction, a sync.
-	timer := time.NewTimer(time.Duration(rand.IntN(20_000)) * time.Microsecond) //nolint:gosec // any moment will do
+	timer := time.NewTimer(time.Duration(rand.IntN(20_000)) * time.Microsecond)
 	<-timer.C
 	s.Kill()
 	wg.Wait()

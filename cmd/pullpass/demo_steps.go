@@ -130,7 +130,9 @@ func (s *stage) startRunner(ctx context.Context) error {
 	s.onClose(func() {
 		s.removeEnvironment()
 		cancel()
-		<-done
+		if err := <-done; err != nil {
+			s.say("the runner ended: %v", err)
+		}
 	})
 	s.say("runner this-machine joined")
 	return nil

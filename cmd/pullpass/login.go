@@ -66,11 +66,11 @@ func (l *loginCommand) setUp(ctx context.Context, token pullpass.Secret, options
 func readSecret(t *terminal, path, prompt string) (pullpass.Secret, error) {
 	in := t.in
 	if path != "-" && path != "" {
-		f, err := os.Open(path) //nolint:gosec // the person names the file
+		f, err := os.Open(path)
 		if err != nil {
 			return pullpass.Secret{}, &pullpass.Error{Kind: pullpass.Invalid, What: "cannot read the secret", Err: err}
 		}
-		defer f.Close()
+		defer func() { _ = f.Close() }()
 		in = f
 	} else if isTerminal(t.in) {
 		return askSecret(t, prompt)

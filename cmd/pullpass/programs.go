@@ -53,7 +53,7 @@ func isStatic(path string) bool {
 	if err != nil {
 		return false
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	for _, p := range f.Progs {
 		if p.Type == elf.PT_INTERP {
 			return false
@@ -64,11 +64,11 @@ func isStatic(path string) bool {
 
 // copyProgram replaces to at once: containers that run keep the file they have.
 func copyProgram(from, to string) error {
-	in, err := os.Open(from) //nolint:gosec // this program's own directory
+	in, err := os.Open(from)
 	if err != nil {
 		return err
 	}
-	defer in.Close()
+	defer func() { _ = in.Close() }()
 	out, err := os.OpenFile(to+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o755) //nolint:gosec // a program is there to be run
 	if err != nil {
 		return err

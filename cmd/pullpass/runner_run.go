@@ -58,7 +58,7 @@ type runnerIdentity struct {
 func (r *runnerRun) identity(ctx context.Context, t *terminal) (runnerIdentity, error) {
 	path := filepath.Join(r.State, "runner.json")
 	var id runnerIdentity
-	data, err := os.ReadFile(path) //nolint:gosec // the operator names the directory
+	data, err := os.ReadFile(path)
 	switch {
 	case err == nil:
 		if json.Unmarshal(data, &id) != nil {

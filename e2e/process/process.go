@@ -69,9 +69,9 @@ func (s *Server) start(ctx context.Context, listen string) (setup pullpass.Secre
 	if err != nil {
 		return setup, err
 	}
-	defer log.Close()
+	defer func() { _ = log.Close() }()
 	args := append([]string{"--json", "server", "--listen=" + listen, "--data=" + filepath.Join(s.Dir, "data")}, s.args...)
-	cmd := exec.CommandContext(ctx, s.binary, args...) //nolint:gosec // the binary under test
+	cmd := exec.CommandContext(ctx, s.binary, args...)
 	cmd.Stderr = log
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -154,12 +154,12 @@ func (r *Runner) start(ctx context.Context, join pullpass.Secret) error {
 	if err != nil {
 		return err
 	}
-	defer log.Close()
+	defer func() { _ = log.Close() }()
 	args := r.args
 	if !join.Empty() {
 		args = append(args, "--join-token-file=-")
 	}
-	cmd := exec.CommandContext(ctx, r.binary, args...) //nolint:gosec // the binary under test
+	cmd := exec.CommandContext(ctx, r.binary, args...)
 	cmd.Stderr = log
 	cmd.Stdin = strings.NewReader(join.Reveal() + "\n")
 	r.running, err = begin(cmd)

@@ -28,11 +28,11 @@ const maxFile = 1 << 20
 
 // ReadFile reads the file of a command.
 func ReadFile(command, path string) (*File, error) {
-	f, err := os.Open(path) //nolint:gosec // the operator names the file
+	f, err := os.Open(path)
 	if err != nil {
 		return nil, &pullpass.Error{Kind: pullpass.Invalid, What: "cannot read the configuration", Err: err}
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", path, err)
