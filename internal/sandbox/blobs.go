@@ -71,42 +71,21 @@ func (s *blobStore) has(h v1.Hash) bool {
 	return ok
 }
 
-// Put stores a layer; the reader fails if it does not match its digest.
-func (s *blobStore) Put(_ context.Context, _ string, h v1.Hash, rc io.ReadCloser) error {
-	if s.dir != "" {
-		size, err := s.write(h, rc)
-		if err != nil {
-			return err
+// keep makes a layer of what arrived.
+func (s *blobStore) keep(sp *spool) error {
+	h := sp.digest()
+	if sp.file != nil {
+		if err := sp.file.Close(); err != nil {
+			return fmt.Errorf("storing a layer: %w", err)
 		}
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.sizes[h] = size
-		return nil
-	}
-	data, size, err := readChunks(rc)
-	if err != nil {
-		return err
+		if err := os.Rename(sp.file.Name(), filepath.Join(s.dir, h.Hex)); err != nil {
+			return fmt.Errorf("storing a layer: %w", err)
+		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.bytes[h], s.sizes[h] = data, size
+	s.bytes[h], s.sizes[h] = sp.memory, sp.size
 	return nil
-}
-
-func (s *blobStore) write(h v1.Hash, r io.Reader) (int64, error) {
-	if err := os.MkdirAll(s.dir, 0o700); err != nil {
-		return 0, fmt.Errorf("making the layer directory: %w", err)
-	}
-	f, err := os.CreateTemp(s.dir, "upload-*")
-	if err != nil {
-		return 0, fmt.Errorf("storing a layer: %w", err)
-	}
-	defer func() { _ = os.Remove(f.Name()) }() // gone already when it was renamed
-	size, err := io.Copy(f, r)
-	if err := errors.Join(err, f.Close()); err != nil {
-		return 0, err
-	}
-	return size, os.Rename(f.Name(), filepath.Join(s.dir, h.Hex))
 }
 
 type readSeekCloser struct {

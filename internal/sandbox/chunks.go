@@ -11,24 +11,19 @@ const chunkSize = 1 << 20
 // that growing one slice would make: layers are hundreds of megabytes.
 type chunks [][]byte
 
-// readChunks reads r to its end.
-func readChunks(r io.Reader) (chunks, int64, error) {
-	var list chunks
-	var size int64
-	for {
-		chunk := make([]byte, chunkSize)
-		n, err := io.ReadFull(r, chunk)
-		if n > 0 {
-			list = append(list, chunk[:n:n])
-			size += int64(n)
+// Write implements io.Writer.
+func (c *chunks) Write(p []byte) (int, error) {
+	for rest := p; len(rest) > 0; {
+		last := len(*c) - 1
+		if last < 0 || len((*c)[last]) == chunkSize {
+			*c = append(*c, make([]byte, 0, chunkSize))
+			last++
 		}
-		switch {
-		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-			return list, size, nil
-		case err != nil:
-			return nil, 0, err
-		}
+		n := min(len(rest), chunkSize-len((*c)[last]))
+		(*c)[last] = append((*c)[last], rest[:n]...)
+		rest = rest[n:]
 	}
+	return len(p), nil
 }
 
 // ReadAt implements io.ReaderAt. All chunks but the last one are full.

@@ -34,6 +34,9 @@ func (b *Sandbox) ecrService() *service {
 		"PutImage":                      jsonOperation(putImage),
 		"BatchCheckLayerAvailability":   jsonOperation(batchCheckLayerAvailability),
 		"GetDownloadUrlForLayer":        jsonOperation(getDownloadURLForLayer),
+		"InitiateLayerUpload":           jsonOperation(initiateLayerUpload),
+		"UploadLayerPart":               jsonOperation(uploadLayerPart),
+		"CompleteLayerUpload":           jsonOperation(completeLayerUpload),
 	}}
 }
 

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"net/http"
 	"slices"
 	"strings"
 )
@@ -308,6 +309,12 @@ func (e *registryError) api() *apiError {
 		return badRequest("LayersNotFoundException", "%s", e.message)
 	case "MANIFEST_UNKNOWN":
 		return badRequest("ReferencedImagesNotFoundException", "%s", e.message)
+	case "DIGEST_INVALID":
+		return badRequest("InvalidLayerException", "%s", e.message)
+	case "BLOB_UPLOAD_UNKNOWN", "BLOB_UPLOAD_INVALID":
+		return badRequest("UploadNotFoundException", "%s", e.message)
+	case "UNKNOWN":
+		return apiErrorf(http.StatusInternalServerError, "ServerException", "%s", e.message)
 	}
 	return errECRParameter("imageManifest", "Invalid image manifest provided")
 }

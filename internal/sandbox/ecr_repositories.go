@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -188,7 +189,7 @@ func deleteRepository(c *call, in *deleteRepositoryInput) (any, *apiError) {
 	if len(repo.store.images) > 0 && !in.Force {
 		return nil, badRequest("RepositoryNotEmptyException", "The repository with name '%s' in registry with id '%s' cannot be deleted because it still contains images", repo.name, reg.account.id)
 	}
-	if err := repo.store.blobs.clear(); err != nil {
+	if err := errors.Join(repo.store.uploads.clear(), repo.store.blobs.clear()); err != nil {
 		c.box.log.ErrorContext(c.ctx, "cannot remove layers", "repository", repo.name, "error", err)
 		return nil, apiErrorf(500, "ServerException", "The sandbox could not remove the repository's layers.")
 	}

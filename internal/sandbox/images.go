@@ -26,6 +26,7 @@ const maxManifest = 4 << 20
 // about an image. Both change together, under the state's lock.
 type imageStore struct {
 	blobs   *blobStore
+	uploads *uploads
 	handler http.Handler
 	images  map[string]*image // by digest
 	tags    map[string]string // to digest
@@ -45,7 +46,8 @@ type image struct {
 func (b *Sandbox) newImageStore(account, region, name string) *imageStore {
 	blobs := b.newBlobStore(account, region, name)
 	return &imageStore{
-		blobs: blobs,
+		blobs:   blobs,
+		uploads: newUploads(blobs),
 		handler: ociregistry.New(
 			ociregistry.WithBlobHandler(blobs),
 			ociregistry.WithReferrersSupport(true),

@@ -1,9 +1,8 @@
 package sandbox
 
 import (
-	"bytes"
-	"errors"
 	"io"
+	"slices"
 	"testing"
 	"testing/iotest"
 )
@@ -75,16 +74,16 @@ func FuzzV2Paths(f *testing.F) {
 func TestChunks(t *testing.T) {
 	for _, size := range []int{0, 1, chunkSize - 1, chunkSize, chunkSize + 1, 2*chunkSize + 17} {
 		want := randomBytes(size)
-		list, n, err := readChunks(bytes.NewReader(want))
-		if err != nil || n != int64(size) {
-			t.Errorf("readChunks(%d bytes) = %d, %v", size, n, err)
+		for _, part := range []int{1 << 10, chunkSize - 1, chunkSize, 3 * chunkSize} {
+			var list chunks
+			for rest := range slices.Chunk(want, part) {
+				if n, err := list.Write(rest); n != len(rest) || err != nil {
+					t.Errorf("Write(%d bytes) = %d, %v", len(rest), n, err)
+				}
+			}
+			if err := iotest.TestReader(io.NewSectionReader(list, 0, int64(size)), want); err != nil {
+				t.Errorf("%d bytes in parts of %d: %v", size, part, err)
+			}
 		}
-		if err := iotest.TestReader(io.NewSectionReader(list, 0, n), want); err != nil {
-			t.Errorf("%d bytes: %v", size, err)
-		}
-	}
-	broken := errors.New("broken")
-	if _, _, err := readChunks(iotest.ErrReader(broken)); !errors.Is(err, broken) {
-		t.Errorf("readChunks of a broken reader: %v", err)
 	}
 }

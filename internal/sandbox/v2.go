@@ -71,17 +71,20 @@ func parseV2(path string) (v2Request, bool) {
 // does not break a pull.
 func (v v2Request) action(method string) (string, bool) {
 	actions := map[string]string{
-		"manifests GET":  "ecr:BatchGetImage",
-		"manifests HEAD": "ecr:BatchGetImage",
-		"manifests PUT":  "ecr:PutImage",
-		"blobs GET":      "ecr:GetDownloadUrlForLayer",
-		"blobs HEAD":     "ecr:BatchCheckLayerAvailability",
-		"uploads POST":   "ecr:InitiateLayerUpload",
-		"uploads PATCH":  "ecr:UploadLayerPart",
-		"uploads PUT":    "ecr:CompleteLayerUpload",
-		"tags GET":       "ecr:ListImages",
-		"referrers GET":  "ecr:ListImageReferrers",
-		"catalog GET":    "ecr:DescribeRepositories",
+		"manifests GET":    "ecr:BatchGetImage",
+		"manifests HEAD":   "ecr:BatchGetImage",
+		"manifests PUT":    "ecr:PutImage",
+		"manifests DELETE": "ecr:BatchDeleteImage",
+		"blobs GET":        "ecr:GetDownloadUrlForLayer",
+		"blobs HEAD":       "ecr:BatchCheckLayerAvailability",
+		"uploads POST":     "ecr:InitiateLayerUpload",
+		"uploads PATCH":    "ecr:UploadLayerPart",
+		"uploads GET":      "ecr:UploadLayerPart", // how far an upload came, and
+		"uploads DELETE":   "ecr:UploadLayerPart", // giving it up, belong to it
+		"uploads PUT":      "ecr:CompleteLayerUpload",
+		"tags GET":         "ecr:ListImages",
+		"referrers GET":    "ecr:ListImageReferrers",
+		"catalog GET":      "ecr:DescribeRepositories",
 	}
 	action, ok := actions[v.kind+" "+method]
 	return action, ok
@@ -138,17 +141,22 @@ func (h *registryHandler) serve(w http.ResponseWriter, r *http.Request, p *princ
 		return h.catalog(w, r, p, action)
 	case action == "ecr:PutImage":
 		return h.putManifest(w, r, p, req)
+	case action == "ecr:BatchDeleteImage":
+		return h.deleteManifest(w, r, p, req)
 	}
 	repo, err := h.admit(r, p, req, action)
 	if err != nil {
 		return err
+	}
+	if req.kind == "uploads" {
+		return h.upload(w, r, repo, req)
 	}
 	ctx := context.WithValue(r.Context(), redirectKey{}, h.box.redirectFrom(r, h.registry.region))
 	repo.store.handler.ServeHTTP(w, r.WithContext(ctx))
 	return nil
 }
 
-// admit decides on everything but a push of a manifest.
+// admit decides on everything but manifests that come and go.
 func (h *registryHandler) admit(r *http.Request, p *principal, req v2Request, action string) (*repository, *registryError) {
 	h.box.state.mu.Lock()
 	defer h.box.state.mu.Unlock()
@@ -196,6 +204,27 @@ func (h *registryHandler) putManifest(w http.ResponseWriter, r *http.Request, p 
 	w.Header().Set("Docker-Content-Digest", img.digest)
 	w.Header().Set("Location", "/v2/"+repo.name+"/manifests/"+img.digest)
 	w.WriteHeader(http.StatusCreated)
+	return nil
+}
+
+// deleteManifest takes a tag off an image, or the image away, as BatchDeleteImage
+// does.
+func (h *registryHandler) deleteManifest(w http.ResponseWriter, r *http.Request, p *principal, req v2Request) *registryError {
+	h.box.state.mu.Lock()
+	defer h.box.state.mu.Unlock()
+	repo, err := h.authorize(r, p, req, "ecr:BatchDeleteImage")
+	if err != nil {
+		return err
+	}
+	img, tag := repo.store.find(req.reference), ""
+	if img == nil {
+		return &registryError{http.StatusNotFound, "MANIFEST_UNKNOWN", "Requested image not found"}
+	}
+	if req.reference != img.digest {
+		tag = req.reference
+	}
+	repo.deleteImage(img, tag)
+	w.WriteHeader(http.StatusAccepted)
 	return nil
 }
 
