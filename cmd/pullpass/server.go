@@ -113,7 +113,7 @@ func startServer(ctx context.Context, c *config.Server, log *slog.Logger) (*runn
 	kept := make(chan struct{})
 	go func() {
 		defer close(kept)
-		keepKeys(serving, p.identity, p.db, log)
+		keepKeys(serving, p, log)
 	}()
 	running.stop = func() {
 		cancel()

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"time"
@@ -15,14 +16,16 @@ import (
 // keysEvery is far below the day that a signing key is published before its use.
 const keysEvery = time.Hour
 
-// keepKeys rotates every organization's signing keys when that is due, and removes
-// what has expired, until ctx ends. Several servers may do so at once.
-func keepKeys(ctx context.Context, p *identity.Provider, db *store.DB, log *slog.Logger) {
+// keepKeys rotates every organization's signing keys when that is due, removes what
+// has expired, and renews the proofs of repositories, until ctx ends. Several
+// servers may do so at once.
+func keepKeys(ctx context.Context, p *parts, log *slog.Logger) {
 	ticker := time.NewTicker(keysEvery)
 	defer ticker.Stop()
 	for {
-		if err := keepKeysOnce(ctx, p, db); err != nil && ctx.Err() == nil {
-			log.Warn("keeping the signing keys failed; trying again later", "error", err)
+		err := errors.Join(keepKeysOnce(ctx, p.identity, p.db), p.api.RenewProofs(ctx))
+		if err != nil && ctx.Err() == nil {
+			log.Warn("keeping signing keys and proofs failed; trying again later", "error", err)
 		}
 		select {
 		case <-ctx.Done():

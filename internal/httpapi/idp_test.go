@@ -231,6 +231,31 @@ func TestAProofIsLookedAtAgain(t *testing.T) {
 	if proved() {
 		t.Error("the proof stands, and the file is gone")
 	}
+	w.git.set(nil, false)
+	for _, c := range []struct {
+		what  string
+		after time.Duration
+		err   error
+		empty bool
+		want  bool
+	}{
+		{"the file is there", 25 * time.Hour, nil, false, true},
+		{"the host is away for a week", 7 * 24 * time.Hour, &pullpass.Error{Kind: pullpass.Unavailable}, false, true},
+		{"the host is away for two months", 60 * 24 * time.Hour, &pullpass.Error{Kind: pullpass.Unavailable}, false, false},
+		{"the file is gone", 25 * time.Hour, nil, true, false},
+		{"the repository is closed", 25 * time.Hour, &pullpass.Error{Kind: pullpass.Invalid}, false, false},
+	} {
+		w.git.set(nil, false)
+		_, err := o.Prove(t.Context(), p.ID)
+		must(t, err)
+		w.clock.forward(c.after)
+		w.git.set(c.err, c.empty)
+		must(t, w.RenewProofs(t.Context()))
+		now, err := o.Project(t.Context(), p.ID)
+		if err != nil || now.OwnershipProved != c.want {
+			t.Errorf("%s: proved %v, %v, want %v", c.what, now.OwnershipProved, err, c.want)
+		}
+	}
 }
 
 // Discovery and keys are there for organizations that are, and the same 404 for

@@ -22,6 +22,9 @@ const challengeFile = ".pullpass-challenge"
 // given away, and names are taken by others.
 const proofFor = 24 * time.Hour
 
+// proofEnds is how long a proof outlives a Git host that does not answer.
+const proofEnds = 30 * 24 * time.Hour
+
 func (s *Server) proofRoutes() {
 	add(s, route{method: http.MethodGet, path: api.PathProjectProof, id: "get-proof", tag: "projects", permission: access.ProjectProve,
 		summary: "Get a project's challenge", description: "The line that the file .pullpass-challenge at the top of the repository's default branch has to hold."}, s.getProof)
@@ -117,8 +120,49 @@ func (s *Server) sourceOf(ctx context.Context, c pullpass.Caller, p pullpass.Pro
 	return name, commit, err
 }
 
+// RenewProofs looks again at every proof that is more than a day old: environments
+// live longer than some people own a repository. It is for the server itself, every
+// hour or so; several may do it at once.
+func (s *Server) RenewProofs(ctx context.Context) error {
+	for page := (pullpass.Page{Limit: pullpass.MaxPage}); ; {
+		l, err := s.store.Organizations(ctx, page)
+		if err != nil {
+			return err
+		}
+		for _, o := range l.Items {
+			if err := s.renewProofsOf(ctx, o.ID); err != nil {
+				return err
+			}
+		}
+		if l.Next == "" {
+			return nil
+		}
+		page.After = l.Next
+	}
+}
+
+func (s *Server) renewProofsOf(ctx context.Context, org pullpass.OrganizationID) error {
+	self := pullpass.Caller{Kind: pullpass.CallerServer, Organization: org, ID: "proofs", Name: "proofs"}
+	for page := (pullpass.Page{Limit: pullpass.MaxPage}); ; {
+		l, err := s.store.Projects(ctx, org, page)
+		if err != nil {
+			return err
+		}
+		for _, p := range l.Items {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			s.lookAgain(ctx, self, p)
+		}
+		if l.Next == "" {
+			return nil
+		}
+		page.After = l.Next
+	}
+}
+
 // lookAgain ends a proof that no longer holds. A host that does not answer proves
-// nothing, neither way.
+// nothing, neither way, for a while.
 func (s *Server) lookAgain(ctx context.Context, c pullpass.Caller, p pullpass.Project) {
 	if !p.OwnershipProved {
 		return
@@ -130,7 +174,8 @@ func (s *Server) lookAgain(ctx context.Context, c pullpass.Caller, p pullpass.Pr
 	at := s.now()
 	e := pullpass.Event{Action: string(access.ProjectProve), Project: p.ID, Target: p.Name, Detail: map[string]string{"repository": p.Repository}}
 	if err := s.look(ctx, p, proof.Challenge); err != nil {
-		if k := pullpass.KindOf(err); k != pullpass.Conflict && k != pullpass.Invalid {
+		k := pullpass.KindOf(err)
+		if k != pullpass.Conflict && k != pullpass.Invalid && at.Sub(proof.ProvedAt) < proofEnds {
 			return
 		}
 		at, e.Action = time.Time{}, "project.unprove"
