@@ -60,6 +60,7 @@ type objects struct {
 	environment pullpass.EnvironmentID
 	token       pullpass.TokenID
 	trust       pullpass.TrustID
+	member      pullpass.MemberID
 	name        string
 }
 
@@ -67,6 +68,7 @@ func (o objects) fill(path string) string {
 	for placeholder, id := range map[string]string{
 		"{project}": string(o.project), "{registry}": string(o.registry), "{integration}": string(o.integration),
 		"{runner}": string(o.runner), "{environment}": string(o.environment), "{token}": string(o.token), "{trust}": string(o.trust),
+		"{member}": string(o.member),
 	} {
 		path = strings.ReplaceAll(path, placeholder, id)
 	}
@@ -77,7 +79,7 @@ func (o objects) fill(path string) string {
 func missing() objects {
 	return objects{
 		pullpass.NewProjectID(), pullpass.NewRegistryID(), pullpass.NewIntegrationID(),
-		pullpass.NewRunnerID(), pullpass.NewEnvironmentID(), pullpass.NewTokenID(), pullpass.NewTrustID(), "",
+		pullpass.NewRunnerID(), pullpass.NewEnvironmentID(), pullpass.NewTokenID(), pullpass.NewTrustID(), pullpass.NewMemberID(), "",
 	}
 }
 
@@ -114,7 +116,11 @@ var bodies = map[string]func(caller pullpass.Caller, o objects) string{
 	"create-trust": func(_ pullpass.Caller, o objects) string {
 		return fmt.Sprintf(`{"name":%q,"issuer":"https://ci.example","audience":"pullpass","conditions":["ref=main"],"project":%q}`, o.name, o.project)
 	},
-	"test-trust":    func(pullpass.Caller, objects) string { return `{"token":"x"}` },
+	"test-trust": func(pullpass.Caller, objects) string { return `{"token":"x"}` },
+	"add-member": func(_ pullpass.Caller, o objects) string {
+		return fmt.Sprintf(`{"email":"%s@example.com","role":"developer","project":%q}`, o.name, o.project)
+	},
+	"set-webhook":   func(pullpass.Caller, objects) string { return `{"url":"https://siem.example.com/in"}` },
 	"heartbeat":     func(pullpass.Caller, objects) string { return `{"phase":"active"}` },
 	"report-status": func(pullpass.Caller, objects) string { return `{"start":1,"phase":"running"}` },
 	"append-output": func(pullpass.Caller, objects) string { return `{"service":"web","start":1,"offset":0,"data":"aGk="}` },
@@ -165,6 +171,7 @@ func newStage(t *testing.T) *stage {
 				s.ours.withRole(role, project).Reveal()})
 		}
 	}
+	s.actors = append(s.actors, s.people()...)
 	theirRunner, _ := s.theirs.joined("one")
 	s.foreign = s.all(s.theirs, s.theirs.project("payments").ID, theirRunner.ID)
 	s.sibling = s.all(s.ours, s.search.ID, s.other.ID)
@@ -177,7 +184,7 @@ func (s *stage) all(o *tenant, p pullpass.ProjectID, r pullpass.RunnerID) object
 	name := s.name()
 	token, _, err := o.CreateToken(s.t.Context(), pullpass.Token{Name: name, Role: pullpass.RoleAuditor, Project: p})
 	must(s.t, err)
-	return objects{p, o.basic(p, name).ID, o.accessKey(name).ID, r, o.environment(p, r, name).ID, token.ID, o.trust(p, name).ID, name}
+	return objects{p, o.basic(p, name).ID, o.accessKey(name).ID, r, o.environment(p, r, name).ID, token.ID, o.trust(p, name).ID, o.member(p, name).ID, name}
 }
 
 func (s *stage) name() string {
@@ -203,6 +210,10 @@ func (s *stage) own(op operation) objects {
 		o.integration = s.ours.accessKey(o.name).ID
 	case strings.Contains(op.path, "{environment}"), op.ID == "issue-credential":
 		o.environment = s.ours.environment(o.project, o.runner, o.name).ID
+	case strings.Contains(op.path, "{member}"):
+		o.member = s.ours.member(o.project, o.name).ID
+	case strings.HasPrefix(op.path, api.PathAuditWebhook):
+		s.ours.hook()
 	case strings.Contains(op.path, "{trust}"):
 		o.trust = s.ours.trust(o.project, o.name).ID
 	case strings.Contains(op.path, "{token}"):
@@ -223,7 +234,11 @@ func (s *stage) ask(op operation, a actor, o objects) reply {
 		}
 		body = write(a.caller, o)
 	}
-	return s.raw(op.method, o.fill(op.path), a.token, body)
+	token := a.token
+	if op.ID == "end-session" && a.caller.Kind == pullpass.CallerUser {
+		token = s.user(a.caller.Role, a.caller.Project).token // it ends with the request
+	}
+	return s.raw(op.method, o.fill(op.path), token, body)
 }
 
 // fields are the single references that a request can make.
@@ -235,6 +250,7 @@ var fields = map[string]func(into *objects, from objects){
 	"environment": func(into *objects, from objects) { into.environment = from.environment },
 	"token":       func(into *objects, from objects) { into.token = from.token },
 	"trust":       func(into *objects, from objects) { into.trust = from.trust },
+	"member":      func(into *objects, from objects) { into.member = from.member },
 }
 
 // names reports whether the operation's path or body has the field that put sets.
@@ -380,7 +396,7 @@ func TestFiltersDoNotReveal(t *testing.T) {
 func (s *stage) inventory(o *tenant) string {
 	s.t.Helper()
 	var b strings.Builder
-	for _, path := range []string{api.PathProjects, api.PathRegistries, api.PathIntegrations, api.PathRunners, api.PathEnvironments, api.PathTrusts, api.PathIdentity} {
+	for _, path := range []string{api.PathProjects, api.PathRegistries, api.PathIntegrations, api.PathRunners, api.PathEnvironments, api.PathTrusts, api.PathIdentity, api.PathMembers} {
 		b.WriteString(s.raw(http.MethodGet, path, o.token.Reveal(), "").body)
 	}
 	for token, err := range o.AllTokens(s.t.Context()) {
@@ -405,7 +421,7 @@ func TestEveryRouteNamesItsPermission(t *testing.T) {
 			t.Errorf("%s %s asks for no token in the document", op.method, op.path)
 		}
 	}
-	if want := []string{"exchange-token", "join-runner", "setup"}; !slices.Equal(slices.Sorted(slices.Values(public)), want) {
+	if want := []string{"begin-device", "create-session", "exchange-token", "join-runner", "setup"}; !slices.Equal(slices.Sorted(slices.Values(public)), want) {
 		t.Errorf("public operations: %v, want %v", public, want)
 	}
 }

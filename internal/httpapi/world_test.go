@@ -26,6 +26,7 @@ import (
 	"github.com/pullpass/pullpass/internal/store"
 	"github.com/pullpass/pullpass/internal/store/sqlite"
 	"github.com/pullpass/pullpass/internal/web"
+	"github.com/pullpass/pullpass/internal/webhook"
 )
 
 var _ httpapi.Store = (*store.DB)(nil)
@@ -78,7 +79,7 @@ func newWorld(t *testing.T) *world {
 			r, err := audit.Verify(ctx, w.db, org)
 			return api.AuditReport{Whole: r.Whole(), Events: r.Checked, Head: r.Head.Hash}, err
 		},
-		Pages: web.New,
+		Pages: web.New, Hooks: webhook.Sender{HTTP: newEgress(t), Now: w.clock.now},
 		Downloads: fstest.MapFS{
 			"linux-amd64/pullpass":              {Data: []byte("a binary")},
 			"linux-arm64/pullpass":              {Data: []byte("another binary")},
