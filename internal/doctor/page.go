@@ -13,8 +13,8 @@ pullpass doctor IMAGE --profile NAME             # with a profile of ~/.aws/conf
 pullpass doctor IMAGE --username ada             # with a password from standard input
 pullpass doctor IMAGE --anonymous                # with nothing
 pullpass doctor IMAGE --project payments         # with the credential that the server issues
-pullpass doctor --environment NAME               # its conditions, and its images from here
-pullpass doctor --registry NAME                  # from the server, with what is stored there
+pullpass doctor ENVIRONMENT                      # its conditions, and its images from here
+pullpass doctor REGISTRY                         # from the server, with what is stored there
 pullpass doctor --message error.txt              # what a message of docker, aws or kubectl means
 pullpass registry test NAME --repository team/app
 pullpass registry add NAME … --test              # before anything is saved

@@ -162,7 +162,7 @@ var symptoms = []Symptom{
 		Code: "wrong_region", Seen: "400 Bad Request at /v2/",
 		Cause:  "The token was issued in another region than the host's, or the password was changed on its way (a line break, a cut).",
 		Fix:    "Issue the token in the region that the host names: aws ecr get-login-password --region REGION.",
-		errors: codes("wrong_region"), said: saying(`unexpected status.* 400 bad request|invalid authorization token`),
+		errors: codes("wrong_region"), said: saying(`\b400 bad request|invalid authorization token`),
 	},
 	{
 		Code: "denied_explicitly", Seen: "with an explicit deny in a … policy",

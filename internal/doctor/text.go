@@ -37,13 +37,14 @@ func WriteSteps(w io.Writer, steps []api.DiagnosisStep) error {
 
 func writeSteps(b *strings.Builder, steps []api.DiagnosisStep) {
 	for _, s := range steps {
-		line := fmt.Sprintf("  %-8s %-9s", s.Result, s.Name)
+		words := []string{fmt.Sprintf("  %-8s %-8s", s.Result, s.Name)}
 		if s.Detail != "" {
-			line += s.Detail
+			words = append(words, s.Detail)
 		}
 		if s.Millis >= 1 {
-			line += fmt.Sprintf(" (%.0f ms)", s.Millis)
+			words = append(words, fmt.Sprintf("(%.0f ms)", s.Millis))
 		}
+		line := strings.Join(words, " ")
 		b.WriteString(strings.TrimRight(line, " ") + "\n")
 		if s.Cause != "" {
 			b.WriteString(indent + "cause: " + hang(s.Cause, indent+"       ") + "\n")

@@ -1,0 +1,127 @@
+package doctor_test
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/pullpass/pullpass/internal/doctor"
+)
+
+var update = flag.Bool("update", false, "write docs/doctor.md anew")
+
+const docs = "../../docs/doctor.md"
+
+func TestDocs(t *testing.T) {
+	want := doctor.Markdown()
+	if *update {
+		if err := os.WriteFile(docs, []byte(want), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(docs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != want {
+		t.Errorf("docs/doctor.md is not the doctor's table: run go test ./internal/doctor -update")
+	}
+}
+
+func TestTableIsWhole(t *testing.T) {
+	seen := map[string]bool{}
+	for _, s := range doctor.Symptoms() {
+		if seen[s.Code] {
+			t.Errorf("%s is there twice", s.Code)
+		}
+		seen[s.Code] = true
+		for part, text := range map[string]string{"what is seen": s.Seen, "cause": s.Cause, "fix": s.Fix} {
+			if text == "" {
+				t.Errorf("%s has no %s", s.Code, part)
+			}
+		}
+		if got, ok := doctor.SymptomOf(s.Code); !ok || got.Cause != s.Cause {
+			t.Errorf("SymptomOf(%q) = %v, %v", s.Code, got, ok)
+		}
+	}
+	if _, ok := doctor.SymptomOf("no such"); ok {
+		t.Error("there is a symptom that is not in the table")
+	}
+}
+
+// errorCodes finds the codes that a package gives its errors.
+var errorCodes = regexp.MustCompile(`(?:Code: |Code, e\.Cause(?:, e\.Hint)? = |pullpass\.(?:Denied|NotFound|Limited|Unavailable|Invalid), |fail\(|e\.Code = |refused\()"([a-z_]+)"`)
+
+// Every way in which a pull's parts refuse has a line in the table: a new code
+// without one fails here, not before a person who wants to know.
+func TestEveryRefusalIsInTheTable(t *testing.T) {
+	found := 0
+	for _, room := range []string{"oci", "aws", "egress", "reference"} {
+		files, err := filepath.Glob("../" + room + "/*.go")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			if strings.HasSuffix(file, "_test.go") {
+				continue
+			}
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range errorCodes.FindAllStringSubmatch(string(text), -1) {
+				found++
+				if m[1] == "directory_not_empty" {
+					continue // of pulls into a directory, which the doctor makes none of
+				}
+				if _, ok := doctor.SymptomOfError(m[1]); !ok {
+					t.Errorf("%s: the error code %s has no line in the doctor's table", file, m[1])
+				}
+			}
+		}
+	}
+	if found < 50 {
+		t.Errorf("only %d codes were found: the test would prove little", found)
+	}
+}
+
+func TestRecognize(t *testing.T) {
+	for _, c := range []struct{ text, want string }{
+		{"Error response from daemon: Head \"https://x/v2/team/app/manifests/1\": no basic auth credentials", "no_credential"},
+		{"denied: Your authorization token has expired. Reauthenticate and try again.", "token_expired"},
+		{"login attempt to https://x/v2/ failed with status: 400 Bad Request", "wrong_region"},
+		{"An error occurred (AccessDeniedException) when calling the GetAuthorizationToken operation: User: arn:aws:iam::1:user/a is not authorized to perform: ecr:GetAuthorizationToken on resource: * because no identity-based policy allows the ecr:GetAuthorizationToken action", "token_denied"},
+		{"denied: User: x is not authorized to perform: ecr:BatchGetImage on resource: y because no identity-based policy allows the ecr:BatchGetImage action", "caller_denied"},
+		{"denied: User: x is not authorized to perform: ecr:BatchGetImage on resource: y because no resource-based policy allows the ecr:BatchGetImage action", "owner_denied"},
+		{"User: x is not authorized to perform: ecr:BatchGetImage on resource: y with an explicit deny in a resource-based policy", "denied_explicitly"},
+		{"name unknown: The repository with name 'team/ap' does not exist in the registry with id '222222222222'", "repository_unknown"},
+		{"manifest unknown: Requested image not found", "image_unknown"},
+		{"toomanyrequests: Rate exceeded", "throttled"},
+		{"An error occurred (ThrottlingException) when calling the GetAuthorizationToken operation: Rate exceeded", "throttled"},
+		{"error pulling image configuration: unknown: <?xml version=\"1.0\"?><Error><Code>AccessDenied</Code></Error>", "layer_denied"},
+		{"dial tcp 52.1.2.3:443: i/o timeout", "timeout"},
+		{"An error occurred (UnrecognizedClientException) when calling the GetAuthorizationToken operation: The security token included in the request is invalid.", "key_unknown"},
+		{"An error occurred (InvalidClientTokenId) when calling the AssumeRole operation", "key_unknown"},
+		{"An error occurred (SignatureDoesNotMatch) when calling the GetCallerIdentity operation: The request signature we calculated does not match", "signature"},
+		{"An error occurred (SignatureDoesNotMatch) when calling the GetCallerIdentity operation: Signature expired: 20260101T000000Z is now earlier than", "clock"},
+		{"Error saving credentials: error storing credentials - err: exit status 1, out: `not implemented`", "helper_cannot_store"},
+		{"Back-off pulling image \"x\": ImagePullBackOff", "pull_secret_late"},
+		{"tag invalid: The image tag '1' already exists in the 'team/app' repository and cannot be overwritten because the repository is immutable.", "tag_immutable"},
+		{"User: x is not authorized to perform: sts:AssumeRole on resource: arn:aws:iam::1:role/pull", "role_denied"},
+		{"no matching manifest for linux/arm64/v8 in the manifest list entries", "platform_missing"},
+		{"x509: certificate signed by unknown authority", "tls_untrusted"},
+		{"http: server gave HTTP response to HTTPS client", "tls_not_spoken"},
+		{"dial tcp: lookup x on 10.0.0.2:53: no such host", "dns"},
+		{"dial tcp 127.0.0.1:5000: connect: connection refused", "refused"},
+		{"unauthorized: incorrect username or password", "login_refused"},
+		{"all is well", ""},
+	} {
+		got, ok := doctor.Recognize(c.text)
+		if got.Code != c.want || ok != (c.want != "") {
+			t.Errorf("Recognize(%q) = %q, %v, want %q", c.text, got.Code, ok, c.want)
+		}
+	}
+}
