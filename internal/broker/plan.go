@@ -41,8 +41,9 @@ func (b *Broker) decide(ctx context.Context, caller pullpass.Caller, ask Ask, p 
 	if err := b.allowed(ask, p); err != nil {
 		return err
 	}
-	if caller.Action != "" && caller.Action != pullpass.ActionPush && ask.Action != caller.Action {
-		return refused(ask, "the token is limited to "+string(caller.Action), "trust the issuer for push: pullpass trust add --action push")
+	limited := caller.Kind == pullpass.CallerCI || caller.Action != ""
+	if limited && ask.Action == pullpass.ActionPush && caller.Action != pullpass.ActionPush {
+		return refused(ask, "the token is limited to pull", "trust the issuer for push: pullpass trust add --action push")
 	}
 	p.repositories = scope(registries, registry, env, ask.Repository)
 	if registry.Auth == pullpass.AuthBasic {
