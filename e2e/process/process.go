@@ -55,6 +55,18 @@ func StartServer(ctx context.Context, binary, dir string, args ...string) (*Serv
 	return s, nil
 }
 
+// StartReplica starts another server beside s, on the same database and key, which
+// args name.
+func StartReplica(ctx context.Context, s *Server, dir string, args ...string) (*Server, error) {
+	r := &Server{Dir: dir, binary: s.binary, args: args, Token: s.Token}
+	if _, err := r.start(ctx, "127.0.0.1:0"); err != nil {
+		return nil, err
+	}
+	var err error
+	r.Owner, err = client.New(r.URL, client.WithToken(r.Token), client.WithTransport(KeptAlive(16)))
+	return r, err
+}
+
 // Restart starts the server again on its data and at its address.
 func (s *Server) Restart(ctx context.Context) error {
 	_, err := s.start(ctx, strings.TrimPrefix(s.URL, "http://"))
