@@ -76,6 +76,13 @@ func compileLevels(kind Kind, levels [][]*Policy) []layer {
 
 func compileLayer(kind Kind, level int, policies []*Policy) layer {
 	l := layer{kind: kind, level: level}
+	count := 0
+	for _, p := range policies {
+		if p != nil {
+			count += len(p.Statements)
+		}
+	}
+	l.statements = make([]statement, 0, count)
 	for i, p := range policies {
 		if p == nil {
 			continue

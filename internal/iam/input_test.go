@@ -78,6 +78,8 @@ func TestParseInputRefuses(t *testing.T) {
 		{request(`,"context":[]`), "1:69", "object of condition keys", ""},
 		{request(`,"context":{"a":{}}`), "1:74", "an object where a string", ""},
 		{request(`,"context":{"aws:x":"1","AWS:X":"2"}`), "1:82", "stands twice", "case"},
+		{request(`,"context":{` + manyKeys(40) + `"k39":"1"}`), "1:460", "stands twice", "merge"},
+		{request(`,"context":{` + manyKeys(40) + `"k0":"1"}`), "1:460", "stands twice", "merge"},
 		{`{"identityPolicy":[]}`, "1:2", "no field", `"identityPolicies"`},
 		{`{"identityPolicies":{}}`, "1:21", "a list of policy documents", "[ ]"},
 		{`{"serviceControlPolicies":[{}]}`, "1:28", "a list of policy documents", ""},
@@ -137,4 +139,13 @@ func TestRequestsThatAreNone(t *testing.T) {
 			t.Errorf("%+v: %s, want a denial without additions", r, d.Effect)
 		}
 	}
+}
+
+// manyKeys are more members of an object than are compared one by one.
+func manyKeys(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, `"k%d":"1",`, i)
+	}
+	return b.String()
 }

@@ -77,6 +77,7 @@ func statementFrom(n node) (Statement, error) {
 	if n.kind != objectNode {
 		return s, syntaxf(n.pos, "", "a statement is an object, this is %s", n.kind)
 	}
+	s.Elements = make([]Element, 0, len(n.members))
 	for _, m := range n.members {
 		s.Elements = append(s.Elements, Element{Name: m.key, Pos: m.pos})
 		if err := s.set(m); err != nil {

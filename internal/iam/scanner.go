@@ -62,11 +62,17 @@ func (s *scanner) skip(n int) {
 	s.off += n
 }
 
+// step goes over one ASCII character other than a line break.
+func (s *scanner) step() {
+	s.pos.Column++
+	s.off++
+}
+
 func (s *scanner) accept(c byte) bool {
 	if !s.more() || s.peek() != c {
 		return false
 	}
-	s.skip(1)
+	s.step()
 	return true
 }
 
@@ -82,7 +88,7 @@ func (s *scanner) space() {
 	for s.more() {
 		switch s.peek() {
 		case ' ', '\t', '\r':
-			s.skip(1)
+			s.step()
 		case '\n':
 			s.off++
 			s.pos = Position{Line: s.pos.Line + 1, Column: 1}
@@ -97,7 +103,7 @@ func (s *scanner) number() (string, error) {
 	digits := func() int {
 		n := 0
 		for s.more() && '0' <= s.peek() && s.peek() <= '9' {
-			s.skip(1)
+			s.step()
 			n++
 		}
 		return n
@@ -125,13 +131,13 @@ func (s *scanner) number() (string, error) {
 // document, so that reading stays linear and cheap.
 func (s *scanner) str() (string, error) {
 	at := s.pos
-	s.skip(1)
+	s.step()
 	start := s.off
 	var decoded []byte
 	escaped := false
 	for s.more() {
-		i := strings.IndexFunc(s.data[s.off:], func(r rune) bool { return r == '"' || r == '\\' || r < ' ' })
-		if i < 0 {
+		i, found := plainBytes(s.data[s.off:])
+		if !found {
 			break
 		}
 		if escaped {
@@ -141,7 +147,7 @@ func (s *scanner) str() (string, error) {
 		switch s.peek() {
 		case '"':
 			text := s.data[start:s.off]
-			s.skip(1)
+			s.step()
 			if escaped {
 				text = string(decoded)
 			}
@@ -160,6 +166,18 @@ func (s *scanner) str() (string, error) {
 		}
 	}
 	return "", syntaxf(at, "", "a string that never ends")
+}
+
+// plainBytes counts the bytes before a quote, an escape or a control character.
+// These are ASCII, so that no byte of a longer character looks like one.
+func plainBytes(text string) (n int, found bool) {
+	for n < len(text) {
+		if c := text[n]; c == '"' || c == '\\' || c < ' ' {
+			return n, true
+		}
+		n++
+	}
+	return n, false
 }
 
 const simpleEscapes = `"\/bfnrt`

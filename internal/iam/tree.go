@@ -105,8 +105,8 @@ func (s *scanner) object(depth int) (node, error) {
 	if depth > MaxDepth {
 		return n, syntaxf(n.pos, "", "nested deeper than %d levels", MaxDepth)
 	}
-	s.skip(1)
-	var seen map[string]struct{}
+	s.step()
+	var seen names
 	for {
 		s.space()
 		if len(n.members) == 0 && s.accept('}') {
@@ -120,13 +120,9 @@ func (s *scanner) object(depth int) (node, error) {
 		if err != nil {
 			return n, err
 		}
-		if seen == nil {
-			seen = make(map[string]struct{})
-		}
-		if _, twice := seen[key]; twice {
+		if seen.twice(n.members, key) {
 			return n, syntaxf(at, "merge the two: parsers disagree about which one counts", "%s stands twice in one object", quote(key))
 		}
-		seen[key] = struct{}{}
 		s.space()
 		if !s.accept(':') {
 			return n, syntaxf(s.pos, "", "a colon is expected after %s", quote(key))
@@ -134,6 +130,9 @@ func (s *scanner) object(depth int) (node, error) {
 		value, err := s.value(depth)
 		if err != nil {
 			return n, err
+		}
+		if n.members == nil {
+			n.members = make([]member, 0, 4) // as many as a statement has
 		}
 		n.members = append(n.members, member{key: key, pos: at, value: value})
 		s.space()
@@ -146,12 +145,37 @@ func (s *scanner) object(depth int) (node, error) {
 	}
 }
 
+// names finds a name that an object has twice: by looking at each while they
+// are few, as in any real policy, and in a map from then on.
+type names map[string]struct{}
+
+func (seen *names) twice(before []member, key string) bool {
+	const few = 16
+	if len(before) < few {
+		for i := range before {
+			if before[i].key == key {
+				return true
+			}
+		}
+		return false
+	}
+	if *seen == nil {
+		*seen = make(names, 2*few)
+		for i := range before {
+			(*seen)[before[i].key] = struct{}{}
+		}
+	}
+	_, found := (*seen)[key]
+	(*seen)[key] = struct{}{}
+	return found
+}
+
 func (s *scanner) array(depth int) (node, error) {
 	n := node{kind: arrayNode, pos: s.pos}
 	if depth > MaxDepth {
 		return n, syntaxf(n.pos, "", "nested deeper than %d levels", MaxDepth)
 	}
-	s.skip(1)
+	s.step()
 	s.space()
 	if s.accept(']') {
 		return n, nil
