@@ -22,6 +22,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	helperclient "github.com/docker/docker-credential-helpers/client"
+	helpercredentials "github.com/docker/docker-credential-helpers/credentials"
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/registry"
@@ -301,4 +303,14 @@ func basicRegistry(t *testing.T) string {
 	}
 	open = false
 	return at
+}
+
+// storeError is what docker login says when a credential helper cannot store:
+// Docker's own client library calls it.
+func storeError(program string) string {
+	err := helperclient.Store(helperclient.NewShellProgramFunc(program), &helpercredentials.Credentials{ServerURL: "https://ghcr.io", Username: "ada", Secret: "x"})
+	if err == nil {
+		return ""
+	}
+	return "Error saving credentials: " + err.Error()
 }

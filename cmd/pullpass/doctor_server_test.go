@@ -1,0 +1,237 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/client"
+	"github.com/pullpass/pullpass/internal/config"
+)
+
+// clinic is a server beside the ward, and its owner's command line.
+type clinic struct {
+	*ward
+	client *client.Client
+}
+
+func newClinic(t *testing.T) *clinic {
+	t.Helper()
+	w := newWard(t)
+	c := config.Server{Listen: "127.0.0.1:0", Data: filepath.Join(t.TempDir(), "data"), AllowEgress: []string{"127.0.0.1"},
+		Hosts: []string{w.mapped(sickOwner, sickHome)}}
+	running, err := startServer(t.Context(), &c, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(running.stop)
+	first, err := client.New(running.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, owner, err := first.Setup(t.Context(), running.setup, "acme", "ada")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PULLPASS_SERVER", running.url)
+	t.Setenv("PULLPASS_TOKEN", owner.Reveal())
+	out := &clinic{ward: w}
+	if out.client, err = client.New(running.url, client.WithToken(owner)); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// pullpass runs a command and wants its exit code; it returns data and talk.
+func (c *clinic) pullpass(want int, stdin string, args ...string) (data, talk string) {
+	c.t.Helper()
+	var out, said bytes.Buffer
+	if code := run(c.t.Context(), args, strings.NewReader(stdin), &out, &said); code != want {
+		c.t.Fatalf("pullpass %v: exit code %d, want %d\n%s%s", args, code, want, out.String(), said.String())
+	}
+	if strings.Contains(out.String()+said.String(), "canary") {
+		c.t.Errorf("pullpass %v shows a secret\n%s%s", args, out.String(), said.String())
+	}
+	return out.String(), said.String()
+}
+
+func wantAll(t *testing.T, what, text string, parts ...string) {
+	t.Helper()
+	for _, part := range parts {
+		if !strings.Contains(text, part) {
+			t.Errorf("%s lacks %q:\n%s", what, part, text)
+		}
+	}
+}
+
+const pullRole = "arn:aws:iam::111111111111:role/pull"
+
+// An integration says who it is as soon as it is added; a test names the role at
+// which its chain breaks.
+func TestIntegrationSaysWhoItIs(t *testing.T) {
+	c := newClinic(t)
+	c.pullpass(0, keyText("well"), "integration", "add", "good", "--region", sickHome, "--access-key-id", keyID("well"), "--role", pullRole, "--external-id", "org-1")
+	shown, _ := c.pullpass(0, "", "integration", "show", "good")
+	wantAll(t, "integration show", shown, "principal:", pullRole, "region:", sickHome)
+	tested, _ := c.pullpass(0, "", "integration", "test", "good")
+	wantAll(t, "integration test", tested, pullRole, "111111111111", "user/well", "ok       role")
+
+	c.pullpass(0, keyText("well"), "integration", "add", "bad", "--region", sickHome, "--access-key-id", keyID("well"), "--role", pullRole)
+	shown, _ = c.pullpass(0, "", "integration", "show", "bad")
+	if strings.Contains(shown, "principal:") {
+		t.Errorf("an integration whose chain breaks shows a principal:\n%s", shown)
+	}
+	tested, _ = c.pullpass(1, "", "integration", "test", "bad")
+	wantAll(t, "integration test", tested, "ok       identity", "user/well", "failed   role", "external id")
+
+	c.pullpass(0, keyText("elsewhere"), "integration", "add", "wrong", "--region", sickHome, "--access-key-id", keyID("well"))
+	tested, _ = c.pullpass(1, "", "integration", "test", "wrong")
+	wantAll(t, "integration test", tested, "failed   identity", "does not belong to the access key")
+
+	c.pullpass(0, "", "integration", "add", "ambient", "--region", sickHome, "--ambient")
+	tested, _ = c.pullpass(1, "", "integration", "test", "ambient")
+	wantAll(t, "integration test", tested, "does not lend it", "--lend-identity")
+}
+
+// What fails its test is not saved; what passes is.
+func TestRegistryIsTriedBeforeItIsSaved(t *testing.T) {
+	c := newClinic(t)
+	c.pullpass(0, keyText("well"), "integration", "add", "aws", "--region", sickHome, "--access-key-id", keyID("well"), "--role", pullRole, "--external-id", "org-1")
+	add := []string{"registry", "add", "ecr", "--host", c.host, "--integration", "aws", "--test", "--repository", "team/closed", "--tag", "1"}
+	found, talk := c.pullpass(1, "", add...)
+	wantAll(t, "registry add --test", found, "from the Pullpass server", "narrowed by a session policy", "failed   manifest", "does not allow ecr:BatchGetImage to "+pullRole, "pullpass policy repository")
+	wantAll(t, "registry add --test", talk, "Nothing was saved")
+	list, _ := c.pullpass(0, "", "--json", "registry", "list")
+	if strings.TrimSpace(list) != "[]" {
+		t.Errorf("after a failed test there is a registry: %s", list)
+	}
+	command := found[strings.LastIndex(found, "fix:   ")+len("fix:   "):]
+	c.repositoryPolicy("team/closed", c.obey(command))
+	_, talk = c.pullpass(0, "", add...)
+	wantAll(t, "registry add --test", talk, "healthy", "Added registry ecr")
+
+	tested, _ := c.pullpass(0, "", "registry", "test", "ecr", "--repository", "team/closed", "--tag", "1")
+	wantAll(t, "registry test", tested, "by the registry ecr", "digest verified", "healthy")
+	tested, _ = c.pullpass(1, "", "doctor", "ecr", "--repository", "team/none")
+	wantAll(t, "doctor REGISTRY", tested, "failed   manifest", "does not exist")
+	tested, _ = c.pullpass(0, "", "registry", "test", "ecr")
+	wantAll(t, "registry test without a repository", tested, "only the login was tried")
+}
+
+func TestRegistryWithAPasswordIsTried(t *testing.T) {
+	c := newClinic(t)
+	// The server speaks plain http to mapped hosts only, and Hub's mapping is not
+	// this one: the operator maps the loopback registry when the server starts.
+	at := basicRegistry(t)
+	_, said := c.pullpass(1, "canary-right", "registry", "add", "plain", "--host", at, "--username", "ada", "--test")
+	wantAll(t, "registry add --test", said, "Nothing was saved")
+	found, _ := c.pullpass(1, "canary-right", "--json", "registry", "add", "plain", "--host", at, "--username", "ada", "--test")
+	wantAll(t, "its JSON", found, `"symptom": "tls_not_spoken"`, `"where": "server"`)
+	list, _ := c.pullpass(0, "", "--json", "registry", "list")
+	if strings.TrimSpace(list) != "[]" {
+		t.Errorf("after a failed test there is a registry: %s", list)
+	}
+}
+
+// The doctor with the credential that the server issues, and an environment's
+// conditions with its images.
+func TestDoctorWithTheServersCredential(t *testing.T) {
+	c := newClinic(t)
+	c.t.Setenv("AWS_ACCESS_KEY_ID", "") // nothing of this machine's own helps
+	c.t.Setenv("AWS_SECRET_ACCESS_KEY", "")
+	c.pullpass(0, "", "project", "create", "payments")
+	image := c.host + "/team/app:1"
+	d, _ := c.examine("", image, "--project", "payments")
+	if d.Healthy || d.Symptom != "no_credential" {
+		t.Errorf("without a registry: %+v, want no_credential", d)
+	}
+	c.pullpass(0, keyText("well"), "integration", "add", "aws", "--region", sickHome, "--access-key-id", keyID("well"), "--role", pullRole, "--external-id", "org-1")
+	c.pullpass(0, "", "registry", "add", "ecr", "--host", c.host, "--integration", "aws")
+	if d, text := c.examine("", image, "--project", "payments"); !d.Healthy {
+		t.Errorf("with a registry: %s\n%s", d.Cause, text)
+	}
+
+	runner, _, err := c.client.CreateRunner(t.Context(), pullpass.Runner{Name: "one", Kind: pullpass.RunnerDocker})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.pullpass(0, "", "env", "create", "ada", "--no-wait", "--project", "payments", "--runner", runner.Name, "--image", image)
+	found, talk := c.pullpass(0, "", "doctor", "ada")
+	wantAll(t, "doctor ENVIRONMENT", found, "environment ada", "issued by http://127.0.0.1", "digest verified", "healthy")
+	wantAll(t, "doctor ENVIRONMENT", talk, "made from this machine")
+	found, _ = c.pullpass(0, "", "--json", "doctor", "ada", "--project", "payments")
+	wantAll(t, "its JSON", found, `"environment": "env_`, `"images": [`, `"healthy": true`)
+	c.repositoryPolicy("team/app", document(`{"Effect":"Deny","Principal":"*","Action":"ecr:BatchGetImage"},`+strings.Trim(ownPolicy, "\n")))
+	found, _ = c.pullpass(1, "", "doctor", "ada")
+	wantAll(t, "doctor ENVIRONMENT", found, "failed   manifest", "not healthy")
+}
+
+const ownPolicy = `{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111111111111:root"},"Action":["ecr:BatchGetImage","ecr:GetDownloadUrlForLayer"]}`
+
+// Whatever a registry sends back, in whatever form, a secret is not shown.
+func TestDoctorShowsNoSecret(t *testing.T) {
+	w := newWard(t)
+	const password = "canary-echoed"
+	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") == "" {
+			rw.Header().Set("WWW-Authenticate", `Basic realm="x"`)
+			rw.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		_, sent, _ := r.BasicAuth()
+		rw.WriteHeader(http.StatusForbidden)
+		_, _ = io.WriteString(rw, `{"errors":[{"code":"DENIED","message":"you sent `+sent+` as `+r.Header.Get("Authorization")+`"}]}`)
+	}))
+	t.Cleanup(server.Close)
+	at := strings.TrimPrefix(server.URL, "http://")
+	d, text := w.examine(password, at+"/team/app:1", "--username", "ada", "--host", "host="+at+",registry="+server.URL)
+	if d.Healthy || !strings.Contains(d.Cause, "you sent [secret] as Basic [secret]") {
+		t.Errorf("cause = %q, want the registry's message without the secret\n%s", d.Cause, text)
+	}
+	var out, talk bytes.Buffer
+	run(t.Context(), []string{"doctor", at + "/team/app:1", "--username", "ada", "--host", "host=" + at + ",registry=" + server.URL}, strings.NewReader(password), &out, &talk)
+	for _, shown := range []string{password, "YWRhOmNhbmFyeS1lY2hvZWQ="} {
+		if strings.Contains(out.String()+talk.String()+text, shown) {
+			t.Errorf("the secret is shown:\n%s%s", out.String(), talk.String())
+		}
+	}
+}
+
+// What other programs print is recognized: here in the words that they really
+// use, because these rows are not a pull's.
+func TestDoctorRecognizesMessages(t *testing.T) {
+	w := newWard(t)
+	if err := w.push("team/fixed", "1", amd64(t)); err != nil {
+		t.Fatal(err)
+	}
+	again := w.push("team/fixed", "1", amd64(t))
+	if again == nil {
+		t.Fatal("a tag that cannot change was changed")
+	}
+	helper := filepath.Join(t.TempDir(), "docker-credential-fetching")
+	if err := os.WriteFile(helper, []byte("#!/bin/sh\ncat >/dev/null\necho not implemented\nexit 1\n"), 0o700); err != nil { //nolint:gosec // a program has to be executable
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ message, want string }{
+		{again.Error(), "tag_immutable"},
+		{storeError(helper), "helper_cannot_store"},
+		{`Failed to pull image "x": ... Back-off pulling image: ImagePullBackOff`, "pull_secret_late"},
+		{"Error response from daemon: no basic auth credentials", "no_credential"},
+	} {
+		var out, talk bytes.Buffer
+		code := run(t.Context(), []string{"--json", "doctor", "--message", "-"}, strings.NewReader(c.message), &out, &talk)
+		if code != exitDone || !strings.Contains(out.String(), `"symptom": "`+c.want+`"`) {
+			t.Errorf("doctor --message of %q = %d %s%s, want %s", c.message, code, out.String(), talk.String(), c.want)
+		}
+	}
+	if err := w.push("team/fixed", "2", amd64(t)); err != nil {
+		t.Errorf("the cure, a new tag: %v", err)
+	}
+}
