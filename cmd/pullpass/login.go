@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"io"
 	"os"
@@ -16,26 +17,24 @@ import (
 // credential helper.
 type loginCommand struct {
 	Server       string `arg:"" help:"Address of the server, such as https://pullpass.example.com."`
-	Setup        bool   `help:"The token is the server's one-time setup token: make the organization and its first owner."`
-	Organization string `default:"main" placeholder:"NAME" help:"Name of the organization that --setup makes."`
+	Setup        bool   `xor:"way" help:"The token is the server's one-time setup token: make the organization and its first owner."`
+	Organization string `placeholder:"NAME" help:"Name of the organization that --setup makes (main if it is not given), or that you sign in to."`
 	Name         string `default:"owner" placeholder:"NAME" help:"Name of the token that --setup makes."`
 	TokenFile    string `default:"-" placeholder:"FILE" help:"Where to read the token; - is standard input. It is never taken from an argument, where others could see it."`
+	Browser      bool   `xor:"way" help:"Sign in as a person, with the browser of this machine."`
+	Device       bool   `xor:"way" help:"Sign in as a person, with the browser of another machine: this one shows a code."`
+	Project      string `placeholder:"NAME" help:"With --browser or --device: your role in this project."`
 	PlainHTTP    bool   `name:"plain-http" help:"Allow http to another machine. Whoever is on the way can read the token."`
 }
 
 func (l *loginCommand) Run(ctx context.Context, t *terminal) error {
-	token, err := readSecret(t, l.TokenFile, "Token: ")
-	if err != nil {
-		return err
-	}
 	var options []client.Option
 	if l.PlainHTTP {
 		options = append(options, client.WithPlainHTTP())
 	}
-	if l.Setup {
-		if token, err = l.setUp(ctx, token, options); err != nil {
-			return err
-		}
+	token, err := l.token(ctx, t, options)
+	if err != nil {
+		return err
 	}
 	c, err := client.New(l.Server, append(options, client.WithToken(token), userAgent())...)
 	if err != nil {
@@ -53,12 +52,32 @@ func (l *loginCommand) Run(ctx context.Context, t *terminal) error {
 	return t.show(self, func(io.Writer) {})
 }
 
+// token is the token to remember: given, made by the setup, or a session.
+func (l *loginCommand) token(ctx context.Context, t *terminal, options []client.Option) (pullpass.Secret, error) {
+	if l.Browser || l.Device {
+		c, err := client.New(l.Server, append(options, userAgent())...)
+		if err != nil {
+			return pullpass.Secret{}, err
+		}
+		w := wish{l.Organization, l.Project}
+		if l.Device {
+			return throughDevice(ctx, t, c, w)
+		}
+		return throughBrowser(ctx, t, c, w, openBrowser)
+	}
+	token, err := readSecret(t, l.TokenFile, "Token: ")
+	if err == nil && l.Setup {
+		return l.setUp(ctx, token, options)
+	}
+	return token, err
+}
+
 func (l *loginCommand) setUp(ctx context.Context, token pullpass.Secret, options []client.Option) (pullpass.Secret, error) {
 	c, err := client.New(l.Server, append(options, userAgent())...)
 	if err != nil {
 		return pullpass.Secret{}, err
 	}
-	_, owner, err := c.Setup(ctx, token, l.Organization, l.Name)
+	_, owner, err := c.Setup(ctx, token, cmp.Or(l.Organization, "main"), l.Name)
 	return owner, err
 }
 

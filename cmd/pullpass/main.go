@@ -40,6 +40,8 @@ type commandLine struct {
 	Sandbox     sandboxCommand     `cmd:"" help:"An AWS on this machine, for rehearsals."`
 	Demo        demoCommand        `cmd:"" help:"See a private image refused, explained, allowed and run, on this machine."`
 	Login       loginCommand       `cmd:"" help:"Remember a server and a token."`
+	Logout      logoutCommand      `cmd:"" help:"End the session, and forget the server and the token."`
+	Member      memberCommand      `cmd:"" help:"People and their roles."`
 	Whoami      whoamiCommand      `cmd:"" help:"Say who the remembered token belongs to, and what it may do."`
 	Project     projectCommand     `cmd:"" help:"Projects: repositories whose environments share registries."`
 	Registry    registryCommand    `cmd:"" help:"Container registries and how they are opened."`

@@ -11,6 +11,7 @@ import (
 	"os"
 	"runtime/debug"
 	"strings"
+	"time"
 
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
 
@@ -27,6 +28,7 @@ import (
 	"github.com/pullpass/pullpass/internal/source"
 	"github.com/pullpass/pullpass/internal/store"
 	"github.com/pullpass/pullpass/internal/web"
+	"github.com/pullpass/pullpass/internal/webhook"
 )
 
 type serverCommand struct{ config.Server }
@@ -115,10 +117,16 @@ func startServer(ctx context.Context, c *config.Server, log *slog.Logger) (*runn
 		defer close(kept)
 		keepKeys(serving, p, log)
 	}()
+	carried := make(chan struct{})
+	go func() {
+		defer close(carried)
+		carryAudit(serving, p, log)
+	}()
 	running.stop = func() {
 		cancel()
 		<-done
 		<-kept
+		<-carried
 		p.close()
 	}
 	log.Info("server started", "url", running.url)
@@ -175,6 +183,10 @@ func (p *parts) make(ctx context.Context, c *config.Server, url string, log *slo
 		return err
 	}
 	p.closers = append(p.closers, p.broker.Close)
+	signIn, err := p.newSignIn(c, url)
+	if err != nil {
+		return err
+	}
 	if c.IssuerURL != "" {
 		url = c.IssuerURL
 	}
@@ -187,6 +199,7 @@ func (p *parts) make(ctx context.Context, c *config.Server, url string, log *slo
 		Store: p.db, Issuer: p.broker, Auditor: p.door, Metrics: metrics, VerifyAudit: p.verifyAudit,
 		Identity: p.identity, Source: source.New(p.out), Verifier: identity.NewVerifier(egressHTTP(p.out), nil),
 		Hosts: hosts, Logger: log, Version: version, Pages: web.New, Downloads: downloads,
+		SignIn: signIn, Hooks: webhook.Sender{HTTP: p.out, Now: time.Now},
 		Tester: &serverDoctor{store: p.db, hosts: hosts, allow: c.AllowEgress, minter: minter},
 	})
 	return err
