@@ -160,6 +160,8 @@ func newStage(t *testing.T) *stage {
 	s.runner, token = s.ours.joined("one")
 	s.other, _ = s.ours.joined("two")
 	s.actors = append(s.actors, actor{"a runner", pullpass.Caller{Kind: pullpass.CallerRunner, Organization: s.ours.org, Runner: s.runner.ID}, token.Reveal()})
+	job := s.mint(pullpass.Token{Organization: s.ours.org, Kind: pullpass.TokenCI, Name: "job", Project: s.payments.ID, Action: pullpass.ActionPull})
+	s.actors = append(s.actors, actor{"a CI job", pullpass.Caller{Kind: pullpass.CallerCI, Organization: s.ours.org, Project: s.payments.ID, Action: pullpass.ActionPull}, job.Reveal()})
 	for _, role := range []pullpass.Role{pullpass.RoleOwner, pullpass.RoleAdmin, pullpass.RoleDeveloper, pullpass.RoleAuditor} {
 		for _, project := range []pullpass.ProjectID{"", s.payments.ID} {
 			name := string(role)

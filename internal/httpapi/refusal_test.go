@@ -217,7 +217,7 @@ func TestTokensRefused(t *testing.T) {
 	_, join, err := o.CreateRunner(t.Context(), pullpass.Runner{Name: "one", Kind: pullpass.RunnerDocker})
 	must(t, err)
 	good := o.token.Reveal()
-	mangled := good[:10] + "x" + good[11:]
+	mangled := good[:10] + string(good[10]^1) + good[11:]
 	var first string
 	for _, test := range []struct{ name, token string }{
 		{"never made", pullpass.NewBearer(pullpass.TokenAPI).Reveal()},
