@@ -118,6 +118,14 @@ func TestOperators(t *testing.T) {
 		if got := holds(t, "Allow", Version2012, condition, context); got != test.want {
 			t.Errorf("%s: policy %q, request %q = %v, want %v", test.operator, test.policy, test.request, got, test.want)
 		}
+		// On a key with one value none of these changes anything, but that
+		// ForAllValues counts an empty value as none.
+		for _, variant := range []string{test.operator + "IfExists", "ForAnyValue:" + test.operator, "ForAnyValue:" + test.operator + "IfExists", "ForAllValues:" + test.operator} {
+			condition := fmt.Sprintf(`{%q:{"test:key":%q}}`, variant, test.policy)
+			if got := holds(t, "Allow", Version2012, condition, context); got != test.want && test.request != "" {
+				t.Errorf("%s: policy %q, request %q = %v, want %v", variant, test.policy, test.request, got, test.want)
+			}
+		}
 		if negation := negations[test.operator]; negation != "" {
 			covered[negation] = true
 			condition := fmt.Sprintf(`{%q:{"test:key":%q}}`, negation, test.policy)
@@ -166,6 +174,17 @@ func TestAbsentKeys(t *testing.T) {
 		"DateEquals": "2026", "DateGreaterThan": "2026", "Bool": "false", "BinaryEquals": "QQ==", "IpAddress": "0.0.0.0/0",
 		"ArnLike": "*", "ArnEquals": "*", "StringNotEquals": "x", "StringNotLike": "*", "StringNotEqualsIgnoreCase": "x",
 		"NumericNotEquals": "1", "DateNotEquals": "2026", "NotIpAddress": "0.0.0.0/0", "ArnNotLike": "*", "ArnNotEquals": "*",
+	}
+	for _, more := range []string{"NumericLessThanEquals", "NumericGreaterThan", "NumericGreaterThanEquals"} {
+		values[more] = "1"
+	}
+	for _, more := range []string{"DateLessThan", "DateLessThanEquals", "DateGreaterThanEquals"} {
+		values[more] = "2026"
+	}
+	for _, name := range Operators() {
+		if _, tested := values[name]; !tested && name != "Null" { // TestNull
+			t.Errorf("no test of %s without its key", name)
+		}
 	}
 	for name, value := range values {
 		negated := MustOperator(name).Negated

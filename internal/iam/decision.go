@@ -72,8 +72,13 @@ type Matched struct {
 type Missing struct {
 	// Why is one sentence about the denial.
 	Why string `json:"why"`
-	// Additions are the smallest statements that together allow the request;
-	// each of them is needed. Empty where no addition can help.
+	// Additions are the smallest statements that together allow the request:
+	// without any one of them, or its principal, action or resource, it is
+	// denied again. Conditions are the exception. No request needs one to be
+	// allowed, but without one a statement for a web identity, a service or an
+	// external id would allow everyone whom the same provider, service or
+	// account vouches for; with it, it allows this caller only. Empty where no
+	// addition can help.
 	Additions []Addition `json:"additions,omitempty"`
 	// Change names the statements that deny explicitly: they have to be
 	// changed.

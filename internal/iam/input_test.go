@@ -149,3 +149,27 @@ func manyKeys(n int) string {
 	}
 	return b.String()
 }
+
+// The longest that AWS takes is taken, and nothing longer.
+func TestLongestRequest(t *testing.T) {
+	everything := Policies{Identity: docs(t, allowAll)}
+	action := func(n int) string { return "ecr:" + strings.Repeat("a", n-len("ecr:")) }
+	resource := func(n int) string { return "arn:aws:s3:::" + strings.Repeat("a", n-len("arn:aws:s3:::")) }
+	for _, test := range []struct {
+		action, resource string
+		want             Result
+	}{
+		{action(128), resource(2048), Allowed}, {action(129), resource(2048), ImplicitDeny}, {action(128), resource(2049), ImplicitDeny},
+	} {
+		r := Request{Action: test.action, Resource: test.resource, Principal: caller(t, ciUser)}
+		if d := checked(t, r, everything); d.Effect != test.want {
+			t.Errorf("an action of %d and a resource of %d characters: %s, want %s", len(r.Action), len(r.Resource), d.Effect, test.want)
+		}
+	}
+	document := `{"Statement":[` + allowAll + `]}`
+	for pad, want := range map[int]bool{MaxSize - len(document): true, MaxSize - len(document) + 1: false} {
+		if _, err := Parse([]byte(document + strings.Repeat(" ", pad))); (err == nil) != want {
+			t.Errorf("a document of %d bytes: %v, want it read: %v", len(document)+pad, err, want)
+		}
+	}
+}

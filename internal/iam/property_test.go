@@ -178,6 +178,36 @@ func checkMissing(t tester, r Request, p Policies, d Decision) {
 				t.Errorf("allowed without the %s of %s", part, s)
 			}
 		}
+		checkConditions(t, r, p, additions, i)
+	}
+}
+
+// checkConditions: a condition of an addition is the one part that the request
+// does not need. What it is for is that everybody else needs it: with another
+// value of its key, the statement allows nothing.
+func checkConditions(t tester, r Request, p Policies, additions []Addition, i int) {
+	t.Helper()
+	s := additions[i].Statement
+	if len(s.Conditions) == 0 {
+		return
+	}
+	open := append([]Addition(nil), additions...)
+	open[i].Statement.Conditions = nil
+	if after := checked(t, r, with(p, open)); after.Effect != Allowed {
+		t.Errorf("%s without the conditions of %s, which narrow it and nothing else", after.Effect, s)
+	}
+	for _, c := range s.Conditions {
+		other := r
+		other.Context = map[string][]string{c.Key.Text: {"somebody else"}}
+		for key, values := range r.Context {
+			if !equalFold(key, c.Key.Text) {
+				other.Context[key] = values
+			}
+		}
+		without := append(append([]Addition(nil), additions[:i]...), additions[i+1:]...)
+		if checked(t, other, with(p, without)).Effect != Allowed && checked(t, other, with(p, additions)).Effect == Allowed {
+			t.Errorf("%s allows somebody else's %s", s, c.Key.Text)
+		}
 	}
 }
 
