@@ -31,7 +31,7 @@ var floors = []struct {
 
 // testOnly lists the rooms that only tests, e2e and bench may import: they start
 // daemons and carry the testing package, which no shipped binary should.
-var testOnly = []string{"internal/parts", "internal/store/storetest", "internal/runner/drivertest", "e2e/process"}
+var testOnly = []string{"internal/parts", "internal/store/storetest", "internal/signin/signintest", "internal/runner/drivertest", "e2e/process"}
 
 // forbiddenNames say nothing about what is inside; such rooms only ever grow.
 var forbiddenNames = []string{"util", "utils", "common", "helpers", "misc", "shared", "base"}

@@ -10,14 +10,15 @@ import (
 )
 
 type auditCommand struct {
-	List   auditList   `cmd:"" help:"List the audit records, oldest first."`
-	Verify auditVerify `cmd:"" help:"Check that no record was changed, removed or cut off. Exit code 1 if one was."`
+	List    auditList    `cmd:"" help:"List the audit records, oldest first."`
+	Export  auditExport  `cmd:"" help:"Write the audit records as JSON, one a line, for an archive."`
+	Webhook auditWebhook `cmd:"" help:"Send the audit records to an address as they come."`
+	Verify  auditVerify  `cmd:"" help:"Check that no record was changed, removed or cut off. Exit code 1 if one was."`
 }
 
 type auditList struct {
-	Environment string `placeholder:"ID" help:"Only records of this environment."`
-	Action      string `placeholder:"ACTION" help:"Only this action, such as credential.issue."`
-	Lines       bool   `help:"One JSON record a line, as an archive takes them."`
+	auditFilter
+	Lines bool `help:"One JSON record a line, as an archive takes them."`
 }
 
 func (a *auditList) Run(ctx context.Context, t *terminal) error {
@@ -25,7 +26,10 @@ func (a *auditList) Run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return err
 	}
-	filter := pullpass.EventFilter{Environment: pullpass.EnvironmentID(a.Environment), Action: a.Action}
+	filter, err := a.filter(ctx, c)
+	if err != nil {
+		return err
+	}
 	if a.Lines {
 		return a.lines(ctx, c, t, filter)
 	}

@@ -28,7 +28,7 @@ func TestSignInRedirects(t *testing.T) {
 		}
 	}
 	for _, redirect := range []string{"http://127.0.0.1:1/", "http://127.0.0.1:65535/callback", "http://[::1]:1234/a/b", "http://127.0.0.1:1234"} {
-		if p := newVisitor(t).open(l.line().link("redirect_uri", redirect), nil); !strings.HasPrefix(p.next, l.idp.url) {
+		if p := newVisitor(t).open(l.line().link("redirect_uri", redirect), nil); !strings.HasPrefix(p.next, l.idp.URL) {
 			t.Errorf("redirect_uri=%q: %d %s, want a redirect to the provider", redirect, p.status, p.body)
 		}
 	}

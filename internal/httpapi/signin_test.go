@@ -37,7 +37,7 @@ func TestSignInLoopback(t *testing.T) {
 	var found bool
 	for e, err := range l.ours.AllEvents(t.Context(), pullpass.EventFilter{Action: "user.sign_in"}) {
 		must(t, err)
-		found = e.Caller.ID == self.ID && e.Caller.Kind == pullpass.CallerUser && e.Caller.Address != "" && e.Detail["issuer"] == l.idp.url && e.Detail["method"] == "loopback"
+		found = e.Caller.ID == self.ID && e.Caller.Kind == pullpass.CallerUser && e.Caller.Address != "" && e.Detail["issuer"] == l.idp.URL && e.Detail["method"] == "loopback"
 	}
 	if !found {
 		t.Error("no record says that Ada signed in")
@@ -97,21 +97,21 @@ func TestSignInRefusals(t *testing.T) {
 		before func(*lobby)
 		want   string
 	}{
-		{"nobody invited", nil, func(l *lobby) { l.idp.person("ada", "stranger@example.com", true, nil) }, "not_a_member"},
-		{"an address that is not verified", nil, func(l *lobby) { l.idp.person("ada", "ada@example.com", false, nil) }, "email_unverified"},
-		{"an address of which nothing is said", nil, func(l *lobby) { l.idp.person("ada", "ada@example.com", nil, nil) }, "email_unverified"},
-		{"no address", nil, func(l *lobby) { l.idp.person("ada", "", true, nil) }, "email_missing"},
+		{"nobody invited", nil, func(l *lobby) { l.idp.Person("ada", "stranger@example.com", true, nil) }, "not_a_member"},
+		{"an address that is not verified", nil, func(l *lobby) { l.idp.Person("ada", "ada@example.com", false, nil) }, "email_unverified"},
+		{"an address of which nothing is said", nil, func(l *lobby) { l.idp.Person("ada", "ada@example.com", nil, nil) }, "email_unverified"},
+		{"no address", nil, func(l *lobby) { l.idp.Person("ada", "", true, nil) }, "email_missing"},
 		{"another domain", func(o *signin.Options) { o.Domains = []string{"corp.example"} }, nil, "domain_refused"},
 		{"a domain that ends alike", func(o *signin.Options) { o.Domains = []string{"ample.com"} }, nil, "domain_refused"},
 		{"without the claim", func(o *signin.Options) { o.Claim = "groups=pullpass" }, nil, "claim_missing"},
 		{"with another claim", func(o *signin.Options) { o.Claim = "groups=pullpass" }, func(l *lobby) {
-			l.idp.person("ada", "ada@example.com", true, map[string]any{"groups": []string{"pullpass-not"}})
+			l.idp.Person("ada", "ada@example.com", true, map[string]any{"groups": []string{"pullpass-not"}})
 		}, "claim_missing"},
 		{"a token of another issuer", nil, tampered(func(c *jwt.IDTokenClaims) { c.Issuer = "https://evil.example" }), "token_refused"},
 		{"an issuer with a slash more", nil, tampered(func(c *jwt.IDTokenClaims) { c.Issuer += "/" }), "token_refused"},
 		{"a token for another application", nil, tampered(func(c *jwt.IDTokenClaims) { c.Extra["azp"] = "another" }), "token_refused"},
 		{"a token that has expired", nil, tampered(func(c *jwt.IDTokenClaims) { c.ExpiresAt = time.Now().Add(2 * time.Second) }), "token_refused"},
-		{"another address than the invited one", nil, func(l *lobby) { l.idp.person("ada", "ada@example.com.evil.example", true, nil) }, "not_a_member"},
+		{"another address than the invited one", nil, func(l *lobby) { l.idp.Person("ada", "ada@example.com.evil.example", true, nil) }, "not_a_member"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			l := newLobby(t, test.change)
@@ -134,14 +134,14 @@ func TestSignInRefusals(t *testing.T) {
 	}
 }
 
-func tampered(f func(*jwt.IDTokenClaims)) func(*lobby) { return func(l *lobby) { l.idp.tamper = f } }
+func tampered(f func(*jwt.IDTokenClaims)) func(*lobby) { return func(l *lobby) { l.idp.Tamper = f } }
 
 // The claim that an operator demands, alone or in a list.
 func TestSignInClaim(t *testing.T) {
 	for _, groups := range []any{"pullpass", []string{"staff", "pullpass"}} {
 		l := newLobby(t, func(o *signin.Options) { o.Claim, o.Domains = "groups=pullpass", []string{"Example.com"} })
 		l.invite(l.ours, "ada@example.com", pullpass.RoleDeveloper, "")
-		l.idp.person("ada", "ada@example.com", "true", map[string]any{"groups": groups}) // "true" as text, as some write it
+		l.idp.Person("ada", "ada@example.com", "true", map[string]any{"groups": groups}) // "true" as text, as some write it
 		if end := newVisitor(t).through(l.line().link(), "ada"); param(t, end.next, "code") == "" {
 			t.Errorf("groups %v: the visitor ends at %q %s, want a code", groups, end.next, end.body)
 		}
@@ -151,7 +151,7 @@ func TestSignInClaim(t *testing.T) {
 // A provider that calls itself by another name is not the one that was configured.
 func TestSignInOtherIssuer(t *testing.T) {
 	l := newLobby(t, nil)
-	l.idp.alias = "https://evil.example"
+	l.idp.Alias = "https://evil.example"
 	if p := newVisitor(t).open(l.line().link(), nil); p.next != "" || p.status != http.StatusServiceUnavailable {
 		t.Errorf("a provider of another name: %d to %q, want 503", p.status, p.next)
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/pullpass/pullpass/internal/httpapi"
 	"github.com/pullpass/pullpass/internal/seal"
 	"github.com/pullpass/pullpass/internal/signin"
+	"github.com/pullpass/pullpass/internal/signin/signintest"
 	"github.com/pullpass/pullpass/internal/store"
 	"github.com/pullpass/pullpass/internal/store/sqlite"
 )
@@ -25,7 +26,7 @@ import (
 // lobby is a server with an OpenID provider, and two organizations.
 type lobby struct {
 	*world
-	idp          *openID
+	idp          *signintest.Provider
 	ours, theirs *tenant
 }
 
@@ -43,8 +44,8 @@ func newLobby(t *testing.T, change func(*signin.Options)) *lobby {
 	w.door = &faultyDoor{Auditor: door}
 	server := httptest.NewUnstartedServer(http.NotFoundHandler())
 	w.url = "http://" + server.Listener.Addr().String()
-	idp := newOpenID(t, w.url+api.PathSignInCallback)
-	o := signin.Options{Issuer: idp.url, ClientID: clientID, ClientSecret: pullpass.NewSecret(clientSecret), Server: w.url, HTTP: newEgress(t, hostPort(t, idp.url)), Now: w.clock.now}
+	idp := signintest.New(t, w.url+api.PathSignInCallback, pullpass.NewSecret("client-secret-"+canary))
+	o := signin.Options{Issuer: idp.URL, ClientID: signintest.ClientID, ClientSecret: idp.Secret, Server: w.url, HTTP: newEgress(t, hostPort(t, idp.URL)), Now: w.clock.now}
 	if change != nil {
 		change(&o)
 	}
@@ -59,7 +60,7 @@ func newLobby(t *testing.T, change func(*signin.Options)) *lobby {
 	w.setup, err = w.SetupToken(t.Context())
 	must(t, err)
 	l := &lobby{world: w, idp: idp, ours: w.first(), theirs: w.second()}
-	idp.person("ada", "ada@example.com", true, nil)
+	idp.Person("ada", "ada@example.com", true, nil)
 	return l
 }
 
@@ -189,4 +190,12 @@ func withParam(t *testing.T, address, name, value string) string {
 	}
 	u.RawQuery = q.Encode()
 	return u.String()
+}
+
+// hostPort is what the operator allows for egress.
+func hostPort(t *testing.T, raw string) string {
+	t.Helper()
+	u, err := url.Parse(raw)
+	must(t, err)
+	return u.Host
 }

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/client"
+)
+
+// auditFilter narrows what is listed or exported.
+type auditFilter struct {
+	Caller      string `placeholder:"ID" help:"Only what this caller did: a user, token, runner or environment."`
+	Action      string `placeholder:"ACTION" help:"Only this action, such as credential.issue."`
+	Decision    string `enum:",allowed,denied,failed" default:"" placeholder:"DECISION" help:"Only allowed, denied or failed."`
+	Project     string `placeholder:"NAME" help:"Only records of this project."`
+	Environment string `placeholder:"ID" help:"Only records of this environment."`
+	Registry    string `placeholder:"ID" help:"Only records of this registry."`
+	From        string `placeholder:"TIME" help:"Not before: 2026-01-31, 2026-01-31T12:00:00Z, or an age such as 24h."`
+	To          string `placeholder:"TIME" help:"Before."`
+}
+
+func (f *auditFilter) filter(ctx context.Context, c *client.Client) (pullpass.EventFilter, error) {
+	out := pullpass.EventFilter{Caller: f.Caller, Action: f.Action, Decision: pullpass.Decision(f.Decision),
+		Environment: pullpass.EnvironmentID(f.Environment), Registry: pullpass.RegistryID(f.Registry)}
+	var err error
+	if out.From, err = pointInTime("--from", f.From, time.Now()); err != nil {
+		return out, err
+	}
+	if out.To, err = pointInTime("--to", f.To, time.Now()); err != nil {
+		return out, err
+	}
+	if pullpass.ValidID("prj", f.Project) { // it may be deleted; its records are not
+		out.Project = pullpass.ProjectID(f.Project)
+		return out, nil
+	}
+	out.Project, err = optionalProject(ctx, c, f.Project)
+	return out, err
+}
+
+// pointInTime reads a day, a moment, or how long ago.
+func pointInTime(option, text string, now time.Time) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	if d, err := time.ParseDuration(text); err == nil && d >= 0 {
+		return now.Add(-d), nil
+	}
+	if at, err := time.Parse(time.RFC3339, text); err == nil {
+		return at, nil
+	}
+	if at, err := time.ParseInLocation(time.DateOnly, text, time.Local); err == nil {
+		return at, nil
+	}
+	return time.Time{}, misuse(option+" is not a time", "write 2026-01-31, 2026-01-31T12:00:00Z, or an age such as 24h")
+}
+
+type auditExport struct {
+	auditFilter
+	After  int64 `placeholder:"SEQUENCE" help:"Only records after this one: go on where an export ended."`
+	Follow bool  `help:"Go on with records as they come, until interrupted."`
+}
+
+// followEvery is how often a following export looks for more.
+const followEvery = 2 * time.Second
+
+func (a *auditExport) Run(ctx context.Context, t *terminal) error {
+	c, err := connect()
+	if err != nil {
+		return err
+	}
+	filter, err := a.filter(ctx, c)
+	if err != nil {
+		return err
+	}
+	page := pullpass.Page{Limit: pullpass.MaxPage}
+	if a.After > 0 {
+		page.After = strconv.FormatInt(a.After, 10)
+	}
+	for {
+		l, err := c.Events(ctx, filter, page)
+		if err != nil {
+			return err
+		}
+		for _, e := range l.Items {
+			if err := writeLine(t.out, e); err != nil {
+				return err
+			}
+			page.After = strconv.FormatInt(e.Sequence, 10)
+		}
+		if l.Next != "" {
+			continue
+		}
+		if !a.Follow {
+			return nil
+		}
+		timer := time.NewTimer(followEvery)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return nil // interrupted: that is how it ends
+		}
+	}
+}
