@@ -15,7 +15,7 @@ const (
 
 // Diagnosis is one pull, checked step by step. It holds no secret.
 type Diagnosis struct {
-	Image   string          `json:"image"`
+	Image   string          `json:"image" doc:"In canonical form; empty where it cannot be read."`
 	Where   string          `json:"where" enum:"here,server" doc:"Where the steps ran: what holds on one machine need not hold on another."`
 	Healthy bool            `json:"healthy" doc:"No step failed."`
 	Symptom string          `json:"symptom,omitempty" doc:"Of the first step that failed; docs/doctor.md lists them."`

@@ -22,11 +22,13 @@ type clinic struct {
 	client *client.Client
 }
 
-func newClinic(t *testing.T) *clinic {
+// newClinic starts a server whose operator has mapped the sandbox, and what else
+// the test names.
+func newClinic(t *testing.T, mappings ...string) *clinic {
 	t.Helper()
 	w := newWard(t)
 	c := config.Server{Listen: "127.0.0.1:0", Data: filepath.Join(t.TempDir(), "data"), AllowEgress: []string{"127.0.0.1"},
-		Hosts: []string{w.mapped(sickOwner, sickHome)}}
+		Hosts: append(mappings, w.mapped(sickOwner, sickHome))}
 	running, err := startServer(t.Context(), &c, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	if err != nil {
 		t.Fatal(err)
@@ -126,17 +128,29 @@ func TestRegistryIsTriedBeforeItIsSaved(t *testing.T) {
 }
 
 func TestRegistryWithAPasswordIsTried(t *testing.T) {
-	c := newClinic(t)
-	// The server speaks plain http to mapped hosts only, and Hub's mapping is not
-	// this one: the operator maps the loopback registry when the server starts.
 	at := basicRegistry(t)
-	_, said := c.pullpass(1, "canary-right", "registry", "add", "plain", "--host", at, "--username", "ada", "--test")
-	wantAll(t, "registry add --test", said, "Nothing was saved")
-	found, _ := c.pullpass(1, "canary-right", "--json", "registry", "add", "plain", "--host", at, "--username", "ada", "--test")
-	wantAll(t, "its JSON", found, `"symptom": "tls_not_spoken"`, `"where": "server"`)
+	c := newClinic(t, "host="+at+",registry=http://"+at)
+	add := []string{"--json", "registry", "add", "plain", "--host", at, "--username", "ada", "--test", "--repository", "team/app", "--tag", "1"}
+	found, _ := c.pullpass(1, "canary-wrong", add...)
+	wantAll(t, "registry add --test", found, `"symptom": "login_refused"`, `"where": "server"`)
 	list, _ := c.pullpass(0, "", "--json", "registry", "list")
 	if strings.TrimSpace(list) != "[]" {
 		t.Errorf("after a failed test there is a registry: %s", list)
+	}
+	c.pullpass(0, "canary-right", add...)
+	tested, _ := c.pullpass(0, "", "registry", "test", "plain", "--repository", "team/app", "--tag", "1")
+	wantAll(t, "registry test", tested, "user name ada", "digest verified", "healthy")
+}
+
+// The server's egress rules hold for tests, too, and what a name resolves to
+// inside its network is not told.
+func TestTestsObeyTheEgressRules(t *testing.T) {
+	c := newClinic(t)
+	found, _ := c.pullpass(1, "canary-right", "--json", "registry", "add", "inner", "--host", "10.1.2.3:5000", "--username", "ada", "--test")
+	wantAll(t, "registry add --test", found, `"symptom": "egress_forbidden"`, `"name": "tcp"`)
+	found, _ = c.pullpass(1, "canary-right", "--json", "registry", "add", "local", "--host", "localhost:1", "--username", "ada", "--test")
+	if strings.Contains(found, "127.0.0.1") || strings.Contains(found, "::1") {
+		t.Errorf("the server tells what a name resolves to: %s", found)
 	}
 }
 
@@ -233,5 +247,41 @@ func TestDoctorRecognizesMessages(t *testing.T) {
 	}
 	if err := w.push("team/fixed", "2", amd64(t)); err != nil {
 		t.Errorf("the cure, a new tag: %v", err)
+	}
+}
+
+// Where policies can be read, the evaluator names the statement that is missing on
+// each side, and the doctor agrees with what happened.
+func TestDoctorReadsPolicies(t *testing.T) {
+	w := newWard(t)
+	w.as("reading")
+	profiles := filepath.Join(w.home, "credentials")
+	if err := os.WriteFile(profiles, []byte("[owner]\naws_access_key_id = "+ownerAdminID+"\naws_secret_access_key = "+ownerAdminKey+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", profiles)
+	ask := []string{w.host + "/team/closed:1", "--reader", "owner", "--endpoint-url", w.box.Endpoint()}
+	d, text := w.examine("", ask...)
+	var caller, owner bool
+	for _, s := range d.Steps {
+		if s.Name == "policy" && s.Result == "failed" && strings.HasPrefix(s.Detail, "ecr:BatchGetImage") {
+			caller = strings.Contains(s.Fix, "arn:aws:ecr:eu-west-1:222222222222:repository/team/closed")
+			owner = strings.Contains(s.Fix, "arn:aws:iam::111111111111:user/reading")
+		}
+	}
+	if d.Healthy || !caller || !owner {
+		t.Errorf("the evaluator's fix names the caller's side: %v, the owner's: %v, want both\n%s", caller, owner, text)
+	}
+	w.userPolicy("reading", pullStatements)
+	w.repositoryPolicy("team/closed", document(ownPolicy))
+	d, text = w.examine("", ask...)
+	allowed := 0
+	for _, s := range d.Steps {
+		if s.Name == "policy" && s.Result == "ok" {
+			allowed++
+		}
+	}
+	if !d.Healthy || allowed < 3 {
+		t.Errorf("with both statements: healthy %v, %d calls allowed, want the three of a pull\n%s", d.Healthy, allowed, text)
 	}
 }

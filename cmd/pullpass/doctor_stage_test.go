@@ -52,6 +52,7 @@ var patients = map[string]string{
 	"tokenless": `{"Effect":"Allow","Action":["ecr:BatchGetImage","ecr:GetDownloadUrlForLayer"],"Resource":"*"}`,
 	"narrowed":  `{"Effect":"Allow","Action":["ecr:GetAuthorizationToken","ecr:BatchGetImage","ecr:GetDownloadUrlForLayer"],"Resource":"arn:aws:ecr:eu-west-1:222222222222:repository/team/app"}`,
 	"elsewhere": `{"Effect":"Allow","Action":"ecr:GetAuthorizationToken","Resource":"*"},{"Effect":"Allow","Action":["ecr:BatchGetImage","ecr:GetDownloadUrlForLayer"],"Resource":"arn:aws:ecr:eu-west-1:222222222222:repository/other"}`,
+	"reading":   `{"Effect":"Allow","Action":["ecr:GetAuthorizationToken","iam:Get*","iam:List*"],"Resource":"*"}`,
 	"layerless": `{"Effect":"Allow","Action":"ecr:GetAuthorizationToken","Resource":"*"},{"Effect":"Allow","Action":"ecr:BatchGetImage","Resource":"*"}`,
 }
 

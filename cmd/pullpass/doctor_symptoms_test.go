@@ -246,9 +246,11 @@ func networkVisits() []visit {
 	}
 	return []visit{
 		{name: "no such host", symptom: "dns", step: "dns", fix: "resolver",
-			ill: func(*ward) (string, []string) { return none("registry.invalid/team/app:1", "--anonymous") }},
+			ill:  func(*ward) (string, []string) { return none("registry.invalid/team/app:1", "--anonymous") },
+			cure: func(w *ward, _ string) (string, []string) { return none(w.host + "/team/app:1") }},
 		{name: "connection refused", symptom: "refused", step: "tcp", fix: "port",
-			ill: func(w *ward) (string, []string) { return none(closedPort(w.t)+"/team/app:1", "--anonymous") }},
+			ill:  func(w *ward) (string, []string) { return none(closedPort(w.t)+"/team/app:1", "--anonymous") },
+			cure: func(w *ward, _ string) (string, []string) { return none(w.host + "/team/app:1") }},
 		{name: "i/o timeout", symptom: "timeout", step: "tcp", cause: "no answer in time", fix: "com.amazonaws.eu-west-1.ecr.dkr",
 			ill: func(w *ward) (string, []string) {
 				at := silentPort(w.t)
@@ -278,7 +280,13 @@ func networkVisits() []visit {
 				return none(strings.TrimPrefix(server.URL, "https://")+"/team/app:1", "--anonymous")
 			}},
 		{name: "http where https is wanted", symptom: "tls_not_spoken", step: "tls", fix: "mapping",
-			ill: func(w *ward) (string, []string) { return none(plain(w)+"/team/app:1", "--anonymous") }},
+			ill: func(w *ward) (string, []string) {
+				return "canary-right", []string{basicRegistry(w.t) + "/team/app:1", "--username", "ada"}
+			},
+			cure: func(w *ward, _ string) (string, []string) {
+				at := basicRegistry(w.t)
+				return "canary-right", []string{at + "/team/app:1", "--username", "ada", "--host", "host=" + at + ",registry=http://" + at}
+			}},
 		{name: "a web server", symptom: "not_a_registry", step: "token", cause: "no registry",
 			ill: func(w *ward) (string, []string) {
 				at := plain(w)

@@ -61,7 +61,7 @@ const noRepository = "pullpass/login"
 func (d *Doctor) Examine(ctx context.Context, p Pull) api.Diagnosis {
 	started := d.o.Now()
 	begin := time.Now()
-	r := &report{Diagnosis: api.Diagnosis{Image: p.Image, Where: d.o.Where, Started: started.UTC(), Steps: []api.DiagnosisStep{}}}
+	r := &report{Diagnosis: api.Diagnosis{Where: d.o.Where, Started: started.UTC(), Steps: []api.DiagnosisStep{}}}
 	d.examine(ctx, r, p)
 	return r.finish(time.Since(begin))
 }
@@ -102,6 +102,7 @@ func (d *Doctor) parse(r *report, p Pull) (reference.Image, reference.Host, bool
 		r.Image = image.String()
 		r.ok(StepParse, 0, "host "+image.Host+", repository "+image.Repository+", "+tagOrDigest(image))
 	} else {
+		r.Image = image.Host
 		r.ok(StepParse, 0, "host "+image.Host)
 	}
 	host, err := d.o.Hosts.Parse(image.Host)

@@ -234,3 +234,53 @@ fix:   first line
 		t.Errorf("WriteText:\n%s\nwant:\n%s", b.String(), want)
 	}
 }
+
+// The clocks are compared where the registry tells its time: an hour keeps no
+// image from being pulled from most registries, and AWS from answering.
+func TestClock(t *testing.T) {
+	for _, c := range []struct {
+		off  time.Duration
+		want string
+	}{
+		{0, ""},
+		{3 * time.Minute, ""},
+		{time.Hour, "ahead of the registry's"},
+		{-time.Hour, "behind the registry's"},
+	} {
+		host := answering(t)
+		hosts, err := reference.NewHosts(reference.Mapping{Host: host, RegistryURL: "http://" + host})
+		if err != nil {
+			t.Fatal(err)
+		}
+		client, err := egress.New(egress.Options{Allow: []string{"127.0.0.1"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		// Whole seconds, as the header has them.
+		now := func() time.Time { return time.Now().Truncate(time.Second).Add(c.off) }
+		d := doctor.New(doctor.Options{HTTP: client, Registries: &unreachable{}, Hosts: hosts, Where: doctor.Here, Now: now}).
+			Examine(t.Context(), doctor.Pull{Image: host + "/team/app:1"})
+		client.Close()
+		got := step(d, "clock")
+		if c.want == "" && got.Name != "" {
+			t.Errorf("off by %s: %+v, want no word on the clock", c.off, got)
+		}
+		if c.want != "" && (got.Result != api.StepWarning || got.Symptom != "clock" || !strings.Contains(got.Cause, c.want)) {
+			t.Errorf("off by %s: %+v, want a warning with %q", c.off, got, c.want)
+		}
+	}
+}
+
+// The form is what programs build on: names only ever get added.
+func TestJSON(t *testing.T) {
+	d := api.Diagnosis{
+		Image: "ghcr.io/acme/app:1", Where: doctor.Here, Symptom: "dns", Cause: "c", Fix: "f", Started: time.Unix(0, 0).UTC(), Millis: 1.5,
+		Steps: []api.DiagnosisStep{{Name: doctor.StepDNS, Result: api.StepFailed, Millis: 1, Detail: "d", Symptom: "dns", Cause: "c", Fix: "f"}, {Name: doctor.StepTCP, Result: api.StepSkipped}},
+	}
+	got, err := json.Marshal(d)
+	want := `{"image":"ghcr.io/acme/app:1","where":"here","healthy":false,"symptom":"dns","cause":"c","fix":"f","started":"1970-01-01T00:00:00Z","milliseconds":1.5,` +
+		`"steps":[{"name":"dns","result":"failed","milliseconds":1,"detail":"d","symptom":"dns","cause":"c","fix":"f"},{"name":"tcp","result":"skipped","milliseconds":0}]}`
+	if err != nil || string(got) != want {
+		t.Errorf("JSON = %s, %v\nwant %s", got, err, want)
+	}
+}

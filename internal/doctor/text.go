@@ -15,7 +15,7 @@ const indent = "                    "
 // WriteText writes a diagnosis for a person: a line for each step, and what to do.
 func WriteText(w io.Writer, d api.Diagnosis) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s, %s\n\n", d.Image, orElse(places[d.Where], d.Where))
+	fmt.Fprintf(&b, "%s, %s\n\n", orElse(d.Image, "an image that cannot be read"), orElse(places[d.Where], d.Where))
 	writeSteps(&b, d.Steps)
 	b.WriteByte('\n')
 	if d.Healthy {
