@@ -159,7 +159,7 @@ func editINI(path string, change func(*ini) error) error {
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target // a file kept elsewhere stays there
 	}
-	data, err := os.ReadFile(path) //nolint:gosec // the person's own file
+	data, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return failed(err)
 	}

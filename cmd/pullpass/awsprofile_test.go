@@ -35,7 +35,7 @@ func TestProfileKeepsTheRest(t *testing.T) {
 		dir := t.TempDir()
 		f := awsProfiles{filepath.Join(dir, "config"), filepath.Join(dir, "credentials")}
 		if c.file != "" {
-			if err := os.WriteFile(f.config, []byte(c.file), 0o644); err != nil { //nolint:gosec // wider than it will be
+			if err := os.WriteFile(f.config, []byte(c.file), 0o644); err != nil {
 				t.Fatal(err)
 			}
 		}

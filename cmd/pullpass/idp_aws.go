@@ -110,9 +110,9 @@ func (r *idpCredentialsAWS) Run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return err
 	}
-	return json.NewEncoder(t.out).Encode(struct {
+	return json.NewEncoder(t.out).Encode(struct { //nolint:gosec // credential_process hands secrets over; the names are AWS's
 		Version         int
-		AccessKeyId     string //nolint:revive,staticcheck // AWS writes it so
+		AccessKeyId     string
 		SecretAccessKey string
 		SessionToken    string
 		Expiration      string

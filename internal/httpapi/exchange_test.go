@@ -74,7 +74,10 @@ func (r *realWorld) trustCI(o *tenant, c *ciSystem, p pullpass.ProjectID, name s
 
 func (r *realWorld) post(form url.Values) (status int, body map[string]any, header http.Header) {
 	r.t.Helper()
-	resp, err := r.http.PostForm(r.url+api.PathExchange, form)
+	req, err := http.NewRequestWithContext(r.t.Context(), http.MethodPost, r.url+api.PathExchange, strings.NewReader(form.Encode()))
+	must(r.t, err)
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	resp, err := r.http.Do(req)
 	must(r.t, err)
 	defer func() { _ = resp.Body.Close() }()
 	must(r.t, json.NewDecoder(resp.Body).Decode(&body))

@@ -76,7 +76,7 @@ func TestAWSTakesTheTokens(t *testing.T) {
 		t.Fatalf("the SDK with the environment's token: %s", code)
 	}
 	cli := func(token string) (string, error) {
-		cmd := exec.CommandContext(t.Context(), parts.AWS(t), "--endpoint-url", a.Endpoint(), "sts", "assume-role-with-web-identity", //nolint:gosec // Debian's own
+		cmd := exec.CommandContext(t.Context(), parts.AWS(t), "--endpoint-url", a.Endpoint(), "sts", "assume-role-with-web-identity",
 			"--role-arn", rehearsedRole, "--role-session-name", "dev", "--web-identity-token", token)
 		cmd.Env = []string{"HOME=" + t.TempDir(), "PATH=/usr/bin:/bin", "AWS_DEFAULT_REGION=eu-west-1", "AWS_EC2_METADATA_DISABLED=true"}
 		text, err := cmd.CombinedOutput()

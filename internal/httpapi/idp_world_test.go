@@ -4,7 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"net/http"
-	"net/http/cgi"
+	"net/http/cgi" //nolint:gosec // Httpoxy was closed in Go 1.6.3
 	"net/http/httptest"
 	"os"
 	"os/exec"

@@ -2,13 +2,11 @@ package source
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
 
 	"github.com/go-git/go-git/v5/plumbing"
-	"github.com/go-git/go-git/v5/plumbing/format/packfile"
 	"github.com/go-git/go-git/v5/plumbing/object"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp/capability"
@@ -21,10 +19,6 @@ import (
 // maxFile is the longest file that File reads, and about what a host is asked to
 // leave out: of a large repository only the trees and small files come over.
 const maxFile = 4 << 10
-
-// maxPack bounds what is unpacked into memory; the egress client's own cap on an
-// answer bounds what comes over the wire.
-const maxPack = 64 << 20
 
 // File returns a file at the top of the default branch.
 func (s *Source) File(ctx context.Context, repository, name string) (string, error) {
@@ -54,8 +48,14 @@ func (s *Source) File(ctx context.Context, repository, name string) (string, err
 		return "", explain(err)
 	}
 	defer func() { _ = answer.Close() }()
-	store := memory.NewStorage()
-	if err := packfile.UpdateObjectStorage(store, &atMost{packOf(answer, request.Capabilities), maxPack}); err != nil {
+	select { // packs are held in memory, a few at a time
+	case s.slots <- struct{}{}:
+		defer func() { <-s.slots }()
+	case <-ctx.Done():
+		return "", explain(ctx.Err())
+	}
+	store, err := unpack(packOf(answer, request.Capabilities))
+	if err != nil {
 		return "", explain(fmt.Errorf("reading the objects: %w", err))
 	}
 	return readFile(store, commit, name)
@@ -102,22 +102,4 @@ func readFile(store *memory.Storage, commit plumbing.Hash, name string) (string,
 		return "", explain(err)
 	}
 	return string(text), nil
-}
-
-// atMost ends a pack that is too long.
-type atMost struct {
-	io.Reader
-	left int64
-}
-
-func (a *atMost) Read(p []byte) (int, error) {
-	if a.left <= 0 {
-		return 0, errors.New("the repository is too large to be looked into")
-	}
-	if int64(len(p)) > a.left {
-		p = p[:a.left]
-	}
-	n, err := a.Reader.Read(p)
-	a.left -= int64(n)
-	return n, err
 }

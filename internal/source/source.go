@@ -18,13 +18,21 @@ import (
 const within = 20 * time.Second
 
 // Source reads repositories. It is safe for concurrent use.
-type Source struct{ git transport.Transport }
+type Source struct {
+	git   transport.Transport
+	slots chan struct{}
+}
+
+const atOnce = 4
 
 // New returns a source that reaches hosts through roundTripper: the egress client,
 // because a tenant names the hosts.
 func New(roundTripper http.RoundTripper) *Source {
 	c := &http.Client{Transport: roundTripper, CheckRedirect: stay}
-	return &Source{git: githttp.NewClientWithOptions(c, &githttp.ClientOptions{RedirectPolicy: githttp.FollowInitialRedirects})}
+	return &Source{
+		git:   githttp.NewClientWithOptions(c, &githttp.ClientOptions{RedirectPolicy: githttp.FollowInitialRedirects}),
+		slots: make(chan struct{}, atOnce),
+	}
 }
 
 // Resolve returns the commit of a branch or tag, and the name without refs/heads/

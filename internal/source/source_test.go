@@ -4,7 +4,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"net/http"
-	"net/http/cgi"
+	"net/http/cgi" //nolint:gosec // Httpoxy was closed in Go 1.6.3
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -53,7 +53,7 @@ func newHost(t *testing.T) (*host, *source.Source) {
 
 func (h *host) sh(dir string, args ...string) string {
 	h.t.Helper()
-	cmd := exec.CommandContext(h.t.Context(), "git", append([]string{"-c", "user.name=a", "-c", "user.email=a@example.com"}, args...)...) //nolint:gosec // fixed words
+	cmd := exec.CommandContext(h.t.Context(), "git", append([]string{"-c", "user.name=a", "-c", "user.email=a@example.com"}, args...)...)
 	cmd.Dir, cmd.Env = dir, append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null")
 	text, err := cmd.CombinedOutput()
 	if err != nil {
@@ -163,5 +163,23 @@ func TestRefusals(t *testing.T) {
 		if _, err := s.File(t.Context(), address, ".pullpass-challenge"); !pullpass.IsKind(err, want) {
 			t.Errorf("File(%q) = %v (%s), want %s", address, err, pullpass.KindOf(err), want)
 		}
+	}
+}
+
+// A pack of a few kilobytes that unpacks to more than is kept is not unpacked.
+func TestBombs(t *testing.T) {
+	h, s := newHost(t)
+	h.repository("acme/bomb", false) // without filters: everything comes over
+	work := t.TempDir()
+	h.sh(work, "clone", "-q", filepath.Join(h.root, "acme/bomb"), work)
+	if err := os.WriteFile(filepath.Join(work, "zeros"), make([]byte, 65<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h.sh(work, "add", "-A")
+	h.sh(work, "commit", "-q", "-m", "bomb")
+	h.sh(work, "push", "-q", "origin", "HEAD:main")
+	var e *pullpass.Error
+	if _, err := s.File(t.Context(), h.URL+"/acme/bomb", ".pullpass-challenge"); !errors.As(err, &e) || e.Code != "repository_too_large" {
+		t.Errorf("File = %v, want repository_too_large", err)
 	}
 }
