@@ -2,6 +2,7 @@ package docker
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"github.com/moby/moby/api/types/events"
@@ -40,7 +41,9 @@ func (e *Engine) Watch(ctx context.Context) <-chan runner.Event {
 func (e *Engine) stream(ctx context.Context, out chan<- runner.Event) (began bool) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	r := e.client.Events(ctx, client.EventsListOptions{Filters: client.Filters{}.
+	// The engine registers the stream some time after it was asked for: Since tells
+	// it to begin with what happened meanwhile. Hearing of something twice is harmless.
+	r := e.client.Events(ctx, client.EventsListOptions{Since: strconv.FormatInt(time.Now().Unix(), 10), Filters: client.Filters{}.
 		Add("type", string(events.ContainerEventType)).
 		Add("event", string(events.ActionStart), string(events.ActionDie), string(events.ActionDestroy)).
 		Add("label", labelRunner+"="+string(e.runner))})
