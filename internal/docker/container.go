@@ -37,8 +37,9 @@ func (e *Engine) List(ctx context.Context, environment pullpass.EnvironmentID) (
 			continue
 		}
 		a.State = state(c.State)
-		if a.State == runner.Exited {
-			// The list has the exit code in a sentence for people only.
+		// The list has the exit code in a sentence for people only; and it is read
+		// from a copy that the engine renews only after it has told of an exit.
+		if a.State == runner.Exited || environment != "" {
 			if a, err = e.inspect(ctx, c.ID); missing(err) {
 				continue
 			} else if err != nil {
