@@ -161,7 +161,7 @@ func (h *here) own(ctx context.Context, host reference.Host) (doctor.Opener, err
 		who += " (profile " + h.options.Profile + ")"
 	}
 	minter := aws.New(aws.Options{Ambient: func(context.Context) (awssdk.Config, error) { return cfg, nil }})
-	return awsOpener{minter: minter, who: who, request: broker.MintRequest{Organization: "doctor", Integration: i}}, nil
+	return awsOpener{minter: minter, who: who, own: true, request: broker.MintRequest{Organization: "doctor", Integration: i}}, nil
 }
 
 func (h *here) load(ctx context.Context, profile string, host reference.Host) (awssdk.Config, error) {
@@ -237,7 +237,7 @@ func dockerLogins() ([]doctor.Login, error) {
 		}
 		dir = filepath.Join(home, ".docker")
 	}
-	data, err := os.ReadFile(filepath.Join(dir, "config.json"))
+	data, err := os.ReadFile(filepath.Join(dir, "config.json")) //nolint:gosec // the person names the directory
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}

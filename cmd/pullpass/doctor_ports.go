@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
+	"slices"
 
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/internal/aws"
@@ -42,6 +44,7 @@ type awsOpener struct {
 	minter  *aws.Minter
 	request broker.MintRequest
 	who     string                                         // "your AWS identity"
+	own     bool                                           // it is the person's, and no integration
 	scope   func(reference.Host, string) []string          // nil: not narrowed
 	secret  func(context.Context) (pullpass.Secret, error) // of the integration; nil: none
 }
@@ -59,8 +62,25 @@ func (o awsOpener) Open(ctx context.Context, host reference.Host, repository str
 			return pullpass.Credential{}, err
 		}
 	}
-	minted, err := o.minter.Trace(ctx, r, func(rung aws.Rung) { tell(doctorRung(rung, o.who)) })
+	minted, err := o.minter.Trace(ctx, r, func(rung aws.Rung) {
+		if o.own {
+			rung.Err = aboutOwn(rung.Err)
+		}
+		tell(doctorRung(rung, o.who))
+	})
 	return minted.Credential, err
+}
+
+// aboutOwn leaves the fix to the doctor's table where the error speaks of an
+// integration: a person's own identity is none.
+func aboutOwn(err error) error {
+	var e *pullpass.Error
+	if !errors.As(err, &e) || !slices.Contains([]string{"aws_no_identity", "aws_key_unknown", "aws_signature", "aws_invalid"}, e.Code) {
+		return err
+	}
+	plain := *e
+	plain.Hint, plain.Err = "", nil // what is wrapped has the hint, too
+	return &plain
 }
 
 // doctorRung says in words what a rung is.

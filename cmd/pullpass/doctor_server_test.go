@@ -230,7 +230,7 @@ func TestDoctorRecognizesMessages(t *testing.T) {
 		t.Fatal("a tag that cannot change was changed")
 	}
 	helper := filepath.Join(t.TempDir(), "docker-credential-fetching")
-	if err := os.WriteFile(helper, []byte("#!/bin/sh\ncat >/dev/null\necho not implemented\nexit 1\n"), 0o700); err != nil { //nolint:gosec // a program has to be executable
+	if err := os.WriteFile(helper, []byte("#!/bin/sh\ncat >/dev/null\necho not implemented\nexit 1\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct{ message, want string }{
@@ -283,5 +283,23 @@ func TestDoctorReadsPolicies(t *testing.T) {
 	}
 	if !d.Healthy || allowed < 3 {
 		t.Errorf("with both statements: healthy %v, %d calls allowed, want the three of a pull\n%s", d.Healthy, allowed, text)
+	}
+}
+
+// Other registries than ECR are asked as Docker would ask them.
+func TestDoctorUsesDockersLogin(t *testing.T) {
+	w := newWard(t)
+	at := basicRegistry(t)
+	ask := []string{at + "/team/app:1", "--host", "host=" + at + ",registry=http://" + at}
+	if d, text := w.examine("", ask...); d.Symptom != "no_credential" {
+		t.Errorf("without a login: %s, want no_credential\n%s", d.Symptom, text)
+	}
+	w.login(at, "ada", "canary-right")
+	if d, text := w.examine("", ask...); !d.Healthy || !strings.Contains(text, "from Docker's configuration") {
+		t.Errorf("with a login: %s %s\n%s", d.Symptom, d.Cause, text)
+	}
+	w.dockerConfig(`{"credHelpers":{"` + at + `":"does-not-exist"}}`)
+	if d, text := w.examine("", ask...); d.Healthy || !strings.Contains(d.Cause, "credential helper") {
+		t.Errorf("with a helper that is not there: %s %s\n%s", d.Symptom, d.Cause, text)
 	}
 }

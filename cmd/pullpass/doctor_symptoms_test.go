@@ -84,7 +84,7 @@ func visits() []visit {
 	fault := func(f sandbox.Fault) func(*ward) (string, []string) {
 		return func(w *ward) (string, []string) { w.box.Inject(f); return none(app(w)) }
 	}
-	clear := same(func(w *ward, _ string) { w.box.ClearFaults() })
+	calm := same(func(w *ward, _ string) { w.box.ClearFaults() })
 	return append(networkVisits(),
 		visit{
 			name: "no basic auth credentials, a login for another region", symptom: "no_credential", step: "v2",
@@ -158,15 +158,15 @@ func visits() []visit {
 				}
 			})},
 		visit{name: "toomanyrequests", symptom: "throttled", step: "manifest", fix: "wait",
-			ill: fault(sandbox.Fault{Action: "ecr:BatchGetImage", Status: 429, Code: "TOOMANYREQUESTS"}), cure: clear},
+			ill: fault(sandbox.Fault{Action: "ecr:BatchGetImage", Status: 429, Code: "TOOMANYREQUESTS"}), cure: calm},
 		visit{name: "ThrottlingException", symptom: "throttled", step: "token", cause: "asked too often", fix: "try again",
-			ill: fault(sandbox.Fault{Action: "ecr:GetAuthorizationToken", Status: 400, Code: "ThrottlingException"}), cure: clear},
+			ill: fault(sandbox.Fault{Action: "ecr:GetAuthorizationToken", Status: 400, Code: "ThrottlingException"}), cure: calm},
 		visit{name: "403 on a layer", symptom: "layer_denied", step: "config", cause: "S3 endpoint policy", fix: "prod-eu-west-1-starport-layer-bucket",
-			ill: fault(sandbox.Fault{Action: "s3:GetObject", Status: 403, Code: "AccessDenied"}), cure: clear},
+			ill: fault(sandbox.Fault{Action: "s3:GetObject", Status: 403, Code: "AccessDenied"}), cure: calm},
 		visit{name: "the registry fails", symptom: "registry_failed", step: "manifest", fix: "try again",
-			ill: fault(sandbox.Fault{Action: "ecr:BatchGetImage", Status: 500, Code: "InternalError"}), cure: clear},
+			ill: fault(sandbox.Fault{Action: "ecr:BatchGetImage", Status: 500, Code: "InternalError"}), cure: calm},
 		visit{name: "the connection is cut", symptom: "broken", step: "manifest", fix: "try again",
-			ill: fault(sandbox.Fault{Action: "ecr:BatchGetImage", Reset: true}), cure: clear},
+			ill: fault(sandbox.Fault{Action: "ecr:BatchGetImage", Reset: true}), cure: calm},
 		visit{name: "InvalidClientTokenId", symptom: "key_unknown", step: "identity", cause: "does not know this access key", fix: "key",
 			ill: func(w *ward) (string, []string) {
 				w.t.Setenv("AWS_ACCESS_KEY_ID", "AKIANOBODY2222222222")
@@ -179,7 +179,7 @@ func visits() []visit {
 				return none(app(w))
 			},
 			cure: same(func(w *ward, _ string) { w.as("well") })},
-		visit{name: "no credentials at all", symptom: "no_identity", step: "identity", cause: "no key, profile", fix: "give it one",
+		visit{name: "no credentials at all", symptom: "no_identity", step: "identity", cause: "no key, profile", fix: "--profile",
 			ill: func(w *ward) (string, []string) {
 				w.t.Setenv("AWS_ACCESS_KEY_ID", "")
 				w.t.Setenv("AWS_SECRET_ACCESS_KEY", "")
@@ -340,7 +340,7 @@ func silentPort(t *testing.T) string {
 		t.Fatal(err)
 	}
 	for range 4 { // until one more does not get through
-		c, err := net.DialTimeout("tcp", l.Addr().String(), 200*time.Millisecond)
+		c, err := (&net.Dialer{Timeout: 200 * time.Millisecond}).DialContext(t.Context(), "tcp", l.Addr().String())
 		if err != nil {
 			return l.Addr().String()
 		}

@@ -35,7 +35,6 @@ const (
 type report struct {
 	api.Diagnosis
 	secrets []string
-	hide    bool // addresses of this machine's network are not the reader's business
 }
 
 // keep makes the report search for a secret in all that it is told from now on.

@@ -147,6 +147,12 @@ var symptoms = []Symptom{
 		errors: codes("helper_cannot_store"), said: saying(`error storing credentials|not implemented`),
 	},
 	{
+		Code: "docker_login", Seen: "error getting credentials - err: exit status 1",
+		Cause:  "Docker's configuration names a credential helper that is not there or fails, or holds a login that only Docker can use.",
+		Fix:    "Run the helper by itself: echo HOST | docker-credential-NAME get. Or give a login: --username NAME.",
+		errors: codes("docker_login"), said: saying(`error getting credentials`),
+	},
+	{
 		Code: "login_refused", Seen: "unauthorized: incorrect username or password",
 		Cause:  "The registry does not accept the user name and password.",
 		Fix:    "Make a new access token there, and store it with the user name that the registry expects.",
