@@ -197,7 +197,7 @@ func TestExplainWhatCannotBeRead(t *testing.T) {
 	d := &Documents{Identity: map[string][]*Policy{runnerRole: docs(t, allowAll)}}
 	j := Journey{Verb: Pull, Repository: app, Caller: caller(t, runnerSession)}
 	story := explain(t, j, d)
-	wantTold(t, story, StepUnknown, "what the repository policy of "+app.ARN()+" in account 222222222222 allows could not be read",
+	wantTold(t, story, StepUnknown, "the repository policy of "+app.ARN()+" in account 222222222222 could not be read, and would have to allow it",
 		"add to the repository policy", "ok       ecr:GetAuthorizationToken")
 
 	// What is read already decides.

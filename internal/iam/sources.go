@@ -128,7 +128,7 @@ func (s sources) decide(r Request) Step {
 	step.deny(pessimistic)
 	step.Status, step.Cause = StepUnknown, nil
 	for _, a := range step.Additions {
-		step.Cause = append(step.Cause, fmt.Sprintf("what the %s of %s in account %s allows could not be read", a.Kind.Words(), a.To, a.Account))
+		step.Cause = append(step.Cause, fmt.Sprintf("the %s of %s in account %s could not be read, and would have to allow it", a.Kind.Words(), a.To, a.Account))
 	}
 	return step
 }

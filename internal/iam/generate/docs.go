@@ -7,16 +7,16 @@ func Markdown() []byte {
 	var b strings.Builder
 	b.WriteString(`# Policy presets
 
-` + "`pullpass policy repository | role | trust | runner --preset NAME`" + ` writes a policy
+` + "`pullpass policy preset NAME`" + ` writes a policy
 that a platform's documentation publishes, with your own values in it: exactly
 as published where that is right, corrected where it is not. This page is
 written from the table of presets.
 
-| preset | command | flags |
+| preset | writes | flags |
 |---|---|---|
 `)
 	for _, p := range Presets() {
-		b.WriteString("| [" + p.Name + "](#" + p.Name + ") | `policy " + p.Command + "` | `--" + strings.Join(p.Needs, "` `--") + "` |\n")
+		b.WriteString("| [" + p.Name + "](#" + p.Name + ") | " + p.Kind + " | `--" + strings.Join(p.Needs, "` `--") + "` |\n")
 	}
 	for _, p := range Presets() {
 		b.WriteString("\n## " + p.Name + "\n\n" + p.Title + ".\n\n")

@@ -25,7 +25,7 @@ type PresetOptions struct {
 // Preset is a policy that a platform's documentation publishes.
 type Preset struct {
 	Name        string
-	Command     string // under which it stands: repository, role, trust or runner
+	Kind        string // what it writes: a repository, role or trust policy, or a whole runner
 	Title       string
 	Needs       []string // names of the PresetOptions that it reads, by their flags
 	Corrections []string // what the published text has wrong, and what stands here instead
@@ -36,19 +36,19 @@ type Preset struct {
 func Presets() []Preset {
 	return []Preset{
 		{
-			Name: "gitpod-enterprise-repository", Command: "repository",
+			Name: "gitpod-enterprise-repository", Kind: "repository",
 			Title: "Gitpod Enterprise: repository policy for the platform's account",
 			Needs: []string{"account", "region", "repository", "platform"},
 			build: gitpodEnterpriseRepository,
 		},
 		{
-			Name: "gitpod-enterprise-role", Command: "role",
+			Name: "gitpod-enterprise-role", Kind: "role",
 			Title: "Gitpod Enterprise: permissions of the role that workspaces assume for gp validate",
 			Needs: []string{"account", "region", "repository", "role"},
 			build: gitpodEnterpriseRole,
 		},
 		{
-			Name: "gitpod-enterprise-trust", Command: "trust",
+			Name: "gitpod-enterprise-trust", Kind: "trust",
 			Title: "Gitpod Enterprise: trust policy of the role that workspaces assume for gp validate",
 			Needs: []string{"account", "region", "issuer", "source", "branch", "role"},
 			Corrections: []string{
@@ -58,19 +58,19 @@ func Presets() []Preset {
 			build: gitpodEnterpriseTrust,
 		},
 		{
-			Name: "gitpod-flex-runner", Command: "role",
+			Name: "gitpod-flex-runner", Kind: "role",
 			Title: "Gitpod Flex: permissions of the EC2 runner's role",
 			Needs: []string{"account", "region", "repository", "role"},
 			build: gitpodFlexRunner,
 		},
 		{
-			Name: "gitpod-flex-repository", Command: "repository",
+			Name: "gitpod-flex-repository", Kind: "repository",
 			Title: "Gitpod Flex: repository policy for the EC2 runner's role",
 			Needs: []string{"account", "region", "repository", "principal"},
 			build: gitpodFlexRepository,
 		},
 		{
-			Name: "release-repository", Command: "repository",
+			Name: "release-repository", Kind: "repository",
 			Title: "Release: repository policy for the platform's account",
 			Needs: []string{"account", "region", "repository", "platform"},
 			Corrections: []string{
@@ -81,7 +81,7 @@ func Presets() []Preset {
 			build: releaseRepository,
 		},
 		{
-			Name: "codefresh-role", Command: "role",
+			Name: "codefresh-role", Kind: "role",
 			Title: "Codefresh GitOps: permissions of the ECR integration's role",
 			Needs: []string{"account", "region", "repository", "role"},
 			Corrections: []string{
@@ -91,7 +91,7 @@ func Presets() []Preset {
 			build: codefreshRole,
 		},
 		{
-			Name: "codefresh-chain-trust", Command: "trust",
+			Name: "codefresh-chain-trust", Kind: "trust",
 			Title: "Codefresh GitOps: trust policy of the ECR integration's role",
 			Needs: []string{"account", "region", "principal", "role"},
 			Corrections: []string{
@@ -101,7 +101,7 @@ func Presets() []Preset {
 			build: codefreshChainTrust,
 		},
 		{
-			Name: "gitlab-runner", Command: "runner",
+			Name: "gitlab-runner", Kind: "runner",
 			Title: "GitLab Runner: role and instance profile for pulling job images",
 			Needs: []string{"account", "region", "repository", "role"},
 			Corrections: []string{
@@ -128,7 +128,7 @@ func FromPreset(name string, o PresetOptions) (Stack, error) {
 		return Stack{}, c.err("a policy")
 	}
 	p := presets[i]
-	stack, err := p.build(&check{hint: "pullpass policy " + p.Command + " --preset " + name + " --" + strings.Join(p.Needs, " … --") + " …"}, p, o)
+	stack, err := p.build(&check{hint: "pullpass policy preset " + name + " --" + strings.Join(p.Needs, " … --") + " …"}, p, o)
 	if err != nil {
 		return Stack{}, err
 	}

@@ -88,7 +88,7 @@ func TestEnterpriseTrustOfPreset(t *testing.T) {
 func TestPresetNeeds(t *testing.T) {
 	known := []string{"account", "region", "repository", "platform", "principal", "role", "issuer", "source", "branch"}
 	for _, p := range Presets() {
-		if p.Title == "" || len(p.Needs) == 0 || !slices.Contains([]string{"repository", "role", "trust", "runner"}, p.Command) {
+		if p.Title == "" || len(p.Needs) == 0 || !slices.Contains([]string{"repository", "role", "trust", "runner"}, p.Kind) {
 			t.Errorf("preset %s is incomplete", p.Name)
 		}
 		for _, n := range p.Needs {
