@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 	"text/tabwriter"
+
+	"golang.org/x/term"
 )
 
 // terminal is where a command reads and writes: data goes to out, talk to the
@@ -75,9 +77,5 @@ func facts(w io.Writer, pairs ...string) {
 // isTerminal reports whether f is a person's screen or keyboard.
 func isTerminal(f any) bool {
 	file, ok := f.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := file.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0 && info.Name() != "null"
+	return ok && term.IsTerminal(int(file.Fd()))
 }
