@@ -14,14 +14,16 @@ import (
 
 // Options of a door; zero values mean the defaults.
 type Options struct {
-	Wait  time.Duration // the longest that Record waits for the disk: 2 s
-	Queue int           // events that may wait for their turn: 8192
-	Batch int           // events in one transaction: 512
+	// Wait is the longest that Record waits for the disk: 1.5 s, so that whoever is
+	// refused for it has the answer within 2 s.
+	Wait  time.Duration
+	Queue int // events that may wait for their turn: 8192
+	Batch int // events in one transaction: 512
 }
 
 func (o Options) withDefaults() Options {
 	if o.Wait <= 0 {
-		o.Wait = 2 * time.Second
+		o.Wait = 1500 * time.Millisecond
 	}
 	if o.Queue <= 0 {
 		o.Queue = 8192
