@@ -10,7 +10,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/mattn/go-isatty"
+	"golang.org/x/term"
 )
 
 // orphanCheck is how often we look whether who started us is still there.
@@ -33,7 +33,7 @@ type child struct {
 }
 
 func newChild(args []string) *child {
-	return &child{args: args, group: !isatty.IsTerminal(os.Stdin.Fd())}
+	return &child{args: args, group: !term.IsTerminal(int(os.Stdin.Fd()))}
 }
 
 // obey passes signals on to the command, and takes the death of our parent for one:
