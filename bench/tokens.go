@@ -6,6 +6,7 @@ import (
 	"crypto/rsa"
 	"encoding/json"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,8 +23,8 @@ import (
 const signers = 2 // the machine has two cores
 
 // measureTokens issues identity tokens with the keys of a real store beside what
-// the library signs when nothing else is done. Both run in turns, so that a machine
-// that slows down slows both.
+// the library signs when nothing else is done. They take short turns, and the median
+// of the pairs counts: whatever else the machine does falls on both.
 func measureTokens(ctx context.Context, s *setting) ([]figure, error) {
 	db, err := tokenStore(ctx, s)
 	if err != nil {
@@ -45,11 +46,12 @@ func measureTokens(ctx context.Context, s *setting) ([]figure, error) {
 	if err != nil {
 		return nil, err
 	}
-	turn, turns := time.Second, 5
+	turn, turns := 200*time.Millisecond, 31
 	if s.quick {
-		turn, turns = 100*time.Millisecond, 2
+		turn, turns = 100*time.Millisecond, 3
 	}
 	var ours, library float64
+	var shares []float64
 	for range turns {
 		a, err := rate(turn, raw)
 		if err != nil {
@@ -60,12 +62,14 @@ func measureTokens(ctx context.Context, s *setting) ([]figure, error) {
 			return nil, err
 		}
 		library, ours = library+a/float64(turns), ours+b/float64(turns)
+		shares = append(shares, 100*b/a)
 	}
-	share := 100 * ours / library
+	slices.Sort(shares)
+	share := shares[len(shares)/2]
 	return []figure{
 		{what: "identity tokens issued a second, RS256, keys from the store", got: ours, unit: "/s"},
 		{what: "go-jose alone, RS256, the same claims", got: library, unit: "/s"},
-		{what: "issuing beside the library alone", got: share, unit: "%", goal: "≥ 85 %", met: share >= 85},
+		{what: "issuing beside the library alone, median of pairs", got: share, unit: "%", goal: "≥ 85 %", met: share >= 85},
 	}, nil
 }
 
