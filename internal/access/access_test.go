@@ -49,6 +49,10 @@ func limited(role pullpass.Role) pullpass.Caller {
 	return c
 }
 
+func user(role pullpass.Role, p pullpass.ProjectID) pullpass.Caller {
+	return pullpass.Caller{Kind: pullpass.CallerUser, Organization: ours, ID: "usr_1", Role: role, Project: p}
+}
+
 func runner() pullpass.Caller {
 	return pullpass.Caller{Kind: pullpass.CallerRunner, Organization: ours, ID: "run_1", Runner: "run_1"}
 }
@@ -102,6 +106,16 @@ func TestCheck(t *testing.T) {
 		{"an environment and its neighbour", environment(), access.CredentialIssue, otherRunner, "foreign"},
 		{"an environment changes nothing", environment(), access.EnvironmentControl, of(payments), "denied"},
 
+		{"a person", user(pullpass.RoleOwner, ""), access.MemberAdd, of(""), ""},
+		{"a person's own project", user(pullpass.RoleAdmin, payments), access.RegistryUpdate, of(payments), ""},
+		{"another project than the person's", user(pullpass.RoleAdmin, payments), access.RegistryUpdate, of(search), "foreign"},
+		{"the organization's, for a person of a project", user(pullpass.RoleOwner, payments), access.RegistryUpdate, of(""), "foreign"},
+		{"the owner of a project adds nobody", user(pullpass.RoleOwner, payments), access.MemberAdd, access.Any, "denied"},
+		{"the auditor of a project reads no audit log", user(pullpass.RoleAuditor, payments), access.AuditRead, access.Any, "denied"},
+		{"a person in another organization", user(pullpass.RoleOwner, ""), access.ProjectRead, elsewhere, "foreign"},
+		{"a person signs out", user(pullpass.RoleAuditor, payments), access.SessionEnd, access.Any, ""},
+		{"a token signs out of nothing", token(pullpass.RoleOwner), access.SessionEnd, access.Any, "denied"},
+		{"a person without a role", user("", ""), access.SelfRead, access.Any, "denied"},
 		{"a role on a runner counts for nothing", func() pullpass.Caller { c := runner(); c.Role = pullpass.RoleOwner; return c }(), access.TokenCreate, access.Any, "denied"},
 		{"no role", token(""), access.SelfRead, access.Any, "denied"},
 		{"an invented role", token("root"), access.SelfRead, access.Any, "denied"},
