@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -136,9 +137,10 @@ func tagOrDigest(i reference.Image) string {
 // registry says which registry a host is, and by what.
 func (d *Doctor) registry(h reference.Host, written string) string {
 	by := "by its name"
-	for _, m := range d.o.Hosts.Mappings() {
-		if m.Host == h.Name {
-			by = "by a host mapping"
+	if slices.ContainsFunc(d.o.Hosts.Mappings(), func(m reference.Mapping) bool { return m.Host == h.Name }) {
+		by = "by a host mapping"
+		if named, err := reference.ParseHost(h.Name); err == nil && named.ECR != nil {
+			by = "by its name, reached by a host mapping"
 		}
 	}
 	switch {

@@ -29,13 +29,28 @@ func (d *Doctor) policies(ctx context.Context, r *report, host reference.Host, i
 		r.skip("the policies could not be read from here", StepPolicy)
 		return
 	}
-	pulled := r.failed() == nil
+	took, pulled := time.Since(began), r.failed() == nil
+	unread := false
 	for _, s := range story.Steps {
-		if step, ok := policyStep(s, pulled); ok {
-			step.Millis = millis(time.Since(began))
-			r.add(step)
-			began = time.Now()
+		switch s.Status {
+		case iam.StepOK:
+			r.ok(StepPolicy, 0, s.Title+" is allowed")
+		case iam.StepDenied:
+			r.add(deniedStep(s, pulled))
+		case iam.StepUnknown:
+			unread = true
+		case iam.StepNote: // for those who read policies: pullpass policy explain tells it
 		}
+	}
+	if unread {
+		reason := "some policies that decide cannot be read with this identity"
+		if d.o.Where == Here {
+			reason += "; --reader PROFILE reads another account's"
+		}
+		r.skip(reason, StepPolicy)
+	}
+	if last := r.last(); last.Name == StepPolicy {
+		last.Millis = millis(took) // one reading for all of them
 	}
 }
 
@@ -56,30 +71,27 @@ func (d *Doctor) explain(ctx context.Context, host reference.Host, image referen
 	return iam.Explain(ctx, j, reader)
 }
 
-// policyStep turns a step of the story into one of ours. A denial that did not
-// keep the pull from working is a warning: what can be read is not everything.
-func policyStep(s iam.Step, pulled bool) (api.DiagnosisStep, bool) {
-	step := api.DiagnosisStep{Name: StepPolicy, Detail: s.Title, Symptom: "policy", Cause: strings.Join(s.Cause, "; "), Fix: strings.Join(append(s.Fix, statements(s)...), "\n")}
-	switch s.Status {
-	case iam.StepOK:
-		return api.DiagnosisStep{Name: StepPolicy, Result: api.StepOK, Detail: s.Title + " is allowed"}, true
-	case iam.StepDenied:
-		step.Result = api.StepFailed
-		if pulled {
-			step.Result = api.StepWarning
-		}
-	case iam.StepUnknown:
-		step.Result, step.Symptom = api.StepSkipped, ""
-	default:
-		return step, false // a note is for those who read policies
+// deniedStep tells a denial of the story with the statements that are missing. One
+// that did not keep the pull from working is a warning: what can be read is not
+// everything.
+func deniedStep(s iam.Step, pulled bool) api.DiagnosisStep {
+	step := api.DiagnosisStep{Name: StepPolicy, Result: api.StepFailed, Detail: s.Title, Symptom: "policy", Cause: strings.Join(s.Cause, "; "), Fix: fixOf(s)}
+	if pulled {
+		step.Result = api.StepWarning
 	}
-	return step, true
+	return step
 }
 
-func statements(s iam.Step) []string {
-	var texts []string
-	for _, a := range s.Additions {
-		texts = append(texts, a.Statement.String())
+// fixOf puts each statement below the line that announces it.
+func fixOf(s iam.Step) string {
+	var lines []string
+	statements := s.Additions
+	for _, text := range s.Fix {
+		lines = append(lines, text)
+		if strings.HasSuffix(text, ":") && len(statements) > 0 {
+			lines = append(lines, statements[0].Statement.String())
+			statements = statements[1:]
+		}
 	}
-	return texts
+	return strings.Join(lines, "\n")
 }
