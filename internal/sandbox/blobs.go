@@ -78,7 +78,7 @@ func (s *blobStore) keep(sp *spool) error {
 		if err := sp.file.Close(); err != nil {
 			return fmt.Errorf("storing a layer: %w", err)
 		}
-		if err := os.Rename(sp.file.Name(), filepath.Join(s.dir, h.Hex)); err != nil {
+		if err := os.Rename(sp.file.Name(), filepath.Join(s.dir, h.Hex)); err != nil { //nolint:gosec // G703: a digest has hexadecimal digits only
 			return fmt.Errorf("storing a layer: %w", err)
 		}
 	}

@@ -32,36 +32,43 @@ type registryClient struct {
 	auth string
 }
 
-// send returns the whole answer; path is a path or a Location.
-func (c *registryClient) send(method, path, body string, header ...string) *http.Response {
+// registryAnswer is a whole answer.
+type registryAnswer struct {
+	status int
+	header http.Header
+	body   string
+	length int64 // as the answer says
+}
+
+// send asks for a path, or for a Location. partRange is the Content-Range, if any.
+func (c *registryClient) send(method, path, body, partRange string) registryAnswer {
 	c.t.Helper()
 	r := must[*http.Request](c.t)(http.NewRequestWithContext(c.t.Context(), method, "http://"+c.box.Registry(owner, region)+path, strings.NewReader(body)))
 	r.Header.Set("Authorization", c.auth)
-	for i := 0; i < len(header); i += 2 {
-		r.Header.Set(header[i], header[i+1])
+	if partRange != "" {
+		r.Header.Set("Content-Range", partRange)
 	}
-	resp := must[*http.Response](c.t)(c.box.http.Do(r))
+	resp, err := c.box.http.Do(r)
+	if err != nil {
+		c.t.Fatalf("%s %s: %v", method, path, err)
+	}
+	defer func() { _ = resp.Body.Close() }() // read to its end
 	text := must[[]byte](c.t)(io.ReadAll(resp.Body))
-	if err := resp.Body.Close(); err != nil {
-		c.t.Error(err)
-	}
-	resp.Body = io.NopCloser(strings.NewReader(string(text)))
-	return resp
+	return registryAnswer{resp.StatusCode, resp.Header, string(text), resp.ContentLength}
 }
 
-func (c *registryClient) want(what string, resp *http.Response, status int, words string) {
+func (c *registryClient) want(what string, got registryAnswer, status int, words string) {
 	c.t.Helper()
-	text := must[[]byte](c.t)(io.ReadAll(resp.Body))
-	if resp.StatusCode != status || !strings.Contains(string(text), words) {
-		c.t.Errorf("%s: %d %s, want %d and %q", what, resp.StatusCode, text, status, words)
+	if got.status != status || !strings.Contains(got.body, words) {
+		c.t.Errorf("%s: %d %s, want %d and %q", what, got.status, got.body, status, words)
 	}
 }
 
 func (c *registryClient) begin() string {
 	c.t.Helper()
-	resp := c.send(http.MethodPost, "/v2/team/app/blobs/uploads/", "")
+	resp := c.send(http.MethodPost, "/v2/team/app/blobs/uploads/", "", "")
 	c.want("begin", resp, http.StatusAccepted, "")
-	return resp.Header.Get("Location")
+	return resp.header.Get("Location")
 }
 
 func inMemoryAndOnDisk(t *testing.T, what func(*testing.T, *box)) {
@@ -84,33 +91,33 @@ func TestUploadInParts(t *testing.T) {
 	inMemoryAndOnDisk(t, func(t *testing.T, b *box) {
 		c := &registryClient{t, b, must[string](t)(basic(t, b))}
 		at := c.begin()
-		resp := c.send(http.MethodPatch, at, "hello", "Content-Range", "0-4")
+		resp := c.send(http.MethodPatch, at, "hello", "0-4")
 		c.want("first part", resp, http.StatusAccepted, "")
-		wantEqual(t, "range", resp.Header.Get("Range"), "0-4")
-		c.want("a gap", c.send(http.MethodPatch, at, "x", "Content-Range", "9-9"), http.StatusRequestedRangeNotSatisfiable, "BLOB_UPLOAD_INVALID")
-		c.want("no range", c.send(http.MethodPatch, at, "x", "Content-Range", "nine"), http.StatusRequestedRangeNotSatisfiable, "BLOB_UPLOAD_INVALID")
-		resp = c.send(http.MethodGet, at, "")
+		wantEqual(t, "range", resp.header.Get("Range"), "0-4")
+		c.want("a gap", c.send(http.MethodPatch, at, "x", "9-9"), http.StatusRequestedRangeNotSatisfiable, "BLOB_UPLOAD_INVALID")
+		c.want("no range", c.send(http.MethodPatch, at, "x", "nine"), http.StatusRequestedRangeNotSatisfiable, "BLOB_UPLOAD_INVALID")
+		resp = c.send(http.MethodGet, at, "", "")
 		c.want("how far", resp, http.StatusNoContent, "")
-		wantEqual(t, "range", resp.Header.Get("Range"), "0-4")
-		wantEqual(t, "where", resp.Header.Get("Location"), at)
-		c.want("second part", c.send(http.MethodPatch, at, ", world", "Content-Range", "5-11"), http.StatusAccepted, "")
-		resp = c.send(http.MethodPut, at+"?digest="+digestOf("hello, world!"), "!")
+		wantEqual(t, "range", resp.header.Get("Range"), "0-4")
+		wantEqual(t, "where", resp.header.Get("Location"), at)
+		c.want("second part", c.send(http.MethodPatch, at, ", world", "5-11"), http.StatusAccepted, "")
+		resp = c.send(http.MethodPut, at+"?digest="+digestOf("hello, world!"), "!", "")
 		c.want("the end", resp, http.StatusCreated, "")
-		wantEqual(t, "digest", resp.Header.Get("Docker-Content-Digest"), digestOf("hello, world!"))
-		resp = c.send(http.MethodHead, "/v2/team/app/blobs/"+digestOf("hello, world!"), "")
+		wantEqual(t, "digest", resp.header.Get("Docker-Content-Digest"), digestOf("hello, world!"))
+		resp = c.send(http.MethodHead, "/v2/team/app/blobs/"+digestOf("hello, world!"), "", "")
 		c.want("the layer", resp, http.StatusOK, "")
-		wantEqual(t, "its size", resp.ContentLength, int64(13))
-		c.want("after the end", c.send(http.MethodPatch, at, "x"), http.StatusNotFound, "BLOB_UPLOAD_UNKNOWN")
+		wantEqual(t, "its size", resp.length, int64(13))
+		c.want("after the end", c.send(http.MethodPatch, at, "x", ""), http.StatusNotFound, "BLOB_UPLOAD_UNKNOWN")
 
 		at = c.begin()
-		c.want("a part", c.send(http.MethodPatch, at, "hello"), http.StatusAccepted, "")
-		c.want("another digest", c.send(http.MethodPut, at+"?digest="+digestOf("other"), ""), http.StatusBadRequest, "DIGEST_INVALID")
-		c.want("afterwards", c.send(http.MethodGet, at, ""), http.StatusNotFound, "BLOB_UPLOAD_UNKNOWN")
+		c.want("a part", c.send(http.MethodPatch, at, "hello", ""), http.StatusAccepted, "")
+		c.want("another digest", c.send(http.MethodPut, at+"?digest="+digestOf("other"), "", ""), http.StatusBadRequest, "DIGEST_INVALID")
+		c.want("afterwards", c.send(http.MethodGet, at, "", ""), http.StatusNotFound, "BLOB_UPLOAD_UNKNOWN")
 
 		at = c.begin()
-		c.want("a part", c.send(http.MethodPatch, at, "hello"), http.StatusAccepted, "")
-		c.want("given up", c.send(http.MethodDelete, at, ""), http.StatusNoContent, "")
-		c.want("given up again", c.send(http.MethodDelete, at, ""), http.StatusNotFound, "BLOB_UPLOAD_UNKNOWN")
+		c.want("a part", c.send(http.MethodPatch, at, "hello", ""), http.StatusAccepted, "")
+		c.want("given up", c.send(http.MethodDelete, at, "", ""), http.StatusNoContent, "")
+		c.want("given up again", c.send(http.MethodDelete, at, "", ""), http.StatusNotFound, "BLOB_UPLOAD_UNKNOWN")
 
 		// One that nobody goes on with goes with its repository.
 		c.begin()
@@ -214,7 +221,7 @@ func TestFullDisk(t *testing.T) {
 	}
 	b := start(t, cfg)
 	c := &registryClient{t, b, must[string](t)(basic(t, b))}
-	c.want("nowhere to write", c.send(http.MethodPost, "/v2/team/app/blobs/uploads/", ""), http.StatusInternalServerError, "the layer could not be stored")
+	c.want("nowhere to write", c.send(http.MethodPost, "/v2/team/app/blobs/uploads/", "", ""), http.StatusInternalServerError, "the layer could not be stored")
 	_, err := ecrOf(b.owner()).InitiateLayerUpload(t.Context(), &ecr.InitiateLayerUploadInput{RepositoryName: aws.String("team/app")})
 	wantCode(t, "through the API", err, "ServerException", "could not be stored")
 }
