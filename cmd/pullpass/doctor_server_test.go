@@ -125,6 +125,12 @@ func TestRegistryIsTriedBeforeItIsSaved(t *testing.T) {
 	wantAll(t, "doctor REGISTRY", tested, "failed   manifest", "does not exist")
 	tested, _ = c.pullpass(0, "", "registry", "test", "ecr")
 	wantAll(t, "registry test without a repository", tested, "only the login was tried")
+
+	// An identity that cannot be narrowed opens more than was asked for: a warning,
+	// and the registry is healthy all the same.
+	c.pullpass(0, keyText("well"), "integration", "add", "wide", "--region", sickHome, "--access-key-id", keyID("well"))
+	_, talk = c.pullpass(0, "", "registry", "add", "wide", "--host", c.host, "--path-prefix", "team", "--integration", "wide", "--test", "--repository", "team/app", "--tag", "1")
+	wantAll(t, "registry add --test", talk, "warning  scope", "cannot be narrowed", "sts:GetFederationToken", "Added registry wide")
 }
 
 func TestRegistryWithAPasswordIsTried(t *testing.T) {
