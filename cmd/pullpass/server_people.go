@@ -48,11 +48,11 @@ func clientSecret(path string) (pullpass.Secret, error) {
 	if path == "" {
 		return pullpass.Secret{}, nil
 	}
-	f, err := os.Open(path) //nolint:gosec // the operator names the file
+	f, err := os.Open(path)
 	if err != nil {
 		return pullpass.Secret{}, &pullpass.Error{Kind: pullpass.Invalid, What: "cannot read --oidc-client-secret-file", Err: err}
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // it was read only
 	const enough = 64 << 10
 	text, err := io.ReadAll(io.LimitReader(f, enough))
 	text = bytes.TrimRight(text, "\r\n")

@@ -108,8 +108,10 @@ func (s *Server) send(w http.ResponseWriter, req *http.Request, keep func(ctx co
 }
 
 func (s *Server) setBrowser(w http.ResponseWriter, value string, maxAge int) {
-	http.SetCookie(w, &http.Cookie{Name: browserCookie, Value: value, Path: api.PathSignIn, MaxAge: maxAge, HttpOnly: true,
-		Secure: strings.HasPrefix(s.signIn.Server(), "https://"), SameSite: http.SameSiteLaxMode}) // Lax: the provider sends the person back
+	// Lax: the provider sends the person back. A server on http (loopback, tests)
+	// would not get a Secure cookie back.
+	http.SetCookie(w, &http.Cookie{Name: browserCookie, Value: value, Path: api.PathSignIn, MaxAge: maxAge, HttpOnly: true, //nolint:gosec // see above
+		Secure: strings.HasPrefix(s.signIn.Server(), "https://"), SameSite: http.SameSiteLaxMode})
 }
 
 // returned takes the person back from the provider.

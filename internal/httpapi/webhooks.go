@@ -84,9 +84,9 @@ func (s *Server) testWebhook(ctx context.Context, c pullpass.Caller, _ *struct{}
 	if err != nil {
 		return nil, err
 	}
-	var sent error
+	problem := ""
 	err = s.deed(ctx, c, pullpass.Event{Action: "webhook.test", Detail: map[string]string{"host": webhook.HostOf(h.URL)}}, func(ctx context.Context) error {
-		if sent = s.hooks.Send(ctx, h, webhook.Delivery{Organization: c.Organization, Test: true}); sent != nil {
+		if problem = s.tryWebhook(ctx, h); problem != "" {
 			return nil // an answer, not a failure of ours
 		}
 		return s.store.ResumeWebhook(ctx, c.Organization)
@@ -94,8 +94,13 @@ func (s *Server) testWebhook(ctx context.Context, c pullpass.Caller, _ *struct{}
 	if err != nil {
 		return nil, err
 	}
-	if sent != nil {
-		return answer(api.WebhookTest{Problem: webhook.ProblemOf(sent)}), nil
+	return answer(api.WebhookTest{Delivered: problem == "", Problem: problem}), nil
+}
+
+// tryWebhook makes a delivery without records and says what is wrong, if anything.
+func (s *Server) tryWebhook(ctx context.Context, h webhook.Hook) string {
+	if err := s.hooks.Send(ctx, h, webhook.Delivery{Organization: h.Organization, Test: true}); err != nil {
+		return webhook.ProblemOf(err)
 	}
-	return answer(api.WebhookTest{Delivered: true}), nil
+	return ""
 }
