@@ -73,7 +73,9 @@ func TestSignInStateAndCode(t *testing.T) {
 	refused("another state", ada.open(withParam(t, back, "state", signin.NewText()), nil))
 	refused("no state", ada.open(withParam(t, back, "state", ""), nil))
 	refused("two states", ada.open(back+"&state="+signin.NewText(), nil))
-	refused("another browser", eve.open(back, nil))
+	refused("a browser that began nothing", eve.open(back, nil))
+	eve.open(l.line().link(), nil)
+	refused("a browser that began another sign-in", eve.open(back, nil))
 	if p := ada.open(back, nil); param(t, p.next, "code") == "" {
 		t.Fatalf("Ada's own answer: %d to %q %s, want a code: what was refused used nothing up", p.status, p.next, p.body)
 	}
