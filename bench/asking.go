@@ -20,19 +20,18 @@ import (
 // asking is a server with environments that ask for credentials, one AWS account
 // for each key: AWS allows an account some calls a second, and so do we.
 type asking struct {
-	box          *sandbox.Sandbox
-	counter      *httptest.Server
-	tokens       atomic.Int64
-	server       *process.Server
-	http         *http.Client
-	token        pullpass.Secret
-	hosts        []string
-	environments []pullpass.Environment
-	began        time.Time
+	box      *sandbox.Sandbox
+	counter  *httptest.Server
+	tokens   atomic.Int64
+	server   *process.Server
+	token    pullpass.Secret
+	requests [][]byte // one for each environment
+	hosts    []string
+	began    time.Time
 }
 
 func newAsking(ctx context.Context, s *setting, environments, keys int) (*asking, error) {
-	a := &asking{http: &http.Client{Transport: process.KeptAlive(256)}}
+	a := &asking{}
 	if err := a.start(ctx, s, environments, keys); err != nil {
 		a.close()
 		return nil, err
@@ -122,7 +121,7 @@ func (a *asking) project(ctx context.Context, i int, host string) (pullpass.Proj
 }
 
 func (a *asking) createEnvironments(ctx context.Context, projects []pullpass.ProjectID, runner pullpass.RunnerID, n int) error {
-	a.environments = make([]pullpass.Environment, n)
+	a.requests = make([][]byte, n)
 	var counter atomic.Int64
 	var wg sync.WaitGroup
 	failed := make(chan error, 16)
@@ -133,11 +132,13 @@ func (a *asking) createEnvironments(ctx context.Context, projects []pullpass.Pro
 					Project: projects[i%len(projects)], Runner: runner, Name: fmt.Sprintf("env-%d", i),
 					Services: []pullpass.Service{{Name: "main", Image: a.hosts[i%len(a.hosts)] + "/team/app:1"}},
 				})
+				if err == nil {
+					a.requests[i], err = credentialRequest(a.server.URL, a.token, e.ID, a.hosts[i%len(a.hosts)])
+				}
 				if err != nil {
 					failed <- err
 					return
 				}
-				a.environments[i] = e
 			}
 		})
 	}

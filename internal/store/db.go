@@ -32,6 +32,7 @@ type DB struct {
 	sealer  *seal.Sealer
 	now     func() time.Time
 	hub     *hub
+	recent  *recent
 	stop    context.CancelFunc
 	running sync.WaitGroup
 }
@@ -46,8 +47,8 @@ func Open(ctx context.Context, conns Connections, d Dialect, listener Listener, 
 		o.Now = time.Now
 	}
 	db := &DB{
-		dialect: d, conns: conns, now: o.Now, hub: newHub(),
-		read:   reader{conns.Read, newPrepared(conns.Read, d.Prepare)},
+		dialect: d, conns: conns, now: o.Now, hub: newHub(), recent: newRecent(),
+		read:   reader{conns.Read, newPrepared(conns.Read, d.Prepare), d.Local},
 		writes: newPrepared(conns.Write, d.Prepare),
 	}
 	db.sealer = keyring.Sealer(db)

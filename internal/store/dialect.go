@@ -19,6 +19,8 @@ type Dialect struct {
 	ForUpdate, ForShare string
 	// Prepare keeps statements compiled, for drivers that do not do so themselves.
 	Prepare bool
+	// Local says that the database is in this process: no read waits for a network.
+	Local bool
 	// EventRows is how many audit records one INSERT holds.
 	EventRows int
 	// Notify, with the payload as its argument, tells other servers of a change

@@ -75,6 +75,7 @@ func (p *prepared) full() bool {
 type reader struct {
 	pool     *sql.DB
 	prepared *prepared
+	local    bool
 }
 
 func (r reader) compiled(ctx context.Context, query string) compiled {
@@ -91,7 +92,13 @@ func (r reader) QueryContext(ctx context.Context, query string, args ...any) (*s
 	return r.pool.QueryContext(ctx, query, args...)
 }
 
+// QueryRowContext reads one row. A database in this process has read it before
+// anybody could want it no more: watching for that would cost two goroutines,
+// which is more than the read.
 func (r reader) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	if r.local && ctx.Err() == nil {
+		ctx = context.WithoutCancel(ctx)
+	}
 	if s := r.compiled(ctx, query); s != nil {
 		return s.QueryRowContext(ctx, args...)
 	}

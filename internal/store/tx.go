@@ -43,7 +43,7 @@ func (db *DB) try(ctx context.Context, f func(*tx) error) error {
 	if err != nil {
 		return err
 	}
-	x := &tx{ctx: ctx, tx: t, db: db}
+	x := &tx{ctx: db.statement(ctx), tx: t, db: db}
 	if err := f(x); err != nil {
 		return rollback(t, err)
 	}
@@ -60,6 +60,16 @@ func (db *DB) try(ctx context.Context, f func(*tx) error) error {
 		db.writes.keep(ctx, query)
 	}
 	return nil
+}
+
+// statement is the context of a statement inside a transaction. The transaction
+// ends with its own context; in a database of this process a statement is over
+// before that could matter, and watching for it costs more than the statement.
+func (db *DB) statement(ctx context.Context) context.Context {
+	if db.dialect.Local {
+		return context.WithoutCancel(ctx)
+	}
+	return ctx
 }
 
 func rollback(t *sql.Tx, cause error) error {

@@ -89,6 +89,7 @@ var dialect = store.Dialect{
 		`CREATE TRIGGER events_no_delete BEFORE DELETE ON events BEGIN SELECT RAISE(ABORT, 'audit records are append-only'); END`,
 	},
 	Prepare:   true,
+	Local:     true,
 	EventRows: 1,
 	Fault:     fault,
 }

@@ -93,7 +93,7 @@ func testRotateInterrupted(t *testing.T, open Open) {
 	var resealed, interruptions int
 	for after := 1; ; after++ {
 		// The context ends after so many looks at it, at a later point each time.
-		r, err := second.Rotate(endingAfter(t.Context(), after*500))
+		r, err := second.Rotate(endingAfter(t.Context(), after*60))
 		resealed += r.Resealed
 		check(second)
 		if err == nil {
