@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"slices"
 	"strings"
 )
@@ -41,6 +42,9 @@ type setting struct {
 }
 
 func main() {
+	// What asks shares the cores with what answers: it must not collect garbage
+	// more often than it has to.
+	debug.SetGCPercent(400)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	code := run(ctx, os.Args[1:])
 	stop()
