@@ -75,7 +75,7 @@ func (s *Server) reachesAsk(ctx context.Context, c pullpass.Caller, ask *broker.
 			return &pullpass.Error{Kind: pullpass.Denied, Code: "permission_denied", What: "cannot get a credential for an environment",
 				Cause: "a CI job gets credentials for its project only", Hint: "name the project"}
 		}
-		found, err := s.environment(ctx, c, access.CredentialIssue, ask.Environment)
+		found, err := s.environmentBy(ctx, c, access.CredentialIssue, ask.Environment, s.store.KnownEnvironment)
 		if err == nil {
 			ask.Found = &found
 		}

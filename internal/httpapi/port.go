@@ -69,6 +69,8 @@ type runnerStore interface {
 type environmentStore interface {
 	CreateEnvironment(context.Context, pullpass.Environment) (pullpass.Environment, error)
 	Environment(context.Context, pullpass.OrganizationID, pullpass.EnvironmentID) (pullpass.Environment, error)
+	// KnownEnvironment is Environment for callers that ask again and again.
+	KnownEnvironment(context.Context, pullpass.OrganizationID, pullpass.EnvironmentID) (pullpass.Environment, error)
 	EnvironmentByName(context.Context, pullpass.OrganizationID, pullpass.ProjectID, string) (pullpass.Environment, error)
 	Environments(context.Context, pullpass.OrganizationID, pullpass.EnvironmentFilter, pullpass.Page) (pullpass.List[pullpass.Environment], error)
 	WantedOf(context.Context, pullpass.OrganizationID, pullpass.RunnerID, pullpass.Page) (pullpass.List[pullpass.Environment], error)

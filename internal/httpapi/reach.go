@@ -44,7 +44,13 @@ func (s *Server) runner(ctx context.Context, c pullpass.Caller, p access.Permiss
 }
 
 func (s *Server) environment(ctx context.Context, c pullpass.Caller, p access.Permission, id pullpass.EnvironmentID) (pullpass.Environment, error) {
-	environment, err := found(ctx, "env", "environment", c.Organization, id, s.store.Environment)
+	return s.environmentBy(ctx, c, p, id, s.store.Environment)
+}
+
+func (s *Server) environmentBy(ctx context.Context, c pullpass.Caller, p access.Permission, id pullpass.EnvironmentID,
+	read func(context.Context, pullpass.OrganizationID, pullpass.EnvironmentID) (pullpass.Environment, error),
+) (pullpass.Environment, error) {
+	environment, err := found(ctx, "env", "environment", c.Organization, id, read)
 	if err != nil {
 		return pullpass.Environment{}, err
 	}

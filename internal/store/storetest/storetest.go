@@ -42,6 +42,7 @@ func Run(t *testing.T, database func(t *testing.T) Open) {
 		{"Integrations", testIntegrations},
 		{"IntegrationInUse", testIntegrationInUse},
 		{"Environments", testEnvironments},
+		{"KnownEnvironment", testKnownEnvironment},
 		{"Wanted", testWanted},
 		{"Status", testStatus},
 		{"StatusRace", testStatusRace},
