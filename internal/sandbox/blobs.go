@@ -78,7 +78,7 @@ func (s *blobStore) keep(sp *spool) error {
 		if err := sp.file.Close(); err != nil {
 			return fmt.Errorf("storing a layer: %w", err)
 		}
-		if err := os.Rename(sp.file.Name(), filepath.Join(s.dir, h.Hex)); err != nil { //nolint:gosec // G703: a digest has hexadecimal digits only
+		if err := os.Rename(sp.file.Name(), filepath.Join(s.dir, h.Hex)); err != nil {
 			return fmt.Errorf("storing a layer: %w", err)
 		}
 	}
@@ -101,7 +101,7 @@ func (s *blobStore) open(h v1.Hash) (io.ReadSeekCloser, error) {
 		return nil, fs.ErrNotExist
 	}
 	if s.dir != "" {
-		return os.Open(filepath.Join(s.dir, h.Hex)) //nolint:gosec // G703: v1.Hash admits hexadecimal digits only
+		return os.Open(filepath.Join(s.dir, h.Hex))
 	}
 	return readSeekCloser{io.NewSectionReader(s.bytes[h], 0, s.sizes[h]), io.NopCloser(nil)}, nil
 }

@@ -25,7 +25,7 @@ func (s *blobStore) newSpool() (*spool, error) {
 	if s.dir == "" {
 		return sp, nil
 	}
-	if err := os.MkdirAll(s.dir, 0o700); err != nil { //nolint:gosec // G703: account, region and name match their patterns
+	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the layer directory: %w", err)
 	}
 	var err error
@@ -57,5 +57,5 @@ func (sp *spool) discard() error {
 	if sp.file == nil {
 		return nil
 	}
-	return errors.Join(sp.file.Close(), os.Remove(sp.file.Name())) //nolint:gosec // G703: os.CreateTemp chose the name
+	return errors.Join(sp.file.Close(), os.Remove(sp.file.Name()))
 }
