@@ -237,7 +237,7 @@ func dockerLogins() ([]doctor.Login, error) {
 		}
 		dir = filepath.Join(home, ".docker")
 	}
-	data, err := os.ReadFile(filepath.Join(dir, "config.json")) //nolint:gosec // the person names the directory
+	data, err := os.ReadFile(filepath.Join(dir, "config.json"))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}

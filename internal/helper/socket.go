@@ -32,7 +32,7 @@ func FindSocket() (*Socket, error) {
 	if !named {
 		path = api.AgentSocket
 	}
-	info, err := os.Stat(path) //nolint:gosec // the variable is the user's own, and the file is only looked at
+	info, err := os.Stat(path)
 	switch {
 	case err == nil:
 		return &Socket{Path: path, info: info}, nil
