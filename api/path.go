@@ -54,6 +54,12 @@ const (
 	PathSignIn         = "/sign-in"
 	PathSignInCallback = "/sign-in/callback"
 	PathDevice         = "/device"
+
+	// The dashboard, and how a browser begins and ends a session of it.
+	PathDashboard        = "/dashboard"
+	PathDashboardSignIn  = "/sign-in/dashboard"
+	PathDashboardSignOut = "/dashboard/sign-out"
+
 	PathSignInDevice   = "/api/v1/sign-in/device"
 	PathSignInSession  = "/api/v1/sign-in/session"
 	PathSession        = "/api/v1/session"

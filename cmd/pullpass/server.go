@@ -198,7 +198,7 @@ func (p *parts) make(ctx context.Context, c *config.Server, url string, log *slo
 	p.api, err = httpapi.New(httpapi.Options{
 		Store: p.db, Issuer: p.broker, Auditor: p.door, Metrics: metrics, VerifyAudit: p.verifyAudit,
 		Identity: p.identity, Source: source.New(p.out), Verifier: identity.NewVerifier(egressHTTP(p.out), nil),
-		Hosts: hosts, Logger: log, Version: version, Pages: web.New, Downloads: downloads,
+		Hosts: hosts, Logger: log, Version: version, Pages: web.New, Dashboard: web.Dashboard, Downloads: downloads,
 		SignIn: signIn, Hooks: webhook.Sender{HTTP: p.out, Now: time.Now},
 		Tester: &serverDoctor{store: p.db, hosts: hosts, allow: c.AllowEgress, minter: minter},
 	})

@@ -20,6 +20,11 @@ func (s *Server) authenticate(req *http.Request) (pullpass.Caller, error) {
 	if len(headers) > 1 || !strings.EqualFold(scheme, "Bearer") {
 		return pullpass.Caller{}, errUnauthenticated("the Authorization header is not one bearer token", "send Authorization: Bearer with an API token")
 	}
+	return s.bearerOf(req, text)
+}
+
+// bearerOf finds out whose token a text is.
+func (s *Server) bearerOf(req *http.Request, text string) (pullpass.Caller, error) {
 	kind, hash, ok := pullpass.HashBearer(text)
 	if !ok || !provesCaller(kind) {
 		return pullpass.Caller{}, errUnknownToken()

@@ -38,6 +38,8 @@ type Options struct {
 	// Pages makes the pages for people (/, /docs, /setup and what they use) from
 	// the OpenAPI document: web.New. Nil: none.
 	Pages func(document []byte) (http.Handler, error)
+	// Dashboard writes the dashboard's pages: web.Dashboard. Nil: none.
+	Dashboard RenderDashboard
 	// Downloads holds the binaries to give out, each at <os>-<arch>/<name>.
 	Downloads fs.FS
 }
@@ -66,6 +68,8 @@ type Server struct {
 	signIns *rate.Limiter // how fast they begin
 	hooks   WebhookSender
 
+	dashboard RenderDashboard
+
 	// draining is closed when the server stops: long polls answer at once.
 	draining chan struct{}
 	drain    sync.Once
@@ -90,7 +94,8 @@ func New(o Options) (*Server, error) {
 		identity: o.Identity, source: o.Source, verifier: o.Verifier, tester: o.Tester, testing: make(chan struct{}, maxTests),
 		hosts: o.Hosts, metrics: o.Metrics, log: o.Logger, now: o.Now,
 		signIn: o.SignIn, signIns: rate.NewLimiter(signInsPerSecond, signInsAtOnce), hooks: o.Hooks,
-		mux: http.NewServeMux(), draining: make(chan struct{}),
+		dashboard: o.Dashboard,
+		mux:       http.NewServeMux(), draining: make(chan struct{}),
 	}
 	s.api = newAPI(s.mux, o.Version)
 	s.routes()
@@ -130,11 +135,13 @@ func (s *Server) routes() {
 }
 
 // operations registers what is not part of the API: health, metrics, documents,
-// downloads and pages. All of it is public and holds nothing of a tenant.
+// downloads and pages. All but the dashboard is public and holds nothing of a
+// tenant; the dashboard's pages name their permissions as the API's routes do.
 func (s *Server) operations() {
 	s.healthRoutes()
 	s.providerRoutes()
 	s.signInPages()
+	s.dashboardRoutes()
 	s.documentRoutes()
 	s.downloadRoutes()
 	s.mux.HandleFunc("/", s.unknown)

@@ -103,28 +103,34 @@ func (s *Server) openSession(ctx context.Context, c pullpass.Caller, a signin.At
 	if err != nil {
 		return nil, err
 	}
-	user, err := s.store.User(ctx, m.User)
-	if err != nil {
-		return nil, err
-	}
-	text, token := s.newToken(pullpass.Token{Kind: pullpass.TokenSession, Name: user.Email})
-	token.ExpiresAt = s.now().Add(signin.SessionFor)
-	who := pullpass.Caller{Kind: pullpass.CallerUser, Organization: m.Organization, ID: string(user.ID), Name: user.Email,
-		Role: m.Role, Project: m.Project, Address: c.Address}
 	method := "loopback"
 	if a.Device != "" {
 		method = "device"
 	}
+	text, token, err := s.newSession(ctx, c.Address, m, method)
+	if err != nil {
+		return nil, err
+	}
+	return answer(api.SignedIn{Token: api.NewSecret(text), ExpiresAt: token.ExpiresAt.UTC()}), nil
+}
+
+// newSession begins a member's session: recorded, then made.
+func (s *Server) newSession(ctx context.Context, from string, m pullpass.Member, method string) (pullpass.Secret, pullpass.Token, error) {
+	user, err := s.store.User(ctx, m.User)
+	if err != nil {
+		return pullpass.Secret{}, pullpass.Token{}, err
+	}
+	text, token := s.newToken(pullpass.Token{Kind: pullpass.TokenSession, Name: user.Email})
+	token.ExpiresAt = s.now().Add(signin.SessionFor)
+	who := pullpass.Caller{Kind: pullpass.CallerUser, Organization: m.Organization, ID: string(user.ID), Name: user.Email,
+		Role: m.Role, Project: m.Project, Address: from}
 	e := pullpass.Event{Action: "user.sign_in", Project: m.Project, Target: string(token.ID),
 		Detail: map[string]string{"issuer": user.Issuer, "member": string(m.ID), "role": string(m.Role), "method": method}}
 	err = s.deed(ctx, who, e, func(ctx context.Context) error {
 		_, err := s.store.CreateSession(ctx, m.Organization, m.ID, token)
 		return err
 	})
-	if err != nil {
-		return nil, err
-	}
-	return answer(api.SignedIn{Token: api.NewSecret(text), ExpiresAt: token.ExpiresAt.UTC()}), nil
+	return text, token, err
 }
 
 func (s *Server) endSession(ctx context.Context, c pullpass.Caller, _ *struct{}) (*none, error) {

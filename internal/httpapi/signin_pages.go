@@ -15,8 +15,8 @@ import (
 
 const browserCookie = "pullpass_sign_in"
 
-// signInPages are what a browser sees of a sign-in. They set no session: what the
-// person gets is handed to the command line that waits.
+// signInPages are what a browser sees of a sign-in for a command line. They set no
+// session: what the person gets is handed to the command line that waits.
 func (s *Server) signInPages() {
 	s.mux.HandleFunc("GET "+api.PathSignIn, s.page(s.beginLoopback))
 	s.mux.HandleFunc("GET "+api.PathSignInCallback, s.page(s.returned))
@@ -127,6 +127,9 @@ func (s *Server) returned(w http.ResponseWriter, req *http.Request) error {
 	m, err := s.person(req, a, browser)
 	if err != nil {
 		return s.refusePerson(w, req, a, err)
+	}
+	if a.Redirect == api.PathDashboard {
+		return s.enterDashboard(w, req, m)
 	}
 	if a.Redirect == "" {
 		if err := s.store.FinishAttempt(req.Context(), a.ID, m, "", a.ExpiresAt); err != nil {
@@ -239,7 +242,7 @@ func (s *Server) refusePerson(w http.ResponseWriter, req *http.Request, a signin
 	if noted := s.store.RefuseAttempt(req.Context(), a.ID, code); noted != nil {
 		return errors.Join(err, noted)
 	}
-	if a.Redirect == "" {
+	if a.Redirect == "" || a.Redirect == api.PathDashboard {
 		return err
 	}
 	goBack(w, req, a, "error", code)

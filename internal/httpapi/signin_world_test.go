@@ -21,6 +21,7 @@ import (
 	"github.com/pullpass/pullpass/internal/signin/signintest"
 	"github.com/pullpass/pullpass/internal/store"
 	"github.com/pullpass/pullpass/internal/store/sqlite"
+	"github.com/pullpass/pullpass/internal/web"
 )
 
 // lobby is a server with an OpenID provider, and two organizations.
@@ -51,7 +52,7 @@ func newLobby(t *testing.T, change func(*signin.Options)) *lobby {
 	}
 	provider, err := signin.New(o)
 	must(t, err)
-	w.Server, err = httpapi.New(httpapi.Options{Store: w.db, Issuer: w.issuer, Auditor: w.door, Now: w.clock.now, SignIn: provider,
+	w.Server, err = httpapi.New(httpapi.Options{Store: w.db, Issuer: w.issuer, Auditor: w.door, Now: w.clock.now, SignIn: provider, Dashboard: web.Dashboard,
 		Logger: slog.New(slog.NewJSONHandler(w.log, nil))})
 	must(t, err)
 	server.Config.Handler = w
