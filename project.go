@@ -14,3 +14,11 @@ type Project struct {
 	OwnershipProved bool
 	CreatedAt       time.Time
 }
+
+// GitLogin is how a project's repository is read at its Git host where it is not
+// open to everybody; the zero value is nobody. Who may push with it has shown
+// whose the repository is.
+type GitLogin struct {
+	Username string
+	Password Secret // an access token of the host
+}

@@ -42,6 +42,12 @@ type Proof struct {
 	ProvedAt   time.Time `json:"proved_at,omitzero" doc:"When the server last found it."`
 }
 
+// GitLogin is how the server reads a private repository.
+type GitLogin struct {
+	Username string `json:"username" minLength:"1" maxLength:"255" doc:"As the host wants it with a token." example:"x-access-token"`
+	Token    Secret `json:"token" format:"password" writeOnly:"true" maxLength:"65536" doc:"An access token of the host. One that may push proves whose the repository is."`
+}
+
 // Trust is an issuer whose tokens can be exchanged.
 type Trust struct {
 	ID         pullpass.TrustID   `json:"id"`

@@ -15,7 +15,8 @@ const (
 	PathProjects = "/api/v1/projects"
 	PathProject  = "/api/v1/projects/{project}"
 
-	PathProjectProof = "/api/v1/projects/{project}/proof"
+	PathProjectProof    = "/api/v1/projects/{project}/proof"
+	PathProjectGitLogin = "/api/v1/projects/{project}/git-login"
 
 	PathRegistries = "/api/v1/registries"
 	PathRegistry   = "/api/v1/registries/{registry}"
@@ -60,9 +61,9 @@ const (
 	PathDashboardSignIn  = "/sign-in/dashboard"
 	PathDashboardSignOut = "/dashboard/sign-out"
 
-	PathSignInDevice   = "/api/v1/sign-in/device"
-	PathSignInSession  = "/api/v1/sign-in/session"
-	PathSession        = "/api/v1/session"
+	PathSignInDevice  = "/api/v1/sign-in/device"
+	PathSignInSession = "/api/v1/sign-in/session"
+	PathSession       = "/api/v1/session"
 
 	PathMembers = "/api/v1/members"
 	PathMember  = "/api/v1/members/{member}"

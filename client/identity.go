@@ -28,6 +28,16 @@ func (c *Client) Proof(ctx context.Context, id pullpass.ProjectID) (api.Proof, e
 	return do[api.Proof](ctx, c, get(path(api.PathProjectProof, id), nil))
 }
 
+// SetGitLogin gives the server a login for a project's repository; the zero login
+// has it forget the one it has.
+func (c *Client) SetGitLogin(ctx context.Context, id pullpass.ProjectID, login pullpass.GitLogin) error {
+	at := path(api.PathProjectGitLogin, id)
+	if login.Password.Empty() {
+		return c.send(ctx, remove(at))
+	}
+	return c.send(ctx, put(at, api.GitLogin{Username: login.Username, Token: api.NewSecret(login.Password)}))
+}
+
 // Prove has the server look for the challenge in the project's repository.
 func (c *Client) Prove(ctx context.Context, id pullpass.ProjectID) (api.Proof, error) {
 	return do[api.Proof](ctx, c, post(path(api.PathProjectProof, id), nil))

@@ -16,6 +16,8 @@ type projectCommand struct {
 	List   projectList   `cmd:"" help:"List the projects."`
 	Show   projectShow   `cmd:"" help:"Show one project."`
 	Prove  projectProve  `cmd:"" help:"Prove that its repository is yours, so that identity tokens may name it."`
+	Login  projectLogin  `cmd:"" help:"Give the server an access token for the project's private repository."`
+	Logout projectLogout `cmd:"" help:"Have the server forget the access token for its repository."`
 	Delete projectDelete `cmd:"" help:"Delete a project and its registries."`
 }
 

@@ -21,7 +21,7 @@ type gitHost struct {
 	asked int
 }
 
-func (g *gitHost) Resolve(_ context.Context, _, ref string) (name, commit string, err error) {
+func (g *gitHost) Resolve(_ context.Context, _ string, _ pullpass.GitLogin, ref string) (name, commit string, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if ref == "" {
@@ -30,7 +30,7 @@ func (g *gitHost) Resolve(_ context.Context, _, ref string) (name, commit string
 	return ref, strings.Repeat("a", 40), g.err
 }
 
-func (g *gitHost) File(ctx context.Context, _, _ string) (string, error) {
+func (g *gitHost) File(ctx context.Context, _ string, _ pullpass.GitLogin, _ string) (string, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.asked++
@@ -54,6 +54,13 @@ func (g *gitHost) File(ctx context.Context, _, _ string) (string, error) {
 		text.WriteString(challenge + "\n")
 	}
 	return text.String(), rows.Err()
+}
+
+// MayPush: whose token begins with "push-" may.
+func (g *gitHost) MayPush(_ context.Context, _ string, login pullpass.GitLogin) (bool, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return strings.HasPrefix(login.Password.Reveal(), "push-"), g.err
 }
 
 func (g *gitHost) set(err error, empty bool) {

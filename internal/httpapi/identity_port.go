@@ -23,9 +23,11 @@ type Identity interface {
 type Source interface {
 	// Resolve returns the name and the commit of a branch or tag, of the default
 	// branch if ref is empty.
-	Resolve(ctx context.Context, repository, ref string) (name, commit string, err error)
+	Resolve(ctx context.Context, repository string, login pullpass.GitLogin, ref string) (name, commit string, err error)
 	// File returns a file at the top of the default branch.
-	File(ctx context.Context, repository, name string) (string, error)
+	File(ctx context.Context, repository string, login pullpass.GitLogin, name string) (string, error)
+	// MayPush reports whether a login may write, and not everybody.
+	MayPush(ctx context.Context, repository string, login pullpass.GitLogin) (bool, error)
 }
 
 // Verifier checks tokens of trusted issuers: *identity.Verifier.
@@ -38,6 +40,8 @@ type subjectStore interface {
 	SetSubjectTemplate(context.Context, pullpass.OrganizationID, string) error
 	ProjectProof(ctx context.Context, org pullpass.OrganizationID, id pullpass.ProjectID, fresh string) (identity.Proof, error)
 	SetProved(context.Context, pullpass.OrganizationID, pullpass.ProjectID, time.Time) error
+	SetGitLogin(context.Context, pullpass.OrganizationID, pullpass.ProjectID, pullpass.GitLogin) error
+	GitLogin(context.Context, pullpass.OrganizationID, pullpass.ProjectID) (pullpass.GitLogin, error)
 }
 
 type trustStore interface {

@@ -51,8 +51,9 @@ func newRealWorld(t *testing.T, schedule identity.Schedule) *realWorld {
 	t.Helper()
 	r := &realWorld{world: &world{t: t, log: &logbook{}, clock: &clock{}, dir: t.TempDir()}, repos: t.TempDir(), roots: x509.NewCertPool()}
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { r.Server.ServeHTTP(w, req) }))
-	gitHost := httptest.NewTLSServer(&cgi.Handler{Path: "/usr/lib/git-core/git-http-backend", Env: []string{
-		"GIT_PROJECT_ROOT=" + r.repos, "GIT_HTTP_EXPORT_ALL=1", "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*"}})
+	gitHost := httptest.NewTLSServer(guardPrivate(&cgi.Handler{Path: "/usr/lib/git-core/git-http-backend", Env: []string{
+		"GIT_PROJECT_ROOT=" + r.repos, "GIT_HTTP_EXPORT_ALL=1", "GIT_CONFIG_COUNT=2", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*",
+		"GIT_CONFIG_KEY_1=http.receivepack", "GIT_CONFIG_VALUE_1=true"}}))
 	t.Cleanup(gitHost.Close)
 	r.git = gitHost.URL
 	r.roots.AddCert(gitHost.Certificate()) // httptest has one certificate for all

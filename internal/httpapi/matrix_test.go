@@ -112,6 +112,7 @@ var bodies = map[string]func(caller pullpass.Caller, o objects) string{
 		return fmt.Sprintf(`{"name":%q,"role":"developer","project":%q}`, o.name, o.project)
 	},
 	"update-identity":      func(pullpass.Caller, objects) string { return `{"subject":"repository"}` },
+	"set-git-login":        func(pullpass.Caller, objects) string { return `{"username":"ada","token":"git-token"}` },
 	"issue-identity-token": func(pullpass.Caller, objects) string { return `{"audience":["sts.amazonaws.com"]}` },
 	"create-trust": func(_ pullpass.Caller, o objects) string {
 		return fmt.Sprintf(`{"name":%q,"issuer":"https://ci.example","audience":"pullpass","conditions":["ref=main"],"project":%q}`, o.name, o.project)

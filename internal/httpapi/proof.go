@@ -29,7 +29,11 @@ func (s *Server) proofRoutes() {
 	add(s, route{method: http.MethodGet, path: api.PathProjectProof, id: "get-proof", tag: "projects", permission: access.ProjectProve,
 		summary: "Get a project's challenge", description: "The line that the file .pullpass-challenge at the top of the repository's default branch has to hold."}, s.getProof)
 	add(s, route{method: http.MethodPost, path: api.PathProjectProof, id: "prove-project", tag: "projects", permission: access.ProjectProve,
-		summary: "Prove whose a project's repository is", description: "The server reads the file itself, over https, at the repository's Git host."}, s.prove)
+		summary: "Prove whose a project's repository is", description: "The server asks the repository's Git host itself, over https: may the project's Git login push, or does the file hold the challenge?"}, s.prove)
+	add(s, route{method: http.MethodPut, path: api.PathProjectGitLogin, id: "set-git-login", tag: "projects", permission: access.ProjectProve,
+		summary: "Give a login for a project's repository", description: "With it the server reads a private repository. It cannot be read back, and goes to the repository's own host only."}, s.setGitLogin)
+	add(s, route{method: http.MethodDelete, path: api.PathProjectGitLogin, id: "delete-git-login", tag: "projects", permission: access.ProjectProve,
+		summary: "Forget the login for a project's repository"}, s.deleteGitLogin)
 }
 
 func (s *Server) getProof(ctx context.Context, c pullpass.Caller, in *projectPath) (*body[api.Proof], error) {
@@ -76,7 +80,8 @@ func (s *Server) prove(ctx context.Context, c pullpass.Caller, in *projectPath) 
 	return s.proofOf(ctx, p)
 }
 
-// look returns nil if the project's challenge stands in its repository.
+// look returns nil if the project's login may push to its repository, or if the
+// project's challenge stands there.
 func (s *Server) look(ctx context.Context, p pullpass.Project, challenge string) error {
 	const what = "cannot prove whose the project's repository is"
 	switch {
@@ -85,7 +90,14 @@ func (s *Server) look(ctx context.Context, p pullpass.Project, challenge string)
 	case s.source == nil:
 		return errNoIdentity()
 	}
-	text, err := s.source.File(ctx, p.Repository, challengeFile)
+	login, err := s.store.GitLogin(ctx, p.Organization, p.ID)
+	if err != nil {
+		return err
+	}
+	if may, err := s.source.MayPush(ctx, p.Repository, login); may || err != nil {
+		return err
+	}
+	text, err := s.source.File(ctx, p.Repository, login, challengeFile)
 	switch {
 	case pullpass.IsKind(err, pullpass.NotFound):
 	case err != nil:
@@ -98,8 +110,8 @@ func (s *Server) look(ctx context.Context, p pullpass.Project, challenge string)
 		}
 	}
 	return &pullpass.Error{Kind: pullpass.Conflict, Code: "challenge_missing", What: what,
-		Cause: "the file " + challengeFile + " at the top of its default branch does not hold this project's challenge",
-		Hint:  "commit the line that pullpass project prove prints, push, and try again"}
+		Cause: "the file " + challengeFile + " at the top of its default branch does not hold this project's challenge, and no login is kept that may push to it",
+		Hint:  "commit the line that pullpass project prove prints, push, and try again; or give a login: pullpass project login PROJECT"}
 }
 
 // sourceOf finds the ref and commit of a new environment. A ref that is asked for
@@ -112,7 +124,11 @@ func (s *Server) sourceOf(ctx context.Context, c pullpass.Caller, p pullpass.Pro
 		return "", "", nil
 	}
 	s.lookAgain(ctx, c, p)
-	name, commit, err = s.source.Resolve(ctx, p.Repository, ref)
+	login, err := s.store.GitLogin(ctx, p.Organization, p.ID)
+	if err != nil {
+		return "", "", err
+	}
+	name, commit, err = s.source.Resolve(ctx, p.Repository, login, ref)
 	if err != nil && ref == "" {
 		s.log.LogAttrs(ctx, slog.LevelWarn, "default branch not resolved", slog.String("project", string(p.ID)), slog.String("error", err.Error()))
 		return "", "", nil

@@ -21,10 +21,10 @@ import (
 const maxFile = 4 << 10
 
 // File returns a file at the top of the default branch.
-func (s *Source) File(ctx context.Context, repository, name string) (string, error) {
+func (s *Source) File(ctx context.Context, repository string, login pullpass.GitLogin, name string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	session, refs, err := s.open(ctx, repository)
+	session, refs, err := s.open(ctx, repository, login)
 	if err != nil {
 		return "", err
 	}

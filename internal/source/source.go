@@ -38,10 +38,10 @@ func New(roundTripper http.RoundTripper) *Source {
 // Resolve returns the commit of a branch or tag, and the name without refs/heads/
 // or refs/tags/; of the default branch if ref is empty. A name that both a branch
 // and a tag have is the branch.
-func (s *Source) Resolve(ctx context.Context, repository, ref string) (name, commit string, err error) {
+func (s *Source) Resolve(ctx context.Context, repository string, login pullpass.GitLogin, ref string) (name, commit string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	_, refs, err := s.open(ctx, repository)
+	_, refs, err := s.open(ctx, repository, login)
 	if err != nil {
 		return "", "", err
 	}
@@ -82,15 +82,12 @@ func defaultBranch(refs *packp.AdvRefs) (name, commit string, err error) {
 }
 
 // open asks a repository for its refs.
-func (s *Source) open(ctx context.Context, repository string) (transport.UploadPackSession, *packp.AdvRefs, error) {
-	if err := Check(repository); err != nil {
+func (s *Source) open(ctx context.Context, repository string, login pullpass.GitLogin) (transport.UploadPackSession, *packp.AdvRefs, error) {
+	endpoint, err := endpointOf(repository)
+	if err != nil {
 		return nil, nil, err
 	}
-	endpoint, err := transport.NewEndpoint(repository)
-	if err != nil || endpoint.Protocol != "https" {
-		return nil, nil, errAddress()
-	}
-	session, err := s.git.NewUploadPackSession(endpoint, nil)
+	session, err := s.git.NewUploadPackSession(endpoint, authOf(login))
 	if err != nil {
 		return nil, nil, explain(err)
 	}
@@ -99,6 +96,24 @@ func (s *Source) open(ctx context.Context, repository string) (transport.UploadP
 		return nil, nil, explain(err)
 	}
 	return session, refs, nil
+}
+
+func endpointOf(repository string) (*transport.Endpoint, error) {
+	if err := Check(repository); err != nil {
+		return nil, err
+	}
+	endpoint, err := transport.NewEndpoint(repository)
+	if err != nil || endpoint.Protocol != "https" {
+		return nil, errAddress()
+	}
+	return endpoint, nil
+}
+
+func authOf(login pullpass.GitLogin) transport.AuthMethod {
+	if login.Password.Empty() {
+		return nil
+	}
+	return &githttp.BasicAuth{Username: login.Username, Password: login.Password.Reveal()}
 }
 
 // explain tells a repository that is not there, or not open, from a host that does
@@ -111,7 +126,7 @@ func explain(err error) error {
 		return &pullpass.Error{Kind: known.Kind, Code: known.Code, What: what, Err: known, Hint: pullpass.HintOf(known)}
 	case errors.Is(err, transport.ErrRepositoryNotFound), errors.Is(err, transport.ErrAuthenticationRequired), errors.Is(err, transport.ErrAuthorizationFailed):
 		return &pullpass.Error{Kind: pullpass.Invalid, Code: "repository_closed", What: what,
-			Cause: "its host says that it is not there, or not open to everybody", Hint: "only repositories that can be read without a password can be looked into"}
+			Cause: "its host says that it is not there, or not open with this login", Hint: "for a private repository, give an access token of its host: pullpass project login PROJECT"}
 	case errors.Is(err, transport.ErrEmptyRemoteRepository):
 		return &pullpass.Error{Kind: pullpass.Invalid, Code: "repository_empty", What: what, Cause: "nothing has been pushed to it"}
 	}

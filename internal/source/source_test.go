@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/pullpass/pullpass"
@@ -22,21 +23,51 @@ type host struct {
 	*httptest.Server
 	t    *testing.T
 	root string
+	// elsewhere is another host, which counts who comes.
+	elsewhere *httptest.Server
+	strayed   atomic.Int32
+}
+
+// guarded lets the token "read" read and "write" push as well, whoever brings them.
+func guarded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, password, _ := r.BasicAuth()
+		push := strings.Contains(r.URL.RawQuery, "git-receive-pack")
+		switch {
+		case password != "read" && password != "write":
+			w.Header().Set("WWW-Authenticate", `Basic realm="git"`)
+			w.WriteHeader(http.StatusUnauthorized)
+		case push && password != "write":
+			w.WriteHeader(http.StatusForbidden)
+		default:
+			next.ServeHTTP(w, r)
+		}
+	})
 }
 
 func newHost(t *testing.T) (*host, *source.Source) {
 	t.Helper()
 	h := &host{t: t, root: t.TempDir()}
 	backend := &cgi.Handler{Path: "/usr/lib/git-core/git-http-backend", Env: []string{
-		"GIT_PROJECT_ROOT=" + h.root, "GIT_HTTP_EXPORT_ALL=1", "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*"}}
+		"GIT_PROJECT_ROOT=" + h.root, "GIT_HTTP_EXPORT_ALL=1", "GIT_CONFIG_COUNT=2", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*",
+		"GIT_CONFIG_KEY_1=http.receivepack", "GIT_CONFIG_VALUE_1=true"}}
 	mux := http.NewServeMux()
 	mux.Handle("/", backend)
+	mux.Handle("/private/", guarded(backend))
 	mux.HandleFunc("/gitlab/app/info/refs", func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "/gitlab/app.git/info/refs?"+r.URL.RawQuery, http.StatusMovedPermanently)
 	})
 	mux.HandleFunc("/moved/app/info/refs", func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "/acme/app/info/refs?"+r.URL.RawQuery, http.StatusMovedPermanently)
 	})
+	mux.HandleFunc("/lost/app/info/refs", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, h.elsewhere.URL+"/acme/app/info/refs?"+r.URL.RawQuery, http.StatusFound)
+	})
+	h.elsewhere = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.strayed.Add(1)
+		backend.ServeHTTP(w, r)
+	}))
+	t.Cleanup(h.elsewhere.Close)
 	mux.HandleFunc("/closed/app/info/refs", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) })
 	mux.HandleFunc("/web/app/info/refs", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) })
 	h.Server = httptest.NewTLSServer(mux)
@@ -96,13 +127,13 @@ func TestResolve(t *testing.T) {
 	for ref, want := range map[string][2]string{
 		"": {"main", "main"}, "main": {"main", "main"}, "feature/x": {"feature/x", "feature/x"}, "v1": {"v1", "v1"}, "v2": {"v2", "v2^{commit}"},
 	} {
-		name, commit, err := s.Resolve(t.Context(), h.URL+"/acme/app", ref)
+		name, commit, err := s.Resolve(t.Context(), h.URL+"/acme/app", pullpass.GitLogin{}, ref)
 		if err != nil || name != want[0] || commit != h.sh(bare, "rev-parse", want[1]) {
 			t.Errorf("Resolve(%q) = %q, %q, %v, want %s", ref, name, commit, err, want[0])
 		}
 	}
 	for _, ref := range []string{"nowhere", "refs/heads/main", "HEAD", "../main", "main\n", "mai"} {
-		if _, _, err := s.Resolve(t.Context(), h.URL+"/acme/app", ref); !pullpass.IsKind(err, pullpass.Invalid) {
+		if _, _, err := s.Resolve(t.Context(), h.URL+"/acme/app", pullpass.GitLogin{}, ref); !pullpass.IsKind(err, pullpass.Invalid) {
 			t.Errorf("Resolve(%q) = %v, want invalid", ref, err)
 		}
 	}
@@ -114,11 +145,11 @@ func TestFile(t *testing.T) {
 	h.repository("acme/plain", false)
 	h.repository("gitlab/app.git", true)
 	for _, path := range []string{"/acme/app", "/acme/plain", "/gitlab/app"} {
-		if text, err := s.File(t.Context(), h.URL+path, ".pullpass-challenge"); err != nil || text != "hello\n" {
+		if text, err := s.File(t.Context(), h.URL+path, pullpass.GitLogin{}, ".pullpass-challenge"); err != nil || text != "hello\n" {
 			t.Errorf("File(%s) = %q, %v, want the file", path, text, err)
 		}
 		for _, name := range []string{"missing", "large", "link", "dir", "dir/file", "../app", ""} {
-			if text, err := s.File(t.Context(), h.URL+path, name); !pullpass.IsKind(err, pullpass.NotFound) {
+			if text, err := s.File(t.Context(), h.URL+path, pullpass.GitLogin{}, name); !pullpass.IsKind(err, pullpass.NotFound) {
 				t.Errorf("File(%s, %q) = %q, %v, want not found", path, name, text, err)
 			}
 		}
@@ -156,13 +187,55 @@ func TestRefusals(t *testing.T) {
 		h.root + "/acme/app":         pullpass.Invalid,
 		"":                           pullpass.Invalid,
 	} {
-		_, _, err := s.Resolve(t.Context(), address, "main")
+		_, _, err := s.Resolve(t.Context(), address, pullpass.GitLogin{}, "main")
 		if !pullpass.IsKind(err, want) {
 			t.Errorf("Resolve(%q) = %v (%s), want %s", address, err, pullpass.KindOf(err), want)
 		}
-		if _, err := s.File(t.Context(), address, ".pullpass-challenge"); !pullpass.IsKind(err, want) {
+		if _, err := s.File(t.Context(), address, pullpass.GitLogin{}, ".pullpass-challenge"); !pullpass.IsKind(err, want) {
 			t.Errorf("File(%q) = %v (%s), want %s", address, err, pullpass.KindOf(err), want)
 		}
+	}
+}
+
+// A login opens what is private; only one that may push shows whose it is.
+func TestLogin(t *testing.T) {
+	h, s := newHost(t)
+	h.repository("private/app", true)
+	h.repository("acme/app", true) // anybody may push here
+	login := func(token string) pullpass.GitLogin {
+		return pullpass.GitLogin{Username: "x-access-token", Password: pullpass.NewSecret(token)}
+	}
+	for _, c := range []struct {
+		path, token string
+		read, push  bool
+	}{
+		{"/private/app", "", false, false},
+		{"/private/app", "wrong", false, false},
+		{"/private/app", "read", true, false},
+		{"/private/app", "write", true, true},
+		{"/private/none", "write", false, false},
+		{"/acme/app", "", true, false},
+		{"/acme/app", "write", true, false}, // shows nothing where everybody may
+		{"/closed/app", "write", false, false},
+		{"/lost/app", "write", false, false},
+	} {
+		_, commit, err := s.Resolve(t.Context(), h.URL+c.path, login(c.token), "main")
+		if (err == nil) != c.read || (commit != "") != c.read {
+			t.Errorf("Resolve(%s) with %q = %q, %v, want it read: %t", c.path, c.token, commit, err, c.read)
+		}
+		text, err := s.File(t.Context(), h.URL+c.path, login(c.token), ".pullpass-challenge")
+		if (err == nil && text == "hello\n") != c.read {
+			t.Errorf("File(%s) with %q = %q, %v, want it read: %t", c.path, c.token, text, err, c.read)
+		}
+		if may, err := s.MayPush(t.Context(), h.URL+c.path, login(c.token)); may != c.push || (err != nil && c.path != "/lost/app") {
+			t.Errorf("MayPush(%s) with %q = %t, %v, want %t", c.path, c.token, may, err, c.push)
+		}
+	}
+	if n := h.strayed.Load(); n != 0 {
+		t.Errorf("%d requests went to another host, want none", n)
+	}
+	if may, err := s.MayPush(t.Context(), "https://u:p@host.example/a", login("write")); may || !pullpass.IsKind(err, pullpass.Invalid) {
+		t.Errorf("MayPush to an address with a password in it = %t, %v", may, err)
 	}
 }
 
@@ -179,7 +252,7 @@ func TestBombs(t *testing.T) {
 	h.sh(work, "commit", "-q", "-m", "bomb")
 	h.sh(work, "push", "-q", "origin", "HEAD:main")
 	var e *pullpass.Error
-	if _, err := s.File(t.Context(), h.URL+"/acme/bomb", ".pullpass-challenge"); !errors.As(err, &e) || e.Code != "repository_too_large" {
+	if _, err := s.File(t.Context(), h.URL+"/acme/bomb", pullpass.GitLogin{}, ".pullpass-challenge"); !errors.As(err, &e) || e.Code != "repository_too_large" {
 		t.Errorf("File = %v, want repository_too_large", err)
 	}
 }

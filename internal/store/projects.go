@@ -91,6 +91,9 @@ func (db *DB) DeleteProject(ctx context.Context, org pullpass.OrganizationID, id
 				return err
 			}
 		}
+		if _, err := x.exec(`DELETE FROM git_logins WHERE organization = $1 AND project = $2`, org, id); err != nil {
+			return err
+		}
 		if _, err := x.exec(`DELETE FROM trusts WHERE organization = $1 AND project = $2`, org, id); err != nil {
 			return err
 		}

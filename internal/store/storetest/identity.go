@@ -144,6 +144,7 @@ func testProofs(t *testing.T, open Open) {
 			t.Errorf("after SetProved(%v): proved %v at %v, %v", when, p.OwnershipProved, proof.ProvedAt, err)
 		}
 	}
+	testGitLogin(t, w, other.org)
 	must(t, "SetSubjectTemplate", w.SetSubjectTemplate(ctx, w.org, "ids"))
 	wantKind(t, "SetSubjectTemplate of none", w.SetSubjectTemplate(ctx, "", "ids"), pullpass.NotFound)
 	for org, want := range map[pullpass.OrganizationID]string{w.org: "ids", other.org: ""} {
@@ -206,4 +207,25 @@ func testTrusts(t *testing.T, open Open) {
 	must(t, "DeleteProject", w.DeleteProject(ctx, w.org, w.project))
 	_, err = w.TrustByName(ctx, w.org, "again")
 	wantKind(t, "a trust of a deleted project", err, pullpass.NotFound)
+}
+
+// testGitLogin keeps, replaces and forgets the login of a project's repository.
+func testGitLogin(t *testing.T, w *world, other pullpass.OrganizationID) {
+	t.Helper()
+	ctx := t.Context()
+	for _, token := range []string{"first", "second", ""} {
+		want := pullpass.GitLogin{Username: "ada", Password: pullpass.NewSecret(token)}
+		if token == "" {
+			want = pullpass.GitLogin{}
+		}
+		must(t, "SetGitLogin", w.SetGitLogin(ctx, w.org, w.project, want))
+		got, err := w.GitLogin(ctx, w.org, w.project)
+		if err != nil || got.Username != want.Username || !got.Password.Equal(want.Password) {
+			t.Errorf("GitLogin after %q = %q, %v", token, got.Username, err)
+		}
+		if none, err := w.GitLogin(ctx, other, w.project); err != nil || none.Username != "" || !none.Password.Empty() {
+			t.Errorf("GitLogin of another organization's project = %q, %v, want nothing", none.Username, err)
+		}
+		wantKind(t, "a login for another organization's project", w.SetGitLogin(ctx, other, w.project, want), pullpass.NotFound)
+	}
 }

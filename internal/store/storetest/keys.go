@@ -38,6 +38,7 @@ func testRotate(t *testing.T, open Open) {
 	w := populate(t, openStore(t, open, openKeyring(t, path)), "acme")
 	const n = 60 // more than one batch with a smaller one behind it
 	check := sealedThings(w, n)
+	must(t, "SetGitLogin", w.SetGitLogin(t.Context(), w.org, w.project, pullpass.GitLogin{Username: "ada", Password: pullpass.NewSecret("git token")}))
 	idle, err := w.Rotate(t.Context())
 	if err != nil || idle.Resealed != 0 || idle.Retired != 0 || idle.DataKey != 1 {
 		t.Errorf("Rotate without a new key = %+v, %v, want nothing to do", idle, err)
@@ -48,8 +49,8 @@ func testRotate(t *testing.T, open Open) {
 	second := &world{DB: openStore(t, open, openKeyring(t, path)), t: t, org: w.org}
 	got, err := second.Rotate(t.Context())
 	must(t, "Rotate", err)
-	if got.Resealed != 2*n || got.Retired != 1 || got.DataKey != 2 || len(got.InUse) != 1 || got.InUse[0] != fresh {
-		t.Errorf("Rotate = %+v, want %d sealed anew, 1 retired, only %s in use", got, 2*n, fresh)
+	if got.Resealed != 2*n+1 || got.Retired != 1 || got.DataKey != 2 || len(got.InUse) != 1 || got.InUse[0] != fresh {
+		t.Errorf("Rotate = %+v, want %d sealed anew, 1 retired, only %s in use", got, 2*n+1, fresh)
 	}
 	check(second)
 	removed, err := seal.RetireKeys(path, got.InUse)
@@ -59,6 +60,9 @@ func testRotate(t *testing.T, open Open) {
 	}
 	third := &world{DB: openStore(t, open, openKeyring(t, path)), t: t, org: w.org}
 	check(third)
+	if login, err := third.GitLogin(t.Context(), w.org, w.project); err != nil || login.Password.Reveal() != "git token" {
+		t.Errorf("GitLogin with the new key alone: %v", err)
+	}
 	third.project = ""
 	wantSecret(t, third, third.newRegistry("later", ""), "secret of later")
 
