@@ -37,3 +37,19 @@ type RoleHop struct {
 	SourceIdentity string
 	SessionTags    map[string]string
 }
+
+// Subject is the `sub` of the token with which a web-identity integration proves
+// itself to AWS. It holds identifiers that are never reused, and no person is ever
+// given such a token: a role that trusts it opens to the server alone. What a
+// credential is not for in particular is a hyphen; "*" makes a pattern for a
+// trust policy.
+func (i Integration) Subject(project ProjectID, environment EnvironmentID) string {
+	named := func(id string) string {
+		if id == "" {
+			return "-"
+		}
+		return id
+	}
+	return "integration:" + string(i.ID) + ":organization:" + string(i.Organization) +
+		":project:" + named(string(project)) + ":environment:" + named(string(environment))
+}

@@ -9,18 +9,21 @@ import (
 // Integration is access to one AWS account. Its secret key is never part of an
 // answer.
 type Integration struct {
-	ID          pullpass.IntegrationID   `json:"id"`
-	Name        string                   `json:"name"`
-	Mode        pullpass.IntegrationMode `json:"mode" enum:"access-key,ambient,web-identity,runner-native"`
-	Account     string                   `json:"account,omitempty" doc:"12 digits."`
-	Region      string                   `json:"region"`
-	AccessKeyID string                   `json:"access_key_id,omitempty"`
-	Chain       []RoleHop                `json:"chain" nullable:"false" doc:"The roles assumed one after the other."`
-	Runners     []pullpass.RunnerID      `json:"runners" nullable:"false" doc:"Empty for all runners."`
-	Principal   string                   `json:"principal,omitempty" doc:"ARN to name in policies, as AWS last reported it."`
-	Generation  int64                    `json:"generation" doc:"Grows with each update."`
-	CreatedAt   time.Time                `json:"created_at"`
-	UpdatedAt   time.Time                `json:"updated_at"`
+	ID pullpass.IntegrationID `json:"id"`
+	// Organization is part of the subject of a web identity.
+	Organization pullpass.OrganizationID  `json:"organization"`
+	Name         string                   `json:"name"`
+	Mode         pullpass.IntegrationMode `json:"mode" enum:"access-key,ambient,web-identity,runner-native"`
+	Account      string                   `json:"account,omitempty" doc:"12 digits."`
+	Region       string                   `json:"region"`
+	AccessKeyID  string                   `json:"access_key_id,omitempty"`
+	Chain        []RoleHop                `json:"chain" nullable:"false" doc:"The roles assumed one after the other."`
+	Runners      []pullpass.RunnerID      `json:"runners" nullable:"false" doc:"Empty for all runners."`
+	Subject      string                   `json:"subject,omitempty" doc:"For web-identity: the sub of its tokens, as a pattern for StringLike in a trust policy."`
+	Principal    string                   `json:"principal,omitempty" doc:"ARN to name in policies, as AWS last reported it."`
+	Generation   int64                    `json:"generation" doc:"Grows with each update."`
+	CreatedAt    time.Time                `json:"created_at"`
+	UpdatedAt    time.Time                `json:"updated_at"`
 }
 
 // RoleHop is one AssumeRole.

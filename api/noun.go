@@ -30,8 +30,12 @@ func FromIntegration(i pullpass.Integration) Integration {
 	for _, hop := range i.Chain {
 		chain = append(chain, RoleHop(hop))
 	}
+	subject := ""
+	if i.Mode == pullpass.ModeWebIdentity {
+		subject = i.Subject("*", "*")
+	}
 	return Integration{
-		ID: i.ID, Name: i.Name, Mode: i.Mode, Account: i.Account, Region: i.Region,
+		Subject: subject, ID: i.ID, Organization: i.Organization, Name: i.Name, Mode: i.Mode, Account: i.Account, Region: i.Region,
 		AccessKeyID: i.AccessKeyID, Chain: chain, Runners: full(i.Runners),
 		Principal: i.Principal, Generation: i.Generation, CreatedAt: i.CreatedAt, UpdatedAt: i.UpdatedAt,
 	}

@@ -23,7 +23,7 @@ func registry(w api.Registry) pullpass.Registry {
 
 func integration(w api.Integration) pullpass.Integration {
 	return pullpass.Integration{
-		ID: w.ID, Name: w.Name, Mode: w.Mode, Account: w.Account, Region: w.Region,
+		ID: w.ID, Organization: w.Organization, Name: w.Name, Mode: w.Mode, Account: w.Account, Region: w.Region,
 		AccessKeyID: w.AccessKeyID, Chain: each(w.Chain, hop), Runners: w.Runners,
 		Principal: w.Principal, Generation: w.Generation, CreatedAt: w.CreatedAt, UpdatedAt: w.UpdatedAt,
 	}

@@ -4,30 +4,38 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/api"
 	"github.com/pullpass/pullpass/client"
+	"github.com/pullpass/pullpass/internal/iam"
 )
 
 type integrationCommand struct {
 	Add    integrationAdd    `cmd:"" help:"Add access to an AWS account."`
 	List   integrationList   `cmd:"" help:"List the integrations."`
 	Show   integrationShow   `cmd:"" help:"Show one integration: the principal and region to name in policies."`
+	Update integrationUpdate `cmd:"" help:"Change an integration; its registries use it from now on."`
 	Test   integrationTest   `cmd:"" help:"Find out who AWS says it is; assume each role of its chain."`
 	Delete integrationDelete `cmd:"" help:"Delete an integration that no registry uses."`
 }
 
 type integrationAdd struct {
-	Name        string   `arg:"" help:"Name, unique in the organization."`
-	Region      string   `required:"" placeholder:"REGION" help:"Region where identities are asked for."`
-	Account     string   `placeholder:"ACCOUNT" help:"12 digits of the account that the identity belongs to."`
-	AccessKeyID string   `name:"access-key-id" placeholder:"ID" help:"Use an IAM user's access key; its secret half is read from --secret-key-file."`
-	SecretKey   string   `name:"secret-key-file" default:"-" placeholder:"FILE" help:"File with the secret access key; - is standard input."`
-	Ambient     bool     `help:"Use the server's own AWS identity."`
-	Roles       []string `name:"role" placeholder:"ARN" help:"Then assume this role. Repeated: one after the other."`
-	ExternalID  string   `placeholder:"ID" help:"External id for the last role."`
-	Runners     []string `name:"runner" placeholder:"NAME" help:"Only for this runner. Can be repeated."`
+	Name         string   `arg:"" help:"Name, unique in the organization."`
+	Region       string   `required:"" placeholder:"REGION" help:"Region where identities are asked for."`
+	Account      string   `placeholder:"ACCOUNT" help:"12 digits of the account that the identity belongs to."`
+	AccessKeyID  string   `name:"access-key-id" placeholder:"ID" help:"Use an IAM user's access key; its secret half is read from --secret-key-file."`
+	SecretKey    string   `name:"secret-key-file" default:"-" placeholder:"FILE" help:"File with the secret access key; - is standard input."`
+	Ambient      bool     `help:"Use the server's own AWS identity."`
+	WebIdentity  bool     `help:"Use tokens that Pullpass issues: the first --role trusts this organization's issuer. Nothing is stored."`
+	RunnerNative bool     `help:"Use the runner's own AWS identity; each --role is assumed by the runner."`
+	Roles        []string `name:"role" sep:"none" placeholder:"ROLE" help:"Then assume this role: its ARN, and what AWS is told with it: ARN,external-id=ID,source-identity=NAME,tag:KEY=VALUE. Repeated: one after the other."`
+	ExternalID   string   `placeholder:"ID" help:"External id for the last role."`
+	Runners      []string `name:"runner" placeholder:"NAME" help:"Only for this runner. Can be repeated."`
 }
 
 func (i *integrationAdd) Run(ctx context.Context, t *terminal) error {
@@ -35,18 +43,18 @@ func (i *integrationAdd) Run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return err
 	}
-	made := pullpass.Integration{Name: i.Name, Region: i.Region, Account: i.Account, AccessKeyID: i.AccessKeyID, Chain: i.chain()}
+	made := pullpass.Integration{Name: i.Name, Region: i.Region, Account: i.Account, AccessKeyID: i.AccessKeyID}
+	if made.Mode, err = i.mode(); err != nil {
+		return err
+	}
+	if made.Chain, err = roleChain(i.Roles, i.ExternalID); err != nil {
+		return err
+	}
 	var secret pullpass.Secret
-	switch {
-	case i.AccessKeyID != "" && !i.Ambient:
-		made.Mode = pullpass.ModeAccessKey
+	if made.Mode == pullpass.ModeAccessKey {
 		if secret, err = readSecret(t, i.SecretKey, "Secret access key: "); err != nil {
 			return err
 		}
-	case i.Ambient && i.AccessKeyID == "":
-		made.Mode = pullpass.ModeAmbient
-	default:
-		return misuse("an integration has one identity", "give --access-key-id ID, or --ambient")
 	}
 	if made.Runners, err = findRunners(ctx, c, i.Runners); err != nil {
 		return err
@@ -55,20 +63,76 @@ func (i *integrationAdd) Run(ctx context.Context, t *terminal) error {
 		return err
 	}
 	t.say("Added integration %s (%s).", made.Name, made.Mode)
-	t.say("Next: pullpass registry add NAME --integration %s --host ACCOUNT.dkr.ecr.%s.amazonaws.com", made.Name, made.Region)
+	if made.Mode == pullpass.ModeWebIdentity {
+		t.say("Next: let its first role trust it; this shows how: pullpass integration show %s", made.Name)
+	} else {
+		t.say("Next: pullpass registry add NAME --integration %s --host ACCOUNT.dkr.ecr.%s.amazonaws.com", made.Name, made.Region)
+	}
 	return t.show(api.FromIntegration(made), func(io.Writer) {})
 }
 
-func (i *integrationAdd) chain() []pullpass.RoleHop {
+func (i *integrationAdd) mode() (pullpass.IntegrationMode, error) {
+	var chosen []pullpass.IntegrationMode
+	for mode, given := range map[pullpass.IntegrationMode]bool{
+		pullpass.ModeAccessKey: i.AccessKeyID != "", pullpass.ModeAmbient: i.Ambient,
+		pullpass.ModeWebIdentity: i.WebIdentity, pullpass.ModeRunnerNative: i.RunnerNative,
+	} {
+		if given {
+			chosen = append(chosen, mode)
+		}
+	}
+	if len(chosen) != 1 {
+		return "", misuse("an integration has one identity", "give one of --web-identity, --runner-native, --ambient and --access-key-id ID")
+	}
+	return chosen[0], nil
+}
+
+// roleChain reads the roles of a command line.
+func roleChain(roles []string, externalID string) ([]pullpass.RoleHop, error) {
 	var hops []pullpass.RoleHop
-	for n, role := range i.Roles {
-		hop := pullpass.RoleHop{RoleARN: role}
-		if n == len(i.Roles)-1 {
-			hop.ExternalID = i.ExternalID
+	for _, role := range roles {
+		hop, err := roleHop(role)
+		if err != nil {
+			return nil, err
 		}
 		hops = append(hops, hop)
 	}
-	return hops
+	switch {
+	case externalID == "":
+	case len(hops) == 0:
+		return nil, misuse("--external-id is for a role", "add --role ARN")
+	default:
+		hops[len(hops)-1].ExternalID = externalID
+	}
+	return hops, nil
+}
+
+// roleHop reads ARN,external-id=ID,source-identity=NAME,tag:KEY=VALUE.
+func roleHop(text string) (pullpass.RoleHop, error) {
+	arn, rest, _ := strings.Cut(text, ",")
+	hop := pullpass.RoleHop{RoleARN: arn}
+	for rest != "" {
+		var one string
+		one, rest, _ = strings.Cut(rest, ",")
+		name, value, ok := strings.Cut(one, "=")
+		key, isTag := strings.CutPrefix(name, "tag:")
+		switch {
+		case !ok:
+			return hop, misuse(strconv.Quote(one)+" in --role is not NAME=VALUE", "ARN,external-id=ID,source-identity=NAME,tag:KEY=VALUE")
+		case name == "external-id":
+			hop.ExternalID = value
+		case name == "source-identity":
+			hop.SourceIdentity = value
+		case isTag:
+			if hop.SessionTags == nil {
+				hop.SessionTags = make(map[string]string)
+			}
+			hop.SessionTags[key] = value
+		default:
+			return hop, misuse(strconv.Quote(name)+" in --role is not known", "known are external-id, source-identity and tag:KEY")
+		}
+	}
+	return hop, nil
 }
 
 type integrationList struct{}
@@ -107,16 +171,67 @@ func (i *integrationShow) Run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return err
 	}
+	proof, err := proofToAWS(ctx, c, found)
+	if err != nil {
+		return err
+	}
 	return t.show(api.FromIntegration(found), func(w io.Writer) {
 		pairs := []string{"name", found.Name, "id", string(found.ID), "mode", string(found.Mode),
 			"account", found.Account, "region", found.Region, "access key id", found.AccessKeyID}
 		for _, hop := range found.Chain {
-			pairs = append(pairs, "then assumes", hop.RoleARN)
+			pairs = append(pairs, "then assumes", hop.RoleARN, "  external id", hop.ExternalID, "  source identity", hop.SourceIdentity,
+				"  session tags", tagList(hop.SessionTags))
 		}
 		pairs = append(pairs, "principal", found.Principal, "runners", ids(found.Runners, "all"),
 			"generation", fmt.Sprint(found.Generation), "updated", day(found.UpdatedAt))
-		facts(w, pairs...)
+		facts(w, append(pairs, proof...)...)
 	})
+}
+
+// proofToAWS is what others put into their policies beside the principal: for a web
+// identity its issuer and subject, for runner-native the runners' own principals.
+func proofToAWS(ctx context.Context, c *client.Client, i pullpass.Integration) ([]string, error) {
+	switch i.Mode {
+	case pullpass.ModeWebIdentity:
+		id, err := c.Identity(ctx)
+		if err != nil {
+			return nil, err
+		}
+		w := api.FromIntegration(i)
+		return []string{"issuer", id.Issuer, "audience", awsAudience, "subject", w.Subject,
+			"trust policy", trustPolicyOf(id.Issuer, w)}, nil
+	case pullpass.ModeRunnerNative:
+		var pairs []string
+		for r, err := range c.AllRunners(ctx) {
+			if err != nil {
+				return nil, err
+			}
+			if r.AWSIdentity != "" && (len(i.Runners) == 0 || slices.Contains(i.Runners, r.ID)) {
+				pairs = append(pairs, "runner "+r.Name, r.AWSIdentity)
+			}
+		}
+		return pairs, nil
+	}
+	return nil, nil
+}
+
+// trustPolicyOf is the command that makes the trust policy of the first role.
+func trustPolicyOf(issuer string, i api.Integration) string {
+	account, role := "ACCOUNT", "NAME"
+	if len(i.Chain) > 0 {
+		if arn, ok := iam.ParseARN(i.Chain[0].RoleARN); ok {
+			account, role = arn.Account, arn.Resource[strings.LastIndexByte(arn.Resource, '/')+1:]
+		}
+	}
+	return "pullpass policy trust --account " + account + " --role " + role + " --issuer " + issuer + " --form integration --source '" + i.Subject + "' --provider"
+}
+
+func tagList(tags map[string]string) string {
+	var list []string
+	for _, key := range slices.Sorted(maps.Keys(tags)) {
+		list = append(list, key+"="+tags[key])
+	}
+	return strings.Join(list, ", ")
 }
 
 type integrationDelete struct {

@@ -108,8 +108,8 @@ func (p *policyRole) Run(t *terminal) error {
 type oidcFlags struct {
 	Issuer       string   `placeholder:"URL" help:"OIDC issuer, exactly as its tokens say it."`
 	Audiences    []string `name:"audience" placeholder:"TEXT" help:"Audience; sts.amazonaws.com if none is given."`
-	Source       string   `placeholder:"REPOSITORY" help:"Repository whose tokens are trusted: HOST/ORG/REPO; ORG/REPO for github; GROUP/PROJECT for gitlab; NAMESPACE/NAME for kubernetes."`
-	Form         string   `default:"pullpass" enum:"pullpass,gitpod,github,gitlab,kubernetes,exact" help:"How the issuer writes subjects: ${enum}."`
+	Source       string   `placeholder:"REPOSITORY" help:"Repository whose tokens are trusted: HOST/ORG/REPO; ORG/REPO for github; GROUP/PROJECT for gitlab; NAMESPACE/NAME for kubernetes; the subject of an integration."`
+	Form         string   `default:"pullpass" enum:"pullpass,gitpod,github,gitlab,kubernetes,integration,exact" help:"How the issuer writes subjects: ${enum}."`
 	Branches     []string `name:"branch" placeholder:"NAME" help:"Only this branch; may end in *. Can be repeated."`
 	Environments []string `name:"environment" placeholder:"NAME" help:"Only this environment (github). Can be repeated."`
 	Provider     bool     `help:"Also create the OIDC provider in the role's account."`

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -175,6 +176,7 @@ func (p *parts) make(ctx context.Context, c *config.Server, url string, log *slo
 	}
 	p.closers = append(p.closers, p.out.Close)
 	metrics := httpapi.NewMetrics()
+	p.identity = identity.NewProvider(cmp.Or(c.IssuerURL, url), p.db, identity.Options{})
 	minter := aws.New(p.awsOptions(c, hosts))
 	p.broker, err = broker.New(broker.Options{
 		Store: p.db, Auditor: metrics.Auditor(p.door), Hosts: hosts, AWS: minter,
@@ -187,10 +189,6 @@ func (p *parts) make(ctx context.Context, c *config.Server, url string, log *slo
 	if err != nil {
 		return err
 	}
-	if c.IssuerURL != "" {
-		url = c.IssuerURL
-	}
-	p.identity = identity.NewProvider(url, p.db, identity.Options{})
 	downloads, err := offeredPrograms(c, log)
 	if err != nil {
 		return err
@@ -208,7 +206,7 @@ func (p *parts) make(ctx context.Context, c *config.Server, url string, log *slo
 // awsOptions keeps the server's own AWS identity from integrations unless its
 // operator lends it: whoever may add an integration could use it otherwise.
 func (p *parts) awsOptions(c *config.Server, hosts *reference.Hosts) aws.Options {
-	o := aws.Options{HTTP: p.out, STSEndpoint: stsOfMappings(hosts)}
+	o := aws.Options{HTTP: p.out, STSEndpoint: stsOfMappings(hosts), Tokens: webIdentities{p.identity}}
 	if !c.LendIdentity {
 		o.Ambient = func(context.Context) (awssdk.Config, error) {
 			return awssdk.Config{}, &pullpass.Error{

@@ -31,6 +31,8 @@ type rung struct {
 	expires   time.Time // zero: does not
 	principal string
 	narrowed  bool
+	// webIdentity is the jti of the token that the ladder stands on.
+	webIdentity string
 }
 
 func (m *Minter) ladder(r broker.MintRequest) *ladder {
@@ -173,7 +175,9 @@ func (l *ladder) assume(ctx context.Context, from rung, hop pullpass.RoleHop, po
 	if err != nil {
 		return rung{}, &hopError{hop.RoleARN, err}
 	}
-	return session(out.Credentials, hop.RoleARN, policy != "")
+	at, err := session(out.Credentials, hop.RoleARN, policy != "")
+	at.webIdentity = from.webIdentity
+	return at, err
 }
 
 // assumeByToken is unsigned: the token is the proof.
@@ -181,18 +185,20 @@ func (l *ladder) assumeByToken(ctx context.Context, hop pullpass.RoleHop, policy
 	if l.m.o.Tokens == nil {
 		return rung{}, &pullpass.Error{Kind: pullpass.Unavailable, Code: "web_identity_disabled", Cause: "this server issues no web identities"}
 	}
-	token, err := l.m.o.Tokens.WebIdentityToken(ctx, l.r.Organization, l.r.Project, l.r.Environment)
+	identity, err := l.m.o.Tokens.WebIdentityToken(ctx, l.r.Integration, l.r.Project, l.r.Environment)
 	if err != nil {
 		return rung{}, err
 	}
 	out, err := l.sts(aws.AnonymousCredentials{}).AssumeRoleWithWebIdentity(ctx, &sts.AssumeRoleWithWebIdentityInput{
 		RoleArn: aws.String(hop.RoleARN), RoleSessionName: aws.String(l.sessionName(policy)),
-		WebIdentityToken: aws.String(token.Reveal()), Policy: optional(policy),
+		WebIdentityToken: aws.String(identity.Token.Reveal()), Policy: optional(policy),
 	})
 	if err != nil {
 		return rung{}, &hopError{hop.RoleARN, err}
 	}
-	return session(out.Credentials, hop.RoleARN, policy != "")
+	at, err := session(out.Credentials, hop.RoleARN, policy != "")
+	at.webIdentity = identity.ID
+	return at, err
 }
 
 // hopError remembers at which role the ladder broke.

@@ -217,14 +217,14 @@ func newIssuer(t *testing.T) *issuer {
 	return i
 }
 
-func (i *issuer) WebIdentityToken(_ context.Context, _ pullpass.OrganizationID, _ pullpass.ProjectID, e pullpass.EnvironmentID) (pullpass.Secret, error) {
+func (i *issuer) WebIdentityToken(_ context.Context, _ pullpass.Integration, _ pullpass.ProjectID, e pullpass.EnvironmentID) (aws.WebIdentity, error) {
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: i.key}, (&jose.SignerOptions{}).WithType("JWT").WithHeader("kid", "1"))
 	if err != nil {
-		return pullpass.Secret{}, err
+		return aws.WebIdentity{}, err
 	}
 	text, err := jwt.Signed(signer).Claims(map[string]any{
 		"iss": i.url, "aud": "sts.amazonaws.com", "sub": "environment:" + string(e),
 		"iat": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix(),
 	}).Serialize()
-	return pullpass.NewSecret(text), err
+	return aws.WebIdentity{Token: pullpass.NewSecret(text), ID: "jti"}, err
 }

@@ -30,10 +30,16 @@ type Options struct {
 	MaxBackoff  time.Duration // the longest wait before a retry; 0: 5 s
 }
 
-// TokenSource issues the token with which an environment, or a project, proves
-// to AWS who it is.
+// TokenSource issues the token with which an integration proves to AWS who it is,
+// for an environment and a project where the credential is for one.
 type TokenSource interface {
-	WebIdentityToken(context.Context, pullpass.OrganizationID, pullpass.ProjectID, pullpass.EnvironmentID) (pullpass.Secret, error)
+	WebIdentityToken(context.Context, pullpass.Integration, pullpass.ProjectID, pullpass.EnvironmentID) (WebIdentity, error)
+}
+
+// WebIdentity is a token and its jti, which the audit record names.
+type WebIdentity struct {
+	Token pullpass.Secret
+	ID    string
 }
 
 // Minter gets credentials from AWS. It is safe for use by many at once.
@@ -97,7 +103,7 @@ func (m *Minter) Mint(ctx context.Context, r broker.MintRequest) (broker.Minted,
 	if !top.expires.IsZero() && top.expires.Before(credential.Expires) {
 		credential.Expires = top.expires
 	}
-	minted := broker.Minted{Credential: credential, Principal: top.principal}
+	minted := broker.Minted{Credential: credential, Principal: top.principal, WebIdentity: top.webIdentity}
 	if top.narrowed {
 		minted.Repositories, minted.Policy = r.Repositories, policy
 	}

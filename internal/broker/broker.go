@@ -116,7 +116,8 @@ func (b *Broker) Issue(ctx context.Context, caller pullpass.Caller, ask Ask) (Is
 // prepared is an answer that has not been recorded yet.
 type prepared struct {
 	Issued
-	policy string
+	policy      string
+	webIdentity string
 }
 
 func (b *Broker) prepare(ctx context.Context, caller pullpass.Caller, ask Ask, p *plan) (prepared, error) {
@@ -137,7 +138,8 @@ func (b *Broker) prepare(ctx context.Context, caller pullpass.Caller, ask Ask, p
 	if err != nil {
 		return prepared{}, err
 	}
-	out.Credential, out.Principal, out.Repositories, out.Cached, out.policy = m.Credential, m.Principal, m.Repositories, cached, m.Policy
+	out.Credential, out.Principal, out.Repositories, out.Cached = m.Credential, m.Principal, m.Repositories, cached
+	out.policy, out.webIdentity = m.Policy, m.WebIdentity
 	return out, nil
 }
 

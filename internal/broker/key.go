@@ -3,6 +3,8 @@ package broker
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"maps"
+	"slices"
 	"strconv"
 
 	"github.com/pullpass/pullpass"
@@ -33,6 +35,11 @@ func (p *plan) key() Key {
 		h.text(hop.RoleARN)
 		h.text(hop.ExternalID)
 		h.text(hop.SourceIdentity)
+		h.number(int64(len(hop.SessionTags)))
+		for _, tag := range slices.Sorted(maps.Keys(hop.SessionTags)) {
+			h.text(tag)
+			h.text(hop.SessionTags[tag])
+		}
 	}
 	if p.own() {
 		h.text(string(p.project))

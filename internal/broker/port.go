@@ -59,6 +59,7 @@ type Minted struct {
 	Principal    string
 	Repositories []string // what a session policy limits it to; empty: nothing does
 	Policy       string   // that session policy
+	WebIdentity  string   // jti of the token that proved the integration to AWS; empty for other modes
 }
 
 // Coordinator makes one upstream call of those that several servers want to

@@ -67,6 +67,7 @@ func (b *Broker) event(caller pullpass.Caller, p *plan, ask Ask, a prepared) pul
 	set("principal", a.Principal)
 	set("repositories", strings.Join(a.Repositories, " "))
 	set("session_policy", a.policy)
+	set("web_identity", a.webIdentity)
 	set("unscoped", strconv.FormatBool(a.Credential.Unscoped))
 	set("cached", strconv.FormatBool(a.Cached))
 	if !a.Credential.Expires.IsZero() {

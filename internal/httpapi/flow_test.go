@@ -121,7 +121,7 @@ func TestIntegrationsAndECR(t *testing.T) {
 	id := "AKIAIOSFODNN7EXAMPL2"
 	_, err = o.UpdateIntegration(t.Context(), i.ID, pullpass.IntegrationChange{AccessKeyID: &id})
 	wantKind(t, "a new key id without its secret", err, pullpass.Invalid)
-	chain := []pullpass.RoleHop{{RoleARN: "arn:aws:iam::222222222222:role/pull", ExternalID: "x", SessionTags: map[string]string{"team": "a"}}}
+	chain := []pullpass.RoleHop{{RoleARN: "arn:aws:iam::222222222222:role/pull", ExternalID: "x1", SessionTags: map[string]string{"team": "a"}}}
 	i, err = o.UpdateIntegration(t.Context(), i.ID, pullpass.IntegrationChange{Chain: &chain})
 	must(t, err)
 	if diff := cmp.Diff(chain, i.Chain); diff != "" {

@@ -44,6 +44,9 @@ func (s *Server) createIntegration(ctx context.Context, c pullpass.Caller, in *s
 		ID: pullpass.NewIntegrationID(), Organization: c.Organization, Name: w.Name, Mode: w.Mode, Account: w.Account, Region: w.Region,
 		AccessKeyID: w.AccessKeyID, Chain: hops(w.Chain), Runners: runners, Generation: 1, CreatedAt: s.now(),
 	}
+	if err := checkChain(i); err != nil {
+		return nil, err
+	}
 	err = s.deed(ctx, c, integrationEvent("integration.create", i), func(ctx context.Context) (err error) {
 		i, err = s.store.CreateIntegration(ctx, i, w.SecretAccessKey.Secret())
 		return err
@@ -147,8 +150,11 @@ func (s *Server) integrationChange(ctx context.Context, c pullpass.Caller, i pul
 		change.Secret = &secret
 	}
 	if w.Chain != nil {
-		chain := hops(*w.Chain)
-		change.Chain = &chain
+		i.Chain = hops(*w.Chain)
+		if err := checkChain(i); err != nil {
+			return change, err
+		}
+		change.Chain = &i.Chain
 	}
 	if w.Runners != nil {
 		runners, err := s.knownRunners(ctx, c, *w.Runners)

@@ -87,10 +87,11 @@ func samples(t *testing.T) map[string]Stack {
 		Self: true, MaxSession: 7200,
 	}))
 	for form, s := range map[Form]Subject{
-		FormPullpass: {Repository: "github.com/team/app", Branches: []string{"main"}},
-		FormGitHub:   {Repository: "team/app", Branches: []string{"main", "release/*"}, Tags: []string{"v*"}, Environments: []string{"production"}},
-		FormGitLab:   {Repository: "group/sub/app", Branches: []string{"main"}, Tags: []string{"v1.0"}},
-		FormExact:    {Repository: "tenant*7/${x}"},
+		FormPullpass:    {Repository: "github.com/team/app", Branches: []string{"main"}},
+		FormGitHub:      {Repository: "team/app", Branches: []string{"main", "release/*"}, Tags: []string{"v*"}, Environments: []string{"production"}},
+		FormGitLab:      {Repository: "group/sub/app", Branches: []string{"main"}, Tags: []string{"v1.0"}},
+		FormExact:       {Repository: "tenant*7/${x}"},
+		FormIntegration: {Repository: "integration:int_06g1m0q5c0v3z8r2d7k4s9w1b6:organization:org_06g1m0q5c0v3z8r2d7k4s9w1b6:project:*:environment:*"},
 	} {
 		s.Form = form
 		issuer := map[Form]string{FormGitHub: "https://token.actions.githubusercontent.com", FormGitLab: "https://gitlab.com"}[form]

@@ -29,12 +29,15 @@ const (
 	FormGitHub     Form = "github"     // repo:ORG/REPO:ref:refs/heads/BRANCH, …:environment:NAME
 	FormGitLab     Form = "gitlab"     // project_path:GROUP/PROJECT:ref_type:branch:ref:BRANCH
 	FormKubernetes Form = "kubernetes" // system:serviceaccount:NAMESPACE:NAME
-	FormExact      Form = "exact"
+	// FormIntegration is Pullpass's own web identities: the subject of an
+	// integration, for all projects or one.
+	FormIntegration Form = "integration"
+	FormExact       Form = "exact"
 )
 
 // Forms lists every form, for help texts.
 func Forms() []Form {
-	return []Form{FormPullpass, FormGitpod, FormGitHub, FormGitLab, FormKubernetes, FormExact}
+	return []Form{FormPullpass, FormGitpod, FormGitHub, FormGitLab, FormKubernetes, FormIntegration, FormExact}
 }
 
 // Subject restricts who the token is about. Without branches, tags and

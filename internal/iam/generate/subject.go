@@ -1,6 +1,7 @@
 package generate
 
 import (
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -19,13 +20,15 @@ func (c *check) subject(s Subject) []string {
 		out = c.gitLab(s)
 	case FormKubernetes:
 		out = c.kubernetes(s)
+	case FormIntegration:
+		out = c.integration(s)
 	case FormExact:
 		if !isClaim(s.Repository) {
 			c.failf("%q is not a subject: up to 255 printable characters without quotes, spaces and backslashes", s.Repository)
 		}
 		out = []string{escape(s.Repository)}
 	default:
-		c.failf("%q is not a form of subject: pullpass, gitpod, github, gitlab, kubernetes or exact", s.Form)
+		c.failf("%q is not a form of subject: pullpass, gitpod, github, gitlab, kubernetes, integration or exact", s.Form)
 	}
 	if len(c.problems) > before {
 		return nil
@@ -36,7 +39,7 @@ func (c *check) subject(s Subject) []string {
 // refusePartsNotOf refuses a restriction that the form cannot express: leaving
 // it out silently would widen the policy.
 func (c *check) refusePartsNotOf(s Subject) {
-	branches := s.Form != FormKubernetes && s.Form != FormExact
+	branches := s.Form != FormKubernetes && s.Form != FormIntegration && s.Form != FormExact
 	tags := s.Form == FormGitHub || s.Form == FormGitLab
 	for _, part := range []struct {
 		name   string
@@ -124,6 +127,20 @@ func (c *check) kubernetes(s Subject) []string {
 	}
 	return []string{"system:serviceaccount:" + namespace + ":" + name}
 }
+
+// integration ends where every project, or every environment of the one that is
+// named, begins.
+func (c *check) integration(s Subject) []string {
+	name := strings.TrimSuffix(s.Repository, ":*")
+	name = strings.TrimSuffix(strings.TrimSuffix(name, ":environment"), ":project:*")
+	if !integrationSubject.MatchString(name) {
+		c.failf("%q is not the subject that pullpass integration show prints", s.Repository)
+		return nil
+	}
+	return []string{name + ":*"}
+}
+
+var integrationSubject = regexp.MustCompile(`^integration:int_[a-z0-9]{8,64}:organization:org_[a-z0-9]{8,64}(:project:prj_[a-z0-9]{8,64})?$`)
 
 func isDNSLabel(s string) bool {
 	return s != "" && len(s) <= 63 && isHost(s+".x")
