@@ -32,11 +32,16 @@ func (c Credential) ValidFor(d time.Duration, now time.Time) bool {
 type Grant struct {
 	Organization OrganizationID
 	Runner       RunnerID
+	Project      ProjectID
 	Environment  EnvironmentID
+	Registry     RegistryGeneration
 	Host         string
-	Account      string
-	Region       string
-	Repositories []string
+	Repositories []string // never empty
 	Action       Action
-	Expires      time.Time
+	Inside       bool // for a person inside the environment, not for its start
+	// Integration and Chain are set where the runner's identity is only the first
+	// rung: it then assumes these roles.
+	Integration IntegrationID
+	Chain       []RoleHop
+	Expires     time.Time
 }

@@ -52,7 +52,7 @@ func TestNamesOnTheWire(t *testing.T) {
 		api.Setup{}, api.SetupDone{}, api.Self{}, api.Organization{}, api.Project{}, api.NewProject{}, api.Registry{}, api.NewRegistry{},
 		api.RegistryChange{}, api.Integration{}, api.NewIntegration{}, api.IntegrationChange{}, api.RoleHop{}, api.Runner{}, api.NewRunner{},
 		api.RunnerWithToken{}, api.Join{}, api.Heartbeat{}, api.RunnerEnvironments{}, api.Status{}, api.OutputChunk{}, api.Environment{},
-		api.NewEnvironment{}, api.Output{}, api.CredentialRequest{}, api.Credential{}, api.Grant{}, api.Token{}, api.NewToken{}, api.TokenWithText{},
+		api.NewEnvironment{}, api.Output{}, api.CredentialRequest{}, api.Credential{}, api.Token{}, api.NewToken{}, api.TokenWithText{},
 		api.AuditReport{}, api.Download{}, api.Problem{}, api.ProblemDetail{}, api.Event{}, api.List[api.Project]{},
 	} {
 		typ := reflect.TypeOf(v)

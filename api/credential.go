@@ -18,7 +18,7 @@ type CredentialRequest struct {
 }
 
 // Credential opens a registry until it expires. Where the registry is opened by
-// the runner's own AWS identity there is a Grant instead of username and secret.
+// the runner's own AWS identity there is a signed grant instead of username and secret.
 type Credential struct {
 	Host     string              `json:"host" doc:"Never send it anywhere else."`
 	Username string              `json:"username,omitempty"`
@@ -26,16 +26,5 @@ type Credential struct {
 	Expires  time.Time           `json:"expires,omitzero" doc:"Left out where the registry sets no end."`
 	Unscoped bool                `json:"unscoped" doc:"It opens more than was asked for."`
 	Registry pullpass.RegistryID `json:"registry"`
-	Grant    *Grant              `json:"grant,omitempty" doc:"The runner may mint a credential with its own identity."`
-}
-
-// Grant is the server's recorded permission for a runner to mint a credential
-// with its own AWS identity.
-type Grant struct {
-	Host         string          `json:"host"`
-	Account      string          `json:"account"`
-	Region       string          `json:"region"`
-	Repositories []string        `json:"repositories,omitempty" nullable:"false" doc:"What it is for; empty for the whole registry."`
-	Action       pullpass.Action `json:"action" enum:"pull,push"`
-	Expires      time.Time       `json:"expires"`
+	Grant    Secret              `json:"grant,omitzero" doc:"Signed and recorded: the runner may mint a credential with its own AWS identity."`
 }

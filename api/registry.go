@@ -30,7 +30,7 @@ type NewRegistry struct {
 	Name        string                 `json:"name" minLength:"3" maxLength:"127" doc:"Letters, digits, underscores and hyphens." example:"payments-ecr"`
 	Host        string                 `json:"host" minLength:"1" maxLength:"512" doc:"As images name it." example:"222222222222.dkr.ecr.eu-west-1.amazonaws.com"`
 	PathPrefix  string                 `json:"path_prefix,omitempty" maxLength:"255" doc:"team covers team and team/app, not teams." example:"team"`
-	Auth        pullpass.Auth          `json:"auth" enum:"basic,integration,runner-native"`
+	Auth        pullpass.Auth          `json:"auth,omitempty" enum:"basic,integration,runner-native" doc:"Left out: what the other fields say; for an ECR host without any, runner-native if the runners have an AWS identity."`
 	Username    string                 `json:"username,omitempty" maxLength:"255" doc:"For basic."`
 	Password    Secret                 `json:"password,omitzero" format:"password" writeOnly:"true" maxLength:"65536" doc:"For basic. It cannot be read back."`
 	Integration pullpass.IntegrationID `json:"integration,omitempty" doc:"For integration."`

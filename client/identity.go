@@ -122,3 +122,10 @@ func (c *Client) Exchange(ctx context.Context, org pullpass.OrganizationID, toke
 	}
 	return answer.Exchanged, nil
 }
+
+// KeySet gets the public keys of an organization, as they are published: JSON.
+func (c *Client) KeySet(ctx context.Context, org pullpass.OrganizationID) (json.RawMessage, error) {
+	k := get(path(api.PathKeySet, org), nil)
+	k.anonymous = true
+	return do[json.RawMessage](ctx, c, k)
+}

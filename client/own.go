@@ -14,6 +14,7 @@ type Wanted struct {
 	Environments []pullpass.Environment
 	State        string // give it to the next Wanted
 	Unchanged    bool   // Environments is empty: what was seen still holds
+	Trials       []pullpass.TrialID
 }
 
 // Wanted returns the wanted environments of the client's runner as soon as they
@@ -22,7 +23,7 @@ func (c *Client) Wanted(ctx context.Context, seen string, wait time.Duration) (W
 	query := url.Values{}
 	set(query, "seen", seen)
 	w, err := do[api.RunnerEnvironments](ctx, c, get(api.PathRunnerEnvironments, query).waiting(wait))
-	return Wanted{Environments: each(w.Items, environment), State: w.State, Unchanged: w.Unchanged}, err
+	return Wanted{Environments: each(w.Items, environment), State: w.State, Unchanged: w.Unchanged, Trials: w.Trials}, err
 }
 
 // Heartbeat tells how the client's runner is.
@@ -56,7 +57,7 @@ func (c *Client) AppendOutput(ctx context.Context, id pullpass.EnvironmentID, se
 type Issued struct {
 	pullpass.Credential
 	Registry pullpass.RegistryID
-	Grant    *pullpass.Grant // for a registry opened by the runner's own identity
+	Grant    pullpass.Secret // signed: for a registry opened by the runner's own identity
 }
 
 // Credential asks for what opens one repository.
@@ -68,13 +69,7 @@ func (c *Client) Credential(ctx context.Context, r api.CredentialRequest) (Issue
 		Credential: pullpass.Credential{
 			Host: w.Host, Username: w.Username, Secret: w.Secret.Secret(), Expires: w.Expires, Unscoped: w.Unscoped,
 		},
-		Registry: w.Registry,
-	}
-	if g := w.Grant; g != nil {
-		issued.Grant = &pullpass.Grant{
-			Environment: r.Environment, Host: g.Host, Account: g.Account, Region: g.Region,
-			Repositories: g.Repositories, Action: g.Action, Expires: g.Expires,
-		}
+		Registry: w.Registry, Grant: w.Grant.Secret(),
 	}
 	return issued, err
 }

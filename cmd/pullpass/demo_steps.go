@@ -122,7 +122,7 @@ func (s *stage) startRunner(ctx context.Context) error {
 		return err
 	}
 	s.runner = made.ID
-	c := config.Runner{Server: s.serverURL, State: filepath.Join(s.dir, "runner"), DockerHost: s.dockerHost, Parallel: 4, Log: config.Log{LogLevel: "debug"}}
+	c := config.Runner{Server: s.serverURL, State: filepath.Join(s.dir, "runner"), DockerHost: s.dockerHost, Parallel: 4, AWSIdentity: config.NoAWSIdentity, Log: config.Log{LogLevel: "debug"}}
 	c.Hosts, c.AllowEgress = s.mappings()
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan error, 1)

@@ -185,7 +185,7 @@ func (o issuedOpener) Open(ctx context.Context, host reference.Host, repository 
 	ask.Host, ask.Repository = host.Name, repository
 	issued, err := o.client.Credential(ctx, ask)
 	rung := doctor.Rung{Step: doctor.StepIdentity, Detail: "issued by " + o.client.Base() + " " + o.whom, Err: err}
-	if err == nil && issued.Grant != nil {
+	if err == nil && !issued.Grant.Empty() {
 		rung.Err = &pullpass.Error{Kind: pullpass.Invalid, Code: "runner_native", What: "cannot pull from here",
 			Cause: "the server issues a grant for the runner's own AWS identity, which this machine does not have", Hint: "on the runner's machine: pullpass doctor IMAGE"}
 	}

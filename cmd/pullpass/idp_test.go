@@ -85,7 +85,7 @@ func (r *room) environment(server string, p pullpass.ProjectID) {
 	dir, err := os.MkdirTemp("", "idp")
 	r.must(err)
 	r.t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	sockets, err := agent.New(agent.Options{Dir: filepath.Join(dir, "a"), RunnerName: "one", Server: insidePort{own}})
+	sockets, err := agent.New(agent.Options{Dir: filepath.Join(dir, "a"), RunnerName: "one", Server: insidePort{serverPort{c: own}}})
 	r.must(err)
 	r.t.Cleanup(func() { r.must(sockets.Shutdown(context.Background())) })
 	mounts, err := sockets.Open(r.t.Context(), e)

@@ -76,6 +76,8 @@ func (r *registryAdd) registry(ctx context.Context, c *client.Client, t *termina
 		reg.Integration, err = findIntegration(ctx, c, r.Integration)
 	case r.RunnerNative && r.Username == "" && r.Integration == "":
 		reg.Auth = pullpass.AuthRunnerNative
+	case !r.RunnerNative && r.Username == "" && r.Integration == "":
+		// The server fills in runner-native where that is possible.
 	default:
 		err = misuse("a registry is opened in one way", "give one of --username NAME, --integration NAME, --runner-native")
 	}

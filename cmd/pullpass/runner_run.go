@@ -122,19 +122,25 @@ func runAgent(ctx context.Context, c *config.Runner, id runnerIdentity, log *slo
 		return err
 	}
 	defer closeRegistries()
+	native, err := newNative(c, server, id)
+	if err != nil {
+		return err
+	}
+	defer native.Close()
+	port := serverPort{server, native}
 	bin, err := mountedPrograms(c.State, log)
 	if err != nil {
 		return err
 	}
 	sockets, err := agent.New(agent.Options{
-		Dir: filepath.Join(c.State, "agents"), Bin: bin, RunnerName: id.Name, Server: insidePort{server}, Log: log,
+		Dir: filepath.Join(c.State, "agents"), Bin: bin, RunnerName: id.Name, Server: insidePort{port}, Log: log,
 	})
 	if err != nil {
 		return err
 	}
 	defer func() { _ = sockets.Shutdown(context.WithoutCancel(ctx)) }()
 	r, err := runner.New(runner.Options{
-		ID: id.Runner, Version: version, Server: serverPort{server}, Driver: engine,
+		ID: id.Runner, Version: version, Server: port, Driver: engine, AWSIdentity: native.Identity,
 		Resolver: resolver{registries}, Agents: sockets, Log: log, Parallel: c.Parallel,
 	})
 	if err != nil {
@@ -163,11 +169,9 @@ func newRegistries(mappings, allow []string) (*oci.Client, func(), error) {
 }
 
 // insidePort asks for the person inside an environment.
-type insidePort struct{ c *client.Client }
+type insidePort struct{ serverPort }
 
 func (p insidePort) Credential(ctx context.Context, r runner.CredentialRequest) (pullpass.Credential, error) {
-	issued, err := p.c.Credential(ctx, api.CredentialRequest{
-		Environment: r.Environment, Host: r.Host, Repository: r.Repository, Action: r.Action, Inside: true,
-	})
-	return issued.Credential, err
+	r.Inside = true
+	return p.serverPort.Credential(ctx, r)
 }

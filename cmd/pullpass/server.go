@@ -179,7 +179,7 @@ func (p *parts) make(ctx context.Context, c *config.Server, url string, log *slo
 	p.identity = identity.NewProvider(cmp.Or(c.IssuerURL, url), p.db, identity.Options{})
 	minter := aws.New(p.awsOptions(c, hosts))
 	p.broker, err = broker.New(broker.Options{
-		Store: p.db, Auditor: metrics.Auditor(p.door), Hosts: hosts, AWS: minter,
+		Store: p.db, Auditor: metrics.Auditor(p.door), Hosts: hosts, AWS: minter, Grants: p.identity,
 	})
 	if err != nil {
 		return err

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"time"
 
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/api"
 	"github.com/pullpass/pullpass/client"
+	"github.com/pullpass/pullpass/internal/aws"
+	"github.com/pullpass/pullpass/internal/broker"
 	"github.com/pullpass/pullpass/internal/runner"
 )
 
@@ -14,7 +17,10 @@ import (
 const wantedWait = 20 * time.Second
 
 // serverPort joins the runner to its server through the typed client.
-type serverPort struct{ c *client.Client }
+type serverPort struct {
+	c      *client.Client
+	native *aws.Native // mints what the server only grants
+}
 
 func (s serverPort) Heartbeat(ctx context.Context, r pullpass.RunnerReport) error {
 	_, err := s.c.Heartbeat(ctx, r)
@@ -37,7 +43,12 @@ func (s serverPort) AppendOutput(ctx context.Context, o runner.Output) error {
 
 func (s serverPort) Credential(ctx context.Context, r runner.CredentialRequest) (pullpass.Credential, error) {
 	issued, err := s.c.Credential(ctx, api.CredentialRequest{
-		Environment: r.Environment, Host: r.Host, Repository: r.Repository, Action: r.Action,
+		Environment: r.Environment, Host: r.Host, Repository: r.Repository, Action: r.Action, Inside: r.Inside,
 	})
-	return issued.Credential, err
+	if err != nil || issued.Grant.Empty() {
+		return issued.Credential, err
+	}
+	return s.native.Credential(ctx, issued.Grant, broker.Ask{
+		Environment: r.Environment, Host: r.Host, Repository: r.Repository, Action: cmp.Or(r.Action, pullpass.ActionPull), Inside: r.Inside,
+	})
 }

@@ -24,7 +24,7 @@ type Ask struct {
 // opened by the runner's own identity there is a Grant instead.
 type Issued struct {
 	Credential   pullpass.Credential
-	Grant        *pullpass.Grant
+	Grant        pullpass.Secret // signed: pullpass.Grant
 	Registry     pullpass.RegistryID
 	Generation   int64
 	Integration  pullpass.IntegrationID

@@ -4,21 +4,19 @@ import (
 	"context"
 	"errors"
 	"sync"
-	"sync/atomic"
 	"time"
-
-	"golang.org/x/time/rate"
 
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/internal/reference"
 )
 
-// Options are the broker's parts. AWS, Hosts and Coordinator may be nil.
+// Options are the broker's parts. AWS, Hosts, Grants and Coordinator may be nil.
 type Options struct {
 	Store       Store
 	Auditor     Auditor
 	Hosts       *reference.Hosts // nil: the grammar alone
 	AWS         Minter           // nil: registries with a password only
+	Grants      Signer           // nil: no registry is opened by a runner's own identity
 	Coordinator Coordinator      // nil: this is the only server
 	Now         func() time.Time // nil: time.Now
 	MaxEntries  int              // of the cache; 0: 10,000
@@ -28,24 +26,17 @@ const defaultEntries = 10_000
 
 // Broker issues credentials.
 type Broker struct {
-	store       Store
-	auditor     Auditor
-	hosts       *reference.Hosts
-	aws         Minter
-	coordinator Coordinator
-	now         func() time.Time
-	buckets     *buckets
-	stats       struct{ hits, mints atomic.Int64 }
+	store   Store
+	auditor Auditor
+	hosts   *reference.Hosts
+	aws     Minter
+	now     func() time.Time
+	keeper  *Keeper
+	pacer   *Pacer
+	grants  Signer
 
-	life    context.Context // ends with Close: flights outlive those who asked
-	stop    context.CancelFunc
-	running sync.WaitGroup
-
-	mu      sync.Mutex
-	closed  bool
-	cache   *cache
-	flights map[Key]*flight
-	pins    pins
+	mu   sync.Mutex
+	pins pins
 }
 
 // New returns a broker. Close it to end what it does in the background.
@@ -59,23 +50,15 @@ func New(o Options) (*Broker, error) {
 	if o.MaxEntries <= 0 {
 		o.MaxEntries = defaultEntries
 	}
-	b := &Broker{
-		store: o.Store, auditor: o.Auditor, hosts: o.Hosts, aws: o.AWS, coordinator: o.Coordinator, now: o.Now,
-		buckets: &buckets{now: o.Now, list: make(map[bucketKey]*rate.Limiter)},
-		cache:   newCache(o.MaxEntries), flights: make(map[Key]*flight), pins: pins{limit: o.MaxEntries, list: make(map[pin][]pullpass.Registry)},
-	}
-	b.life, b.stop = context.WithCancel(context.Background())
-	return b, nil
+	return &Broker{
+		store: o.Store, auditor: o.Auditor, hosts: o.Hosts, aws: o.AWS, grants: o.Grants, now: o.Now,
+		keeper: NewKeeper(o.Coordinator, o.Now, o.MaxEntries), pacer: NewPacer(o.Now),
+		pins: pins{limit: o.MaxEntries, list: make(map[pin][]pullpass.Registry)},
+	}, nil
 }
 
 // Close gives up what is under way and waits until it has ended.
-func (b *Broker) Close() {
-	b.mu.Lock()
-	b.closed = true
-	b.mu.Unlock()
-	b.stop()
-	b.running.Wait()
-}
+func (b *Broker) Close() { b.keeper.Close() }
 
 // Stats counts since the broker was made.
 type Stats struct {
@@ -85,11 +68,7 @@ type Stats struct {
 }
 
 // Stats returns the counts.
-func (b *Broker) Stats() Stats {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return Stats{Hits: b.stats.hits.Load(), Mints: b.stats.mints.Load(), Entries: len(b.cache.entries)}
-}
+func (b *Broker) Stats() Stats { return b.keeper.Stats() }
 
 // Issue returns a credential that caller may have, valid for a while yet. Its
 // record is on disk when it returns, and so is that of a refusal: where the
@@ -107,7 +86,7 @@ func (b *Broker) Issue(ctx context.Context, caller pullpass.Caller, ask Ask) (Is
 	if err := b.auditor.Record(ctx, b.event(caller, &p, ask, issued)); err != nil {
 		return Issued{}, err
 	}
-	if !issued.Credential.ValidFor(time.Second, b.now()) && issued.Grant == nil {
+	if !issued.Credential.ValidFor(time.Second, b.now()) && issued.Grant.Empty() {
 		return Issued{}, &pullpass.Error{Kind: pullpass.Unavailable, What: "cannot issue a credential", Cause: "it expired while it was being recorded", Hint: "try again"}
 	}
 	return issued.Issued, nil
@@ -118,6 +97,7 @@ type prepared struct {
 	Issued
 	policy      string
 	webIdentity string
+	grantID     string
 }
 
 func (b *Broker) prepare(ctx context.Context, caller pullpass.Caller, ask Ask, p *plan) (prepared, error) {
@@ -130,8 +110,8 @@ func (b *Broker) prepare(ctx context.Context, caller pullpass.Caller, ask Ask, p
 		return prepared{}, err
 	}
 	out := prepared{Issued: Issued{Registry: p.registry.ID, Generation: p.registry.Generation, Integration: p.integration.ID}}
-	if p.registry.Auth == pullpass.AuthRunnerNative {
-		out.Grant, err = b.grant(caller, ask, p)
+	if p.native() {
+		out.Grant, out.grantID, err = b.grant(ctx, caller, ask, p)
 		return out, err
 	}
 	m, cached, err := b.obtain(ctx, *p)
@@ -141,19 +121,4 @@ func (b *Broker) prepare(ctx context.Context, caller pullpass.Caller, ask Ask, p
 	out.Credential, out.Principal, out.Repositories, out.Cached = m.Credential, m.Principal, m.Repositories, cached
 	out.policy, out.webIdentity = m.Policy, m.WebIdentity
 	return out, nil
-}
-
-// grantLife is short: the runner mints at once.
-const grantLife = 5 * time.Minute
-
-// grant lets a runner mint with its own identity.
-func (b *Broker) grant(caller pullpass.Caller, ask Ask, p *plan) (*pullpass.Grant, error) {
-	if caller.Kind != pullpass.CallerRunner || ask.Environment == "" {
-		return nil, refused(ask, "the registry "+p.registry.Name+" is opened by the runner's own AWS identity, for its environments only", "start an environment")
-	}
-	return &pullpass.Grant{
-		Organization: p.organization, Runner: p.runner, Environment: ask.Environment, Host: p.host.Name,
-		Account: p.host.ECR.Account, Region: p.host.ECR.Region, Repositories: p.repositories, Action: p.action,
-		Expires: b.now().Add(grantLife),
-	}, nil
 }

@@ -27,15 +27,20 @@ type bucketKey struct {
 	region       string
 }
 
-// buckets pace the calls to each account. The organization is part of the key:
+// Pacer paces the calls to each account. The organization is part of the key:
 // none can use up what is another's by naming its account.
-type buckets struct {
+type Pacer struct {
 	mu   sync.Mutex
 	now  func() time.Time
 	list map[bucketKey]*rate.Limiter
 }
 
-func (b *buckets) wait(ctx context.Context, k bucketKey) error {
+// NewPacer returns a pacer with full buckets.
+func NewPacer(now func() time.Time) *Pacer {
+	return &Pacer{now: now, list: make(map[bucketKey]*rate.Limiter)}
+}
+
+func (b *Pacer) wait(ctx context.Context, k bucketKey) error {
 	b.mu.Lock()
 	now := b.now()
 	reservation := b.limiter(k, now).ReserveN(now, 1)
@@ -64,7 +69,7 @@ func (b *buckets) wait(ctx context.Context, k bucketKey) error {
 	}
 }
 
-func (b *buckets) limiter(k bucketKey, now time.Time) *rate.Limiter {
+func (b *Pacer) limiter(k bucketKey, now time.Time) *rate.Limiter {
 	if l := b.list[k]; l != nil {
 		return l
 	}
@@ -81,13 +86,13 @@ func (b *buckets) limiter(k bucketKey, now time.Time) *rate.Limiter {
 	return l
 }
 
-// pace is MintRequest.Wait for one plan.
-func (b *Broker) pace(p plan) func(context.Context, Service) error {
-	account := p.integration.Account
+// For is MintRequest.Wait for an integration in a region.
+func (b *Pacer) For(org pullpass.OrganizationID, i pullpass.Integration, region string) func(context.Context, Service) error {
+	account := i.Account
 	if account == "" {
-		account = string(p.integration.ID) // ambient: whose it is shows later
+		account = string(i.ID) // ambient: whose it is shows later
 	}
 	return func(ctx context.Context, s Service) error {
-		return b.buckets.wait(ctx, bucketKey{p.organization, account, s, p.host.ECR.Region})
+		return b.wait(ctx, bucketKey{org, account, s, region})
 	}
 }

@@ -8,10 +8,10 @@ import (
 	"github.com/pullpass/pullpass/internal/reference"
 )
 
-// choose finds the registry for a repository of a host: project before
+// Choose finds the registry for a repository of a host: project before
 // organization, then the longest path prefix that ends where a path segment
 // does. For the whole host it is the one that covers most of it.
-func choose(registries []pullpass.Registry, host, repository string) (pullpass.Registry, bool) {
+func Choose(registries []pullpass.Registry, host, repository string) (pullpass.Registry, bool) {
 	var best pullpass.Registry
 	found := false
 	for _, r := range registries {
@@ -67,7 +67,7 @@ func scope(registries []pullpass.Registry, r pullpass.Registry, env *pullpass.En
 			if err != nil || img.Host != r.Host {
 				continue
 			}
-			if chosen, ok := choose(registries, img.Host, img.Repository); ok && chosen.ID == r.ID {
+			if chosen, ok := Choose(registries, img.Host, img.Repository); ok && chosen.ID == r.ID {
 				all = append(all, img.Repository)
 			}
 		}

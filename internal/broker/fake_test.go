@@ -233,3 +233,11 @@ func (s *scene) ask(t testing.TB, repository string) (broker.Issued, error) {
 	t.Helper()
 	return s.broker.Issue(t.Context(), s.asDeveloper(), broker.Ask{Project: s.project, Host: ecrHost, Repository: repository})
 }
+
+// signer keeps the last grant instead of signing it.
+type signer struct{ last pullpass.Grant }
+
+func (s *signer) SignGrant(_ context.Context, g pullpass.Grant) (pullpass.Secret, string, error) {
+	s.last = g
+	return pullpass.NewSecret("signed"), "jti-1", nil
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -218,21 +219,49 @@ func TestPinnedGenerations(t *testing.T) {
 }
 
 func TestRunnerNativeGivesAGrant(t *testing.T) {
-	s := newScene(t, broker.Options{})
+	signer := &signer{}
+	s := newScene(t, broker.Options{Grants: signer})
 	s.store.inForce[0].Auth, s.store.inForce[0].Integration = pullpass.AuthRunnerNative, ""
 	e := s.environment(ecrHost + "/team/app:1")
 	got, err := s.broker.Issue(t.Context(), s.asRunner(), broker.Ask{Environment: e.ID, Host: ecrHost, Repository: "team/app"})
-	if err != nil || got.Grant == nil || !got.Credential.Secret.Empty() {
+	if err != nil || got.Grant.Empty() || !got.Credential.Secret.Empty() {
 		t.Fatalf("Issue = %+v, %v, want a grant alone", got, err)
 	}
-	if g := got.Grant; g.Account != "222222222222" || g.Region != "eu-west-1" || g.Runner != s.runner || !cmp.Equal(g.Repositories, []string{"team/app"}) || g.Expires.IsZero() {
-		t.Errorf("Grant = %+v", g)
+	g := signer.last
+	want := pullpass.Grant{Organization: s.org, Runner: s.runner, Project: s.project, Environment: e.ID, Host: ecrHost, Repositories: []string{"team/app"},
+		Action: pullpass.ActionPull, Registry: pullpass.RegistryGeneration{Registry: s.registry.ID, Generation: 1}, Expires: g.Expires}
+	if !cmp.Equal(g, want) || time.Until(g.Expires) > 6*time.Minute || time.Until(g.Expires) < time.Minute {
+		t.Errorf("Grant = %+v, want %+v", g, want)
 	}
-	if ev := s.journal.all()[0]; ev.Action != "credential.grant" || ev.Decision != pullpass.DecisionAllowed {
+	if ev := s.journal.all()[0]; ev.Action != "credential.grant" || ev.Decision != pullpass.DecisionAllowed || ev.Detail["grant"] != "jti-1" || ev.Detail["repositories"] != "team/app" {
 		t.Errorf("event = %+v, want credential.grant", ev)
+	}
+	if n := s.upstream.calls.Load(); n != 0 {
+		t.Errorf("AWS was asked %d times by the server, want 0", n)
 	}
 	if _, err := s.broker.Issue(t.Context(), s.asDeveloper(), broker.Ask{Environment: e.ID, Host: ecrHost}); !pullpass.IsKind(err, pullpass.Denied) {
 		t.Errorf("a person asks for it: %v, want Denied", err)
+	}
+}
+
+// An integration whose first rung is the runner's identity gives a grant with the
+// roles that the runner then assumes.
+func TestRunnerNativeIntegration(t *testing.T) {
+	signer := &signer{}
+	s := newScene(t, broker.Options{Grants: signer})
+	i := s.integration
+	i.Mode, i.AccessKeyID, i.Chain = pullpass.ModeRunnerNative, "", []pullpass.RoleHop{{RoleARN: "arn:aws:iam::222222222222:role/pull", ExternalID: "x1"}}
+	s.store.integrations[i.ID] = i
+	e := s.environment(ecrHost + "/team/app:1")
+	got, err := s.broker.Issue(t.Context(), s.asRunner(), broker.Ask{Environment: e.ID, Host: ecrHost, Repository: "team/app"})
+	if err != nil || got.Grant.Empty() || signer.last.Integration != i.ID || !cmp.Equal(signer.last.Chain, i.Chain) {
+		t.Errorf("Issue = %+v, %v; the grant %+v", got, err, signer.last)
+	}
+	s = newScene(t, broker.Options{}) // nobody signs
+	s.store.inForce[0].Auth, s.store.inForce[0].Integration = pullpass.AuthRunnerNative, ""
+	e = s.environment(ecrHost + "/team/app:1")
+	if _, err := s.broker.Issue(t.Context(), s.asRunner(), broker.Ask{Environment: e.ID, Host: ecrHost, Repository: "team/app"}); !pullpass.IsKind(err, pullpass.Unavailable) {
+		t.Errorf("without a signer: %v, want Unavailable", err)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/internal/reference"
 )
 
 // Key names one credential: SHA-256 over everything that changes it. Equal keys
@@ -56,6 +57,17 @@ func (p *plan) key() Key {
 		h.text(r)
 	}
 	return sha256.Sum256(h.buf)
+}
+
+// GrantKey names the credential that a runner mints for a grant of a host.
+func GrantKey(g pullpass.Grant, host reference.Host) Key {
+	p := plan{
+		organization: g.Organization, project: g.Project, environment: g.Environment, inside: g.Inside, start: !g.Inside,
+		registry:    pullpass.Registry{ID: g.Registry.Registry, Generation: g.Registry.Generation, Auth: pullpass.AuthRunnerNative},
+		integration: pullpass.Integration{ID: g.Integration, Mode: pullpass.ModeRunnerNative, Chain: g.Chain},
+		host:        host, action: g.Action, repositories: g.Repositories,
+	}
+	return p.key()
 }
 
 // own reports whether the credential is the environment's alone: a web identity

@@ -32,7 +32,7 @@ func (b *Broker) decide(ctx context.Context, caller pullpass.Caller, ask Ask, p 
 	if err != nil {
 		return err
 	}
-	registry, ok := choose(registries, ask.Host, ask.Repository)
+	registry, ok := Choose(registries, ask.Host, ask.Repository)
 	if !ok {
 		return &pullpass.Error{Kind: pullpass.NotFound, Code: "no_registry", What: "cannot issue a credential for " + place(ask),
 			Cause: "no registry is configured for it", Hint: "pullpass registry add --host " + ask.Host}

@@ -58,10 +58,10 @@ func (b *Broker) event(caller pullpass.Caller, p *plan, ask Ask, a prepared) pul
 	if a.Registry == "" {
 		return e
 	}
-	if a.Grant != nil {
+	if !a.Grant.Empty() {
 		e.Action = eventGrant
-		set("repositories", strings.Join(a.Grant.Repositories, " "))
-		set("expires", a.Grant.Expires.UTC().Format(time.RFC3339))
+		set("repositories", strings.Join(p.repositories, " "))
+		set("grant", a.grantID)
 		return e
 	}
 	set("principal", a.Principal)

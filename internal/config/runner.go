@@ -14,8 +14,12 @@ type Runner struct {
 	Hosts       []string `name:"host" env:"PULLPASS_HOSTS" sep:";" placeholder:"MAPPING" help:"An ECR registry under another name, as for the server. Can be repeated."`
 	AllowEgress []string `name:"allow-egress" env:"PULLPASS_ALLOW_EGRESS" sep:"," placeholder:"PREFIX" help:"Private address ranges that registries may be in, as for the server."`
 	Parallel    int      `default:"4" env:"PULLPASS_RUNNER_PARALLEL" placeholder:"N" help:"Environments worked on at the same time."`
+	AWSIdentity string   `name:"aws-identity" default:"ambient" enum:"ambient,none" env:"PULLPASS_RUNNER_AWS_IDENTITY" help:"ambient: lend this machine's AWS identity (profile, web identity, container or instance role) to registries with runner-native; none: do not."`
 	Log
 }
+
+// NoAWSIdentity keeps the machine's AWS identity from every registry.
+const NoAWSIdentity = "none"
 
 // Check reports everything that is wrong with the options.
 func (r *Runner) Check() error {

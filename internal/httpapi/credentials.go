@@ -3,7 +3,6 @@ package httpapi
 import (
 	"context"
 	"net/http"
-	"slices"
 
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/api"
@@ -34,15 +33,8 @@ func (s *Server) issueCredential(ctx context.Context, c pullpass.Caller, in *str
 	credential := issued.Credential
 	return answer(api.Credential{
 		Host: ask.Host, Username: credential.Username, Secret: api.NewSecret(credential.Secret),
-		Expires: credential.Expires.UTC(), Unscoped: credential.Unscoped, Registry: issued.Registry, Grant: grant(issued.Grant),
+		Expires: credential.Expires.UTC(), Unscoped: credential.Unscoped, Registry: issued.Registry, Grant: api.NewSecret(issued.Grant),
 	}), nil
-}
-
-func grant(g *pullpass.Grant) *api.Grant {
-	if g == nil {
-		return nil
-	}
-	return &api.Grant{Host: g.Host, Account: g.Account, Region: g.Region, Repositories: slices.Clone(g.Repositories), Action: g.Action, Expires: g.Expires.UTC()}
 }
 
 // ask checks the form of a request. Which registry it is, and whether it may be

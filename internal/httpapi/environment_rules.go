@@ -30,6 +30,9 @@ func (s *Server) newEnvironment(ctx context.Context, c pullpass.Caller, in api.N
 	if err != nil {
 		return pullpass.Environment{}, err
 	}
+	if err := s.checkImages(ctx, c.Organization, project.ID, runner, services); err != nil {
+		return pullpass.Environment{}, err
+	}
 	ref, commit, err := s.sourceOf(ctx, c, project, in.Ref)
 	if err != nil {
 		return pullpass.Environment{}, err

@@ -47,6 +47,9 @@ func (s *Server) createIntegration(ctx context.Context, c pullpass.Caller, in *s
 	if err := checkChain(i); err != nil {
 		return nil, err
 	}
+	if err := s.checkRunners(ctx, cannotSaveIntegration, c.Organization, opening{mode: i.Mode}, runners); err != nil {
+		return nil, err
+	}
 	err = s.deed(ctx, c, integrationEvent("integration.create", i), func(ctx context.Context) (err error) {
 		i, err = s.store.CreateIntegration(ctx, i, w.SecretAccessKey.Secret())
 		return err
@@ -159,6 +162,9 @@ func (s *Server) integrationChange(ctx context.Context, c pullpass.Caller, i pul
 	if w.Runners != nil {
 		runners, err := s.knownRunners(ctx, c, *w.Runners)
 		if err != nil {
+			return change, err
+		}
+		if err := s.checkRunners(ctx, cannotSaveIntegration, c.Organization, opening{mode: i.Mode}, runners); err != nil {
 			return change, err
 		}
 		change.Runners = &runners

@@ -46,6 +46,8 @@ type registryStore interface {
 	Registries(context.Context, pullpass.OrganizationID, pullpass.RegistryFilter, pullpass.Page) (pullpass.List[pullpass.Registry], error)
 	UpdateRegistry(context.Context, pullpass.OrganizationID, pullpass.RegistryID, pullpass.RegistryChange) (pullpass.Registry, error)
 	DeleteRegistry(context.Context, pullpass.OrganizationID, pullpass.RegistryID) error
+	// RegistriesInForce are a project's and the organization's.
+	RegistriesInForce(context.Context, pullpass.OrganizationID, pullpass.ProjectID) ([]pullpass.Registry, error)
 }
 
 type integrationStore interface {

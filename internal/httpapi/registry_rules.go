@@ -43,14 +43,37 @@ func (s *Server) newRegistry(ctx context.Context, c pullpass.Caller, in api.NewR
 	if in.PathPrefix != "" && !reference.ValidRepository(in.PathPrefix) {
 		return r, unfit("path_prefix_invalid", "the path prefix is not the beginning of a repository", "write it as team or team/app, in lower case, without a slash at either end")
 	}
+	if r.Runners, err = s.knownRunners(ctx, c, in.Runners); err != nil {
+		return r, err
+	}
+	if in.Auth == "" {
+		if in.Auth, err = s.impliedAuth(ctx, c, host, in); err != nil {
+			return r, err
+		}
+		r.Auth = in.Auth
+	}
 	if err := s.checkAuth(ctx, c, host, in); err != nil {
 		return r, err
 	}
 	if r.Inside == "" {
 		r.Inside = pullpass.DefaultInside(in.Project)
 	}
-	r.Runners, err = s.knownRunners(ctx, c, in.Runners)
-	return r, err
+	o, err := s.openingOf(ctx, r)
+	if err != nil {
+		return r, err
+	}
+	return r, s.checkRunners(ctx, cannotSave, c.Organization, o, r.Runners)
+}
+
+// impliedAuth is what the other fields say already, or what can be filled in.
+func (s *Server) impliedAuth(ctx context.Context, c pullpass.Caller, host reference.Host, in api.NewRegistry) (pullpass.Auth, error) {
+	switch {
+	case in.Integration != "":
+		return pullpass.AuthIntegration, nil
+	case in.Username != "" || !in.Password.IsZero():
+		return pullpass.AuthBasic, nil
+	}
+	return s.fillAuth(ctx, c.Organization, host, in.Runners)
 }
 
 func checkRegistryName(name string) error {
@@ -133,6 +156,13 @@ func (s *Server) registryChange(ctx context.Context, c pullpass.Caller, r pullpa
 	if in.Runners != nil {
 		runners, err := s.knownRunners(ctx, c, *in.Runners)
 		if err != nil {
+			return change, err
+		}
+		o, err := s.openingOf(ctx, r)
+		if err != nil {
+			return change, err
+		}
+		if err := s.checkRunners(ctx, cannotSave, c.Organization, o, runners); err != nil {
 			return change, err
 		}
 		change.Runners = &runners

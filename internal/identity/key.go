@@ -81,7 +81,8 @@ func generate(alg Algorithm) (crypto.Signer, error) {
 type key struct {
 	StoredKey
 	public crypto.PublicKey
-	signer jose.Signer
+	signer jose.Signer // of identity tokens
+	grants jose.Signer // of grants, which say so in their typ
 }
 
 func openKey(s StoredKey) (*key, error) {
@@ -97,14 +98,17 @@ func openKey(s StoredKey) (*key, error) {
 	if !ok || !fits(s.Algorithm, private.Public()) {
 		return nil, fmt.Errorf("signing key %s is not a key for %s", s.ID, s.Algorithm)
 	}
-	signer, err := jose.NewSigner(
-		jose.SigningKey{Algorithm: jose.SignatureAlgorithm(s.Algorithm), Key: jose.JSONWebKey{Key: private, KeyID: s.ID}},
-		(&jose.SignerOptions{}).WithType("JWT"),
-	)
-	if err != nil {
-		return nil, fmt.Errorf("signing key %s: %w", s.ID, err)
+	k := &key{StoredKey: s, public: private.Public()}
+	for typ, signer := range map[jose.ContentType]*jose.Signer{"JWT": &k.signer, grantType: &k.grants} {
+		*signer, err = jose.NewSigner(
+			jose.SigningKey{Algorithm: jose.SignatureAlgorithm(s.Algorithm), Key: jose.JSONWebKey{Key: private, KeyID: s.ID}},
+			(&jose.SignerOptions{}).WithType(typ),
+		)
+		if err != nil {
+			return nil, fmt.Errorf("signing key %s: %w", s.ID, err)
+		}
 	}
-	return &key{StoredKey: s, public: private.Public(), signer: signer}, nil
+	return k, nil
 }
 
 // fits pins the algorithm to the type of key.

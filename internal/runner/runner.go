@@ -23,7 +23,9 @@ type Options struct {
 	Agents   Agents
 	Log      *slog.Logger
 
-	AWSIdentity string        // ARN of the runner's own AWS principal, if it has one
+	// AWSIdentity finds the ARN of the runner's own AWS principal, or nothing; nil: it
+	// has none. It is asked at every heartbeat.
+	AWSIdentity func(context.Context) string
 	Parallel    int           // services resolved, pulled and started at the same time; 4
 	Grace       time.Duration // between asking a container to end and ending it; 10 s
 	Heartbeat   time.Duration // 15 s
@@ -60,6 +62,9 @@ func New(o Options) (*Runner, error) {
 	setDefault(&o.Resync, time.Minute)
 	setDefault(&o.RetryMin, time.Second)
 	setDefault(&o.RetryMax, 30*time.Second)
+	if o.AWSIdentity == nil {
+		o.AWSIdentity = func(context.Context) string { return "" }
+	}
 	r := &Runner{
 		o:       o,
 		slots:   semaphore.NewWeighted(int64(o.Parallel)),
@@ -107,7 +112,7 @@ func (r *Runner) beat(ctx context.Context) {
 // says why and what to do.
 func (r *Runner) report(ctx context.Context) pullpass.RunnerReport {
 	report := pullpass.RunnerReport{
-		Version: r.o.Version, AWSIdentity: r.o.AWSIdentity, Phase: pullpass.RunnerActive, At: time.Now(),
+		Version: r.o.Version, AWSIdentity: r.o.AWSIdentity(ctx), Phase: pullpass.RunnerActive, At: time.Now(),
 	}
 	ask, cancel := context.WithTimeout(ctx, r.o.Heartbeat)
 	defer cancel()

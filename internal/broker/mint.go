@@ -1,0 +1,48 @@
+package broker
+
+import (
+	"context"
+
+	"github.com/pullpass/pullpass"
+)
+
+// obtain answers from the keeper or asks upstream.
+func (b *Broker) obtain(ctx context.Context, p plan) (Minted, bool, error) {
+	return b.keeper.Get(ctx, p.key(), Source{
+		Mint:  func(ctx context.Context) (Minted, error) { return b.mint(ctx, p) },
+		Alone: p.registry.Auth == pullpass.AuthBasic,
+	})
+}
+
+// mint opens the stored password or asks AWS.
+func (b *Broker) mint(ctx context.Context, p plan) (Minted, error) {
+	if p.registry.Auth == pullpass.AuthBasic {
+		secret, err := b.store.RegistrySecret(ctx, p.organization, pullpass.RegistryGeneration{Registry: p.registry.ID, Generation: p.registry.Generation})
+		return Minted{Credential: pullpass.Credential{
+			Host: p.registry.Host, Username: p.registry.Username, Secret: secret, Unscoped: true,
+		}}, err
+	}
+	if b.aws == nil {
+		return Minted{}, &pullpass.Error{Kind: pullpass.Unavailable, Code: "aws_disabled", What: "cannot issue a credential", Cause: "this server does not talk to AWS"}
+	}
+	req := MintRequest{
+		Organization: p.organization, Integration: p.integration, Host: p.host,
+		Action: p.action, Repositories: p.repositories, Wait: b.pacer.For(p.organization, p.integration, p.host.ECR.Region),
+	}
+	if p.own() {
+		req.Project, req.Environment = p.project, p.environment
+	}
+	if p.integration.Mode == pullpass.ModeAccessKey {
+		var err error
+		if req.Secret, err = b.store.IntegrationSecret(ctx, p.organization, p.integration.ID, p.integration.Generation); err != nil {
+			return Minted{}, err
+		}
+	}
+	m, err := b.aws.Mint(ctx, req)
+	if err != nil {
+		return Minted{}, err
+	}
+	m.Credential.Host = p.registry.Host
+	m.Credential.Unscoped = len(m.Repositories) == 0
+	return m, nil
+}

@@ -1,0 +1,112 @@
+package identity
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/pullpass/pullpass"
+)
+
+// grantType keeps grants apart from every other token that the same keys sign.
+const grantType = "pullpass-grant+jwt"
+
+type grantPayload struct {
+	Issuer   string         `json:"iss"`
+	Audience string         `json:"aud"` // the runner
+	Expires  int64          `json:"exp"`
+	Issued   int64          `json:"iat"`
+	ID       string         `json:"jti"`
+	Grant    pullpass.Grant `json:"grant"`
+}
+
+// SignGrant signs a grant for the runner that it names. A grant is of use to that
+// runner alone, which has the AWS identity; it is handled as a secret all the same.
+func (p *Provider) SignGrant(ctx context.Context, g pullpass.Grant) (pullpass.Secret, string, error) {
+	r, err := p.ring(ctx, g.Organization)
+	if err != nil {
+		return pullpass.Secret{}, "", err
+	}
+	now := p.now()
+	k := r.chains[ES256].signing(now)
+	if k == nil {
+		return pullpass.Secret{}, "", &pullpass.Error{Kind: pullpass.Unavailable, What: "cannot sign a grant", Cause: "the organization has no signing key in force yet"}
+	}
+	body := grantPayload{Issuer: p.Issuer(g.Organization), Audience: string(g.Runner), Expires: g.Expires.Unix(), Issued: now.Unix(), ID: tokenID(), Grant: g}
+	data, err := json.Marshal(body)
+	if err != nil {
+		return pullpass.Secret{}, "", fmt.Errorf("encoding a grant: %w", err)
+	}
+	signed, err := k.grants.Sign(data)
+	if err != nil {
+		return pullpass.Secret{}, "", fmt.Errorf("signing with key %s: %w", k.ID, err)
+	}
+	text, err := signed.CompactSerialize()
+	return pullpass.NewSecret(text), body.ID, err
+}
+
+// maxGrant bounds what is parsed: a grant of a hundred repositories is far below.
+const maxGrant = 64 << 10
+
+// OpenGrant returns what a grant says, if a key of the set signed it for this
+// runner of this organization and it has not expired. The key is the set's, by
+// kid; what the header brings along counts for nothing.
+func OpenGrant(text pullpass.Secret, keys jose.JSONWebKeySet, org pullpass.OrganizationID, runner pullpass.RunnerID, now time.Time) (pullpass.Grant, error) {
+	refuse := func(cause string) (pullpass.Grant, error) {
+		return pullpass.Grant{}, &pullpass.Error{Kind: pullpass.Denied, Code: "grant_refused", What: "cannot use the server's grant", Cause: cause,
+			Hint: "check that this runner talks to its own server, and this machine's clock"}
+	}
+	if len(text.Reveal()) > maxGrant {
+		return refuse("it is too long")
+	}
+	signed, err := jose.ParseSignedCompact(text.Reveal(), []jose.SignatureAlgorithm{jose.ES256})
+	if err != nil || len(signed.Signatures) != 1 {
+		return refuse("it is not a token signed with ES256")
+	}
+	header := signed.Signatures[0].Protected
+	if header.ExtraHeaders[jose.HeaderType] != grantType {
+		return refuse("it is another kind of token")
+	}
+	found := keys.Key(header.KeyID)
+	if header.KeyID == "" || len(found) != 1 || !fits(ES256, found[0].Key) {
+		return pullpass.Grant{}, errGrantKey
+	}
+	data, err := signed.Verify(found[0].Key)
+	if err != nil {
+		return refuse("its signature is not the server's")
+	}
+	var body grantPayload
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&body); err != nil {
+		return refuse("its claims cannot be read: the server is newer than this runner")
+	}
+	g := body.Grant
+	switch {
+	case body.Audience != string(runner) || g.Runner != runner:
+		return refuse("it is for another runner")
+	case g.Organization != org || !strings.HasSuffix(body.Issuer, "/o/"+string(org)):
+		return refuse("it is another organization's")
+	case body.Expires-now.Unix() <= 0 || body.Expires-now.Unix() > int64(grantLongest/time.Second):
+		return refuse("it has expired, or would live too long")
+	case body.Issued > now.Add(grantSkew).Unix():
+		return refuse("it was issued in the future")
+	}
+	return g, nil
+}
+
+const (
+	grantSkew    = time.Minute
+	grantLongest = 10 * time.Minute
+)
+
+// CodeGrantKey says that the set does not have the key: it may be older.
+const CodeGrantKey = "grant_key_unknown"
+
+var errGrantKey = &pullpass.Error{Kind: pullpass.Denied, Code: CodeGrantKey, What: "cannot use the server's grant",
+	Cause: "the key that signed it is not among the organization's", Hint: "check that this runner talks to its own server"}
