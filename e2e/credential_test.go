@@ -13,3 +13,8 @@ func credentialFor(e pullpass.Environment, image string) api.CredentialRequest {
 	repository, _, _ := strings.Cut(rest, ":")
 	return api.CredentialRequest{Environment: e.ID, Host: host, Repository: repository, Action: pullpass.ActionPull}
 }
+
+// credentialRequest is what a developer asks for.
+func credentialRequest(project pullpass.ProjectID, host, repository string, action pullpass.Action) api.CredentialRequest {
+	return api.CredentialRequest{Project: project, Host: host, Repository: repository, Action: action}
+}
