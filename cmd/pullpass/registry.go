@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -47,7 +48,7 @@ func (r *registryAdd) Run(ctx context.Context, t *terminal) error {
 	}
 	made, err := c.CreateRegistry(ctx, reg, password)
 	if err != nil {
-		return err
+		return inFlags(err)
 	}
 	t.say("Added registry %s for %s, opened by %s; inside: %s.", made.Name, hostAndPath(made), made.Auth, made.Inside)
 	if made.Auth == pullpass.AuthBasic && made.Inside == pullpass.InsideLogin {
@@ -55,6 +56,17 @@ func (r *registryAdd) Run(ctx context.Context, t *terminal) error {
 	}
 	t.say("Next: pullpass env create NAME --project PROJECT --image %s/…", made.Host)
 	return t.show(api.FromRegistry(made), func(io.Writer) {})
+}
+
+// inFlags says in this command's words what the server misses.
+func inFlags(err error) error {
+	var e *pullpass.Error
+	if !errors.As(err, &e) || e.Code != "auth_missing" {
+		return err
+	}
+	said := *e
+	said.Hint = "give one of --username NAME, --integration NAME, --runner-native"
+	return &said
 }
 
 func (r *registryAdd) registry(ctx context.Context, c *client.Client, t *terminal) (pullpass.Registry, pullpass.Secret, error) {
