@@ -222,7 +222,7 @@ func (db *DB) DeleteIntegration(ctx context.Context, org pullpass.OrganizationID
 			return errNotFound(what)
 		}
 		return db.onForeign(err, errConflict("integration_in_use", what,
-			"a registry uses it, or an environment was started with one that did",
-			"delete these registries first; environments started with them keep it in use until restarted or deleted"))
+			"a registry or a repository uses it, or an environment was started with one that did",
+			"delete these first; environments started with them keep it in use until restarted or deleted"))
 	})
 }

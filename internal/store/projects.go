@@ -81,6 +81,10 @@ func (db *DB) DeleteProject(ctx context.Context, org pullpass.OrganizationID, id
 		if busy > 0 {
 			return errConflict("project_in_use", what, "it still has environments", "delete its environments first: pullpass env delete NAME")
 		}
+		// What ECR has stays there: images are deleted by name, or not at all.
+		if _, err := x.exec(`DELETE FROM repositories WHERE organization = $1 AND project = $2`, org, id); err != nil {
+			return err
+		}
 		registries, err := all(x.ctx, x, scanID[pullpass.RegistryID],
 			`SELECT id FROM registries WHERE organization = $1 AND project = $2 AND deleted_at = 0 ORDER BY id`+db.dialect.ForUpdate, org, id)
 		if err != nil {

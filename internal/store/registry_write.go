@@ -38,22 +38,27 @@ func (db *DB) CreateRegistry(ctx context.Context, r pullpass.Registry, secret pu
 				return err
 			}
 		}
-		if err := x.checkTie(what, r); err != nil {
-			return err
-		}
-		_, err := x.exec(`INSERT INTO registries (organization, id, project, name, host, path_prefix, auth, generation, created_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-			r.Organization, r.ID, nullable(r.Project), r.Name, r.Host, r.PathPrefix, r.Auth, r.Generation, micros(r.CreatedAt))
-		if err != nil {
-			// Another server was faster: the next try's checkTie says with what.
-			return db.onUnique(err, errAgain)
-		}
-		return x.insertGeneration(r, s)
+		return x.insertRegistry(what, r, s)
 	})
 	if err != nil {
 		return pullpass.Registry{}, err
 	}
 	return r, nil
+}
+
+// insertRegistry writes a registry in its first generation.
+func (x *tx) insertRegistry(what string, r pullpass.Registry, s sealed) error {
+	if err := x.checkTie(what, r); err != nil {
+		return err
+	}
+	_, err := x.exec(`INSERT INTO registries (organization, id, project, name, host, path_prefix, auth, generation, created_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+		r.Organization, r.ID, nullable(r.Project), r.Name, r.Host, r.PathPrefix, r.Auth, r.Generation, micros(r.CreatedAt))
+	if err != nil {
+		// Another server was faster: the next try's checkTie says with what.
+		return x.db.onUnique(err, errAgain)
+	}
+	return x.insertGeneration(r, s)
 }
 
 func checkRegistry(what string, r pullpass.Registry, secret pullpass.Secret) error {

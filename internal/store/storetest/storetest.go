@@ -41,6 +41,8 @@ func Run(t *testing.T, database func(t *testing.T) Open) {
 		{"UpdateRegistryRace", testUpdateRegistryRace},
 		{"Integrations", testIntegrations},
 		{"IntegrationInUse", testIntegrationInUse},
+		{"Repositories", testRepositories},
+		{"RepositoryRace", testRepositoryRace},
 		{"Environments", testEnvironments},
 		{"KnownEnvironment", testKnownEnvironment},
 		{"Wanted", testWanted},

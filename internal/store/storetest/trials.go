@@ -13,7 +13,7 @@ import (
 	"github.com/pullpass/pullpass/internal/store"
 )
 
-var fewTrials = store.TrialLimits{Runner: 2, Organization: 3}
+var fewTrials = pullpass.TrialLimits{Runner: 2, Organization: 3}
 
 func (w *world) trial(runner pullpass.RunnerID) pullpass.Trial {
 	return pullpass.Trial{
