@@ -71,6 +71,7 @@ type cloud struct {
 	server *process.Server
 	runner *process.Runner
 	host   string // of the registry
+	plain  bool   // it speaks http, on a loopback port
 }
 
 const (
@@ -122,9 +123,23 @@ func onInstance(t *testing.T, endpoint string) {
 	}
 }
 
+// newCloud starts everything on loopback ports, which the server and the runner
+// know by their host mappings.
 func newCloud(t *testing.T, ctx context.Context, engine string) *cloud {
 	t.Helper()
-	box, err := sandbox.New(rehearsal().OnFreePorts(), sandbox.Options{})
+	box := startBox(t, ctx, rehearsal().OnFreePorts())
+	c := &cloud{box: box, host: box.Registry(sandbox.OwnerAccount, sandbox.DefaultRegion), plain: true}
+	args := []string{"--allow-egress=127.0.0.1"}
+	for _, r := range box.Registries() {
+		args = append(args, fmt.Sprintf("--host=host=%s,account=%s,region=%s,api=%s,sts=%s,registry=http://%s", r.Address, r.Account, r.Region, box.Endpoint(), box.Endpoint(), r.Address))
+	}
+	c.begin(t, ctx, engine, args)
+	return c
+}
+
+func startBox(t *testing.T, ctx context.Context, config sandbox.Config) *sandbox.Sandbox {
+	t.Helper()
+	box, err := sandbox.New(config, sandbox.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,11 +147,13 @@ func newCloud(t *testing.T, ctx context.Context, engine string) *cloud {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = box.Close() })
-	c := &cloud{box: box, host: box.Registry(sandbox.OwnerAccount, sandbox.DefaultRegion)}
-	args := []string{"--allow-egress=127.0.0.1"}
-	for _, r := range box.Registries() {
-		args = append(args, fmt.Sprintf("--host=host=%s,account=%s,region=%s,api=%s,sts=%s,registry=http://%s", r.Address, r.Account, r.Region, box.Endpoint(), box.Endpoint(), r.Address))
-	}
+	return box
+}
+
+// begin fills the repositories and starts a server and a runner.
+func (c *cloud) begin(t *testing.T, ctx context.Context, engine string, args []string) {
+	t.Helper()
+	box := c.box
 	image := parts.BusyboxImage(t, stays...)
 	for _, repository := range []string{repositoryA, repositoryB} {
 		pushToOwner(t, ctx, box, repository, image)
@@ -147,7 +164,6 @@ func newCloud(t *testing.T, ctx context.Context, engine string) *cloud {
 	onInstance(t, box.MetadataEndpoints()[1])
 	c.runner = startRunner(t, ctx, c.server, engine, args...)
 	c.awaitIdentity(t, ctx)
-	return c
 }
 
 // awaitIdentity waits until the runner has said who it is.
@@ -206,7 +222,11 @@ func (c *cloud) trustIssuer(t *testing.T, ctx context.Context, i pullpass.Integr
 func TestEveryModePulls(t *testing.T) {
 	engine := parts.Docker(t)
 	ctx := within(t, 5*time.Minute)
-	c := newCloud(t, ctx, engine)
+	newCloud(t, ctx, engine).pullAll(t, ctx)
+}
+
+func (c *cloud) pullAll(t *testing.T, ctx context.Context) {
+	t.Helper()
 	for _, m := range modes() {
 		t.Run(m.name, func(t *testing.T) {
 			project := c.project(t, ctx, m)
@@ -311,7 +331,7 @@ func (c *cloud) skopeo(t *testing.T, ctx context.Context, credential pullpass.Cr
 	if err := os.WriteFile(auth, data, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(ctx, parts.Command(t, "skopeo"), "copy", "--insecure-policy", "--src-tls-verify=false", "--authfile", auth,
+	cmd := exec.CommandContext(ctx, parts.Command(t, "skopeo"), "copy", "--insecure-policy", fmt.Sprintf("--src-tls-verify=%t", !c.plain), "--authfile", auth,
 		"docker://"+c.host+"/"+repository+":1", "dir:"+filepath.Join(t.TempDir(), "image"))
 	text, err := cmd.CombinedOutput()
 	return string(text), err

@@ -49,6 +49,14 @@ func PrivateDocker(t testing.TB) *Engine {
 	return engine
 }
 
+// Namespaces is for tests that put processes into namespaces of their own.
+func Namespaces(t testing.TB) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		missing(t, "namespaces", "making a mount and a network namespace needs root", "run the tests as root on Linux")
+	}
+}
+
 // Postgres makes an empty database for this test and returns its URL. The database
 // is dropped when the test ends, with whatever connections are left.
 func Postgres(t testing.TB) string {

@@ -41,7 +41,7 @@ func newAuthority(now time.Time) (*authority, error) {
 		SerialNumber: serialNumber(), Subject: pkix.Name{CommonName: "Pullpass sandbox CA"},
 		NotBefore: now.Add(-time.Hour), NotAfter: now.AddDate(1, 0, 0),
 		KeyUsage: x509.KeyUsageCertSign, BasicConstraintsValid: true, IsCA: true, MaxPathLenZero: true,
-		PermittedDNSDomainsCritical: true, PermittedDNSDomains: []string{"amazonaws.com", "amazonaws.com.cn", "localhost"},
+		PermittedDNSDomainsCritical: true, PermittedDNSDomains: []string{"amazonaws.com", "amazonaws.com.cn", "on.aws", "api.aws", "localhost"},
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
@@ -130,8 +130,10 @@ var hostPatterns = []struct {
 	pattern *regexp.Regexp
 }{
 	{"registry", regexp.MustCompile(`^(?P<account>[0-9]{12})\.dkr\.ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?$`)},
-	{"api", regexp.MustCompile(`^api\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?$`)},
-	{"api", regexp.MustCompile(`^sts\.(?:(?P<region>[a-z0-9-]+)\.)?amazonaws\.com(?:\.cn)?$`)},
+	{"registry", regexp.MustCompile(`^(?P<account>[0-9]{12})\.dkr-ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.on\.aws$`)},
+	{"api", regexp.MustCompile(`^(?:api\.ecr|ecr-fips)\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?$`)},
+	{"api", regexp.MustCompile(`^(?:ecr|sts)(?:-fips)?\.(?P<region>[a-z0-9-]+)\.api\.aws$`)},
+	{"api", regexp.MustCompile(`^sts(?:-fips)?\.(?:(?P<region>[a-z0-9-]+)\.)?amazonaws\.com(?:\.cn)?$`)},
 	{"api", regexp.MustCompile(`^iam\.amazonaws\.com$`)},
 	{"layers", regexp.MustCompile(`^prod-(?P<region>[a-z0-9-]+)-starport-layer-bucket\.s3\.[a-z0-9-]+\.amazonaws\.com$`)},
 }
