@@ -180,6 +180,7 @@ func (p *parts) make(ctx context.Context, c *config.Server, url string, log *slo
 	minter := aws.New(p.awsOptions(c, hosts))
 	p.broker, err = broker.New(broker.Options{
 		Store: p.db, Auditor: metrics.Auditor(p.door), Hosts: hosts, AWS: minter, Grants: p.identity,
+		Shared: p.share(ctx, log),
 	})
 	if err != nil {
 		return err

@@ -10,16 +10,16 @@ import (
 	"github.com/pullpass/pullpass/internal/reference"
 )
 
-// Options are the broker's parts. AWS, Hosts, Grants and Coordinator may be nil.
+// Options are the broker's parts. AWS, Hosts, Grants and Shared may be nil.
 type Options struct {
-	Store       Store
-	Auditor     Auditor
-	Hosts       *reference.Hosts // nil: the grammar alone
-	AWS         Minter           // nil: registries with a password only
-	Grants      Signer           // nil: no registry is opened by a runner's own identity
-	Coordinator Coordinator      // nil: this is the only server
-	Now         func() time.Time // nil: time.Now
-	MaxEntries  int              // of the cache; 0: 10,000
+	Store      Store
+	Auditor    Auditor
+	Hosts      *reference.Hosts // nil: the grammar alone
+	AWS        Minter           // nil: registries with a password only
+	Grants     Signer           // nil: no registry is opened by a runner's own identity
+	Shared     Shared           // nil: this is the only server
+	Now        func() time.Time // nil: time.Now
+	MaxEntries int              // of the cache; 0: 10,000
 }
 
 const defaultEntries = 10_000
@@ -50,11 +50,17 @@ func New(o Options) (*Broker, error) {
 	if o.MaxEntries <= 0 {
 		o.MaxEntries = defaultEntries
 	}
-	return &Broker{
+	b := &Broker{
 		store: o.Store, auditor: o.Auditor, hosts: o.Hosts, aws: o.AWS, grants: o.Grants, now: o.Now,
-		keeper: NewKeeper(o.Coordinator, o.Now, o.MaxEntries), pacer: NewPacer(o.Now),
-		pins: pins{limit: o.MaxEntries, list: make(map[pin][]pullpass.Registry)},
-	}, nil
+		pacer: NewPacer(o.Now),
+		pins:  pins{limit: o.MaxEntries, list: make(map[pin][]pullpass.Registry)},
+	}
+	var handovers Handovers
+	if o.Shared != nil {
+		handovers, b.pacer = o.Shared, SharedPacer(o.Shared)
+	}
+	b.keeper = NewKeeper(handovers, o.Now, o.MaxEntries)
+	return b, nil
 }
 
 // Close gives up what is under way and waits until it has ended.

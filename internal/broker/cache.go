@@ -16,10 +16,11 @@ type cache struct {
 }
 
 type entry struct {
-	key    Key
-	minted Minted
-	err    error // a refusal that stands until life.until
-	life   lifetime
+	key     Key
+	minted  Minted
+	version int64 // under which other servers know it
+	err     error // a refusal that stands until life.until
+	life    lifetime
 }
 
 func newCache(limit int) *cache {
@@ -57,26 +58,20 @@ func (c *cache) remove(k Key) {
 }
 
 // settle takes the outcome of a flight into the cache.
-func (c *cache) settle(k Key, m Minted, err error, now time.Time) error {
-	if err == nil {
-		life, ok := lifetimeOf(m.Credential, now)
-		if !ok {
-			return &pullpass.Error{Kind: pullpass.Unavailable, Code: "credential_too_short", What: "cannot issue a credential",
-				Cause: "what AWS gave is over already, or almost", Hint: "check this machine's clock, and the session length of the integration's roles"}
-		}
-		c.put(&entry{key: k, minted: m, life: life})
-		return nil
+func (c *cache) settle(k Key, out outcome, now time.Time) {
+	if out.err == nil {
+		c.put(&entry{key: k, minted: out.minted, version: out.version, life: out.life})
+		return
 	}
 	standing := c.get(k, now)
 	switch {
-	case standing != nil && standing.err == nil && !pullpass.IsKind(err, pullpass.Denied):
+	case standing != nil && standing.err == nil && !pullpass.IsKind(out.err, pullpass.Denied):
 		// The refresh failed, and what is there is good for a while: try again soon.
 		standing.life.refresh = now.Add(between(5*time.Second, 15*time.Second))
-	case negativeLife(err) > 0:
+	case out.refused > 0:
 		// Denied while refreshing, too: what AWS has taken away is not served on.
-		c.put(&entry{key: k, err: err, life: lifetime{until: now.Add(negativeLife(err))}})
+		c.put(&entry{key: k, err: out.err, life: lifetime{until: now.Add(out.refused)}})
 	default:
 		c.remove(k)
 	}
-	return err
 }

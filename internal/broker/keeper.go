@@ -16,7 +16,7 @@ const flightTime = time.Minute
 // makes one upstream call of those that are wanted at the same time. It decides
 // nothing: whoever asks it has been authorized.
 type Keeper struct {
-	coordinator Coordinator
+	coordinator *coordinator // nil: no other server mints the same
 	now         func() time.Time
 	stats       struct{ hits, mints atomic.Int64 }
 
@@ -30,10 +30,13 @@ type Keeper struct {
 	flights map[Key]*flight
 }
 
-// NewKeeper returns a keeper of at most entries credentials. The coordinator may
-// be nil; Close ends what is done in the background.
-func NewKeeper(coordinator Coordinator, now func() time.Time, entries int) *Keeper {
-	k := &Keeper{coordinator: coordinator, now: now, cache: newCache(entries), flights: make(map[Key]*flight)}
+// NewKeeper returns a keeper of at most entries credentials. Without handovers it
+// is the only one that mints; Close ends what is done in the background.
+func NewKeeper(shared Handovers, now func() time.Time, entries int) *Keeper {
+	k := &Keeper{now: now, cache: newCache(entries), flights: make(map[Key]*flight)}
+	if shared != nil {
+		k.coordinator = &coordinator{shared: shared, now: now}
+	}
 	k.life, k.stop = context.WithCancel(context.Background())
 	return k
 }
@@ -56,10 +59,23 @@ func (k *Keeper) Stats() Stats {
 
 // Source is where a credential comes from that is not there yet.
 type Source struct {
-	Mint func(context.Context) (Minted, error)
+	Organization pullpass.OrganizationID // whose it is, where other servers are asked
+	Mint         func(context.Context) (Minted, error)
 	// Alone says that other servers are not asked: it costs nothing upstream.
 	Alone bool
 }
+
+// outcome is what comes out of minting, here or on another server.
+type outcome struct {
+	minted  Minted
+	life    lifetime
+	version int64 // under which other servers know it; 0: they do not
+
+	err     error
+	refused time.Duration // how long err is the answer for everybody
+}
+
+func failed(err error) outcome { return outcome{err: err, refused: negativeLife(err)} }
 
 // flight is one upstream call that everybody waits for who asks for the same.
 type flight struct {
@@ -104,18 +120,20 @@ func (k *Keeper) start(key Key, from Source) *flight {
 		close(f.done)
 		return f
 	}
+	standing := k.cache.get(key, k.now())
+	if standing != nil && standing.err != nil {
+		standing = nil
+	}
 	k.flights[key] = f
 	k.running.Add(1)
 	go func() {
 		defer k.running.Done()
 		ctx, cancel := context.WithTimeout(k.life, flightTime)
 		defer cancel()
-		m, err := k.upstream(ctx, key, from)
+		out := k.upstream(ctx, key, from, standing)
 		k.mu.Lock()
-		f.err = k.cache.settle(key, m, err, k.now())
-		if f.err == nil {
-			f.minted = m
-		}
+		k.cache.settle(key, out, k.now())
+		f.minted, f.err = out.minted, out.err
 		delete(k.flights, key)
 		k.mu.Unlock()
 		close(f.done)
@@ -123,13 +141,28 @@ func (k *Keeper) start(key Key, from Source) *flight {
 	return f
 }
 
-func (k *Keeper) upstream(ctx context.Context, key Key, from Source) (Minted, error) {
-	mint := func(ctx context.Context) (Minted, error) {
-		k.stats.mints.Add(1)
-		return from.Mint(ctx)
-	}
+func (k *Keeper) upstream(ctx context.Context, key Key, from Source, standing *entry) outcome {
+	mint := func(ctx context.Context) outcome { return k.mint(ctx, from, standing == nil) }
 	if k.coordinator == nil || from.Alone {
 		return mint(ctx)
 	}
-	return k.coordinator.Once(ctx, key, mint)
+	var have int64
+	if standing != nil {
+		have = standing.version
+	}
+	return k.coordinator.once(ctx, from.Organization, key, have, mint)
+}
+
+func (k *Keeper) mint(ctx context.Context, from Source, first bool) outcome {
+	k.stats.mints.Add(1)
+	m, err := from.Mint(ctx)
+	if err != nil {
+		return failed(err)
+	}
+	life, ok := lifetimeOf(m.Credential, k.now(), first)
+	if !ok {
+		return failed(&pullpass.Error{Kind: pullpass.Unavailable, Code: "credential_too_short", What: "cannot issue a credential",
+			Cause: "what AWS gave is over already, or almost", Hint: "check this machine's clock, and the session length of the integration's roles"})
+	}
+	return outcome{minted: m, life: life}
 }

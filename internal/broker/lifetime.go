@@ -18,8 +18,11 @@ const (
 type lifetime struct{ refresh, until time.Time }
 
 // lifetimeOf computes it; ok is false where so little is left that the
-// credential could be over before it arrives.
-func lifetimeOf(c pullpass.Credential, now time.Time) (l lifetime, ok bool) {
+// credential could be over before it arrives. The first credential of a key may be
+// one of a herd that was issued together: its refresh falls anywhere in the first
+// half of its life, and from then on the herd is spread evenly. Those after it are
+// refreshed at half of theirs, give or take a tenth.
+func lifetimeOf(c pullpass.Credential, now time.Time, first bool) (l lifetime, ok bool) {
 	if c.Expires.IsZero() {
 		return lifetime{now.Add(basicLife), now.Add(basicLife)}, true
 	}
@@ -32,7 +35,11 @@ func lifetimeOf(c pullpass.Credential, now time.Time) (l lifetime, ok bool) {
 	// last longer than this before anybody notices.
 	outage := min(keepLong, life/4)
 	half := min(life/2, time.Duration(float64(life-keep-outage)/(1+jitter)))
-	return lifetime{now.Add(around(half)), c.Expires.Add(-keep)}, true
+	refresh := around(half)
+	if first {
+		refresh = between(half/20, half)
+	}
+	return lifetime{now.Add(refresh), c.Expires.Add(-keep)}, true
 }
 
 // around spreads d by a tenth to both sides.

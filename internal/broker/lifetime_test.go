@@ -143,40 +143,6 @@ func TestTooShortToServe(t *testing.T) {
 	}
 }
 
-func TestRefreshesAreSpread(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newScene(t, broker.Options{})
-		const keys = 200
-		for i := range keys {
-			if _, err := s.ask(t, fmt.Sprintf("team/app%d", i)); err != nil {
-				t.Fatal(err)
-			}
-		}
-		perTenMinutes := map[int]int{}
-		before := s.upstream.calls.Load()
-		for i := range 8 * 60 { // the second round begins after ten hours
-			pass(time.Minute)
-			for k := range keys {
-				if _, err := s.ask(t, fmt.Sprintf("team/app%d", k)); err != nil {
-					t.Fatal(err)
-				}
-			}
-			synctest.Wait()
-			now := s.upstream.calls.Load()
-			perTenMinutes[i/10] += int(now - before)
-			before = now
-		}
-		most, total := 0, 0
-		for _, n := range perTenMinutes {
-			most, total = max(most, n), total+n
-		}
-		// Evenly over 72 minutes, ten of them see 28 of 200.
-		if total != keys || most > 60 {
-			t.Errorf("%d refreshes, %d of them in ten minutes, want %d and at most 60", total, most, keys)
-		}
-	})
-}
-
 func TestFailuresAreRememberedForAMoment(t *testing.T) {
 	for _, test := range []struct {
 		kind        pullpass.Kind
@@ -403,44 +369,6 @@ func (p *pacing) calls(s broker.Service) []time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.times[s]
-}
-
-func TestCoordinatorMakesTheCall(t *testing.T) {
-	shared := &sharing{}
-	a := newScene(t, broker.Options{Coordinator: shared})
-	second, err := broker.New(broker.Options{Store: a.store, Auditor: a.journal, AWS: a.upstream, Coordinator: shared})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer second.Close()
-	if _, err := a.ask(t, "team/app"); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := second.Issue(t.Context(), a.asDeveloper(), broker.Ask{Project: a.project, Host: ecrHost, Repository: "team/app"}); err != nil {
-		t.Fatal(err)
-	}
-	if n := a.upstream.calls.Load(); n != 1 {
-		t.Errorf("two servers made %d upstream calls, want 1", n)
-	}
-}
-
-// sharing is a coordinator in one process.
-type sharing struct {
-	mu   sync.Mutex
-	have map[broker.Key]broker.Minted
-}
-
-func (s *sharing) Once(ctx context.Context, k broker.Key, mint func(context.Context) (broker.Minted, error)) (broker.Minted, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if m, ok := s.have[k]; ok {
-		return m, nil
-	}
-	m, err := mint(ctx)
-	if err == nil {
-		s.have = map[broker.Key]broker.Minted{k: m}
-	}
-	return m, err
 }
 
 func BenchmarkIssueCached(b *testing.B) {

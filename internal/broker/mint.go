@@ -9,8 +9,9 @@ import (
 // obtain answers from the keeper or asks upstream.
 func (b *Broker) obtain(ctx context.Context, p plan) (Minted, bool, error) {
 	return b.keeper.Get(ctx, p.key(), Source{
-		Mint:  func(ctx context.Context) (Minted, error) { return b.mint(ctx, p) },
-		Alone: p.registry.Auth == pullpass.AuthBasic,
+		Organization: p.organization,
+		Mint:         func(ctx context.Context) (Minted, error) { return b.mint(ctx, p) },
+		Alone:        p.registry.Auth == pullpass.AuthBasic,
 	})
 }
 

@@ -61,9 +61,3 @@ type Minted struct {
 	Policy       string   // that session policy
 	WebIdentity  string   // jti of the token that proved the integration to AWS; empty for other modes
 }
-
-// Coordinator makes one upstream call of those that several servers want to
-// make for one key. It may hand out what another server's call returned.
-type Coordinator interface {
-	Once(ctx context.Context, key Key, mint func(context.Context) (Minted, error)) (Minted, error)
-}

@@ -68,17 +68,9 @@ func (db *DB) migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	appendOnly := goose.NewGoMigration(2, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
-		for _, statement := range db.dialect.AppendOnly {
-			if _, err := tx.ExecContext(ctx, statement); err != nil {
-				return err
-			}
-		}
-		return nil
-	}}, nil)
 	options := append([]goose.ProviderOption{
 		goose.WithDisableGlobalRegistry(true),
-		goose.WithGoMigrations(appendOnly),
+		goose.WithGoMigrations(migration(2, db.dialect.AppendOnly), migration(6, sharedTables(db.dialect.Unlogged))),
 		goose.WithLogger(goose.NopLogger()),
 	}, db.dialect.GooseOptions...)
 	provider, err := goose.NewProvider(db.dialect.Goose, db.conns.Write, dir, options...)
@@ -93,6 +85,18 @@ func (db *DB) migrate(ctx context.Context) error {
 		_, err = provider.Up(ctx)
 	}
 	return err
+}
+
+// migration is one whose statements differ between databases.
+func migration(version int64, statements []string) *goose.Migration {
+	return goose.NewGoMigration(version, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
+		for _, statement := range statements {
+			if _, err := tx.ExecContext(ctx, statement); err != nil {
+				return err
+			}
+		}
+		return nil
+	}}, nil)
 }
 
 // Ping reports whether the database answers, writing included.

@@ -21,6 +21,11 @@ type Dialect struct {
 	Prepare bool
 	// Local says that the database is in this process: no read waits for a network.
 	Local bool
+	// Clock is the database's time as an SQL expression: microseconds since 1970.
+	// Several servers agree on it, whatever their own clocks say.
+	Clock string
+	// Unlogged makes a table that is in no log and no backup, if there is such a thing.
+	Unlogged string
 	// EventRows is how many audit records one INSERT holds.
 	EventRows int
 	// Notify, with the payload as its argument, tells other servers of a change

@@ -30,6 +30,9 @@ func (db *DB) Rotate(ctx context.Context) (Rotation, error) {
 			return r, db.explain("rotate the keys", err)
 		}
 	}
+	if err := db.dropHandovers(ctx, number); err != nil {
+		return r, err
+	}
 	if err := db.retire(ctx, &r); err != nil {
 		return r, err
 	}

@@ -74,6 +74,8 @@ func dialect() (store.Dialect, error) {
 		},
 		ForUpdate: " FOR UPDATE",
 		ForShare:  " FOR SHARE",
+		Clock:     "CAST(EXTRACT(EPOCH FROM statement_timestamp()) * 1000000 AS BIGINT)",
+		Unlogged:  "UNLOGGED",
 		EventRows: 64,
 		Notify:    "SELECT pg_notify('" + channel + "', $1)",
 		Fault:     fault,

@@ -90,6 +90,7 @@ var dialect = store.Dialect{
 	},
 	Prepare:   true,
 	Local:     true,
+	Clock:     "CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
 	EventRows: 1,
 	Fault:     fault,
 }
