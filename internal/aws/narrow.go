@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -13,6 +12,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/internal/iam"
 	"github.com/pullpass/pullpass/internal/reference"
 )
 
@@ -79,7 +79,7 @@ func (l *ladder) narrow(ctx context.Context, at rung, policy string) (rung, erro
 		return rung{}, errNoIdentity
 	}
 	var out rung
-	if role, ok := roleOfSession(at.principal); ok {
+	if role, ok := iam.RoleOfSession(at.principal); ok {
 		out, err = l.assume(ctx, at, pullpass.RoleHop{RoleARN: role}, policy)
 	} else if c.SessionToken == "" {
 		out, err = l.federate(ctx, at, policy)
@@ -125,16 +125,4 @@ func (l *ladder) federate(ctx context.Context, at rung, policy string) (rung, er
 func refusedBy(err error) bool {
 	var api smithy.APIError
 	return errors.As(err, &api) && (api.ErrorCode() == "AccessDenied" || api.ErrorCode() == "AccessDeniedException")
-}
-
-// roleOfSession turns a role session's ARN into the role's. A path cannot be
-// derived from it; then the role is not found, and the answer is a refusal.
-func roleOfSession(arn string) (string, bool) {
-	parts := strings.SplitN(arn, ":", 6)
-	if len(parts) != 6 || parts[2] != "sts" {
-		return "", false
-	}
-	rest, ok := strings.CutPrefix(parts[5], "assumed-role/")
-	role, _, hasSession := strings.Cut(rest, "/")
-	return "arn:" + parts[1] + ":iam::" + parts[4] + ":role/" + role, ok && hasSession && role != ""
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/internal/broker"
+	"github.com/pullpass/pullpass/internal/iam"
 	"github.com/pullpass/pullpass/internal/reference"
 )
 
@@ -119,7 +120,7 @@ func (n *Native) find(ctx context.Context) string {
 	if err != nil {
 		return ""
 	}
-	if role, ok := roleOfSession(id.Principal); ok {
+	if role, ok := iam.RoleOfSession(id.Principal); ok {
 		return role
 	}
 	return id.Principal

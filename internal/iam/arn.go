@@ -32,3 +32,18 @@ func IsAccountID(text string) bool {
 	}
 	return true
 }
+
+// RoleOfSession turns the ARN of a role's session into the role's own, and says
+// whether it was one. The role's path cannot be derived from it and is left out.
+func RoleOfSession(text string) (string, bool) {
+	arn, ok := ParseARN(text)
+	if !ok || arn.Service != "sts" {
+		return text, false
+	}
+	rest, isRole := strings.CutPrefix(arn.Resource, "assumed-role/")
+	role, _, hasSession := strings.Cut(rest, "/")
+	if !isRole || !hasSession || role == "" {
+		return text, false
+	}
+	return "arn:" + arn.Partition + ":iam::" + arn.Account + ":role/" + role, true
+}
