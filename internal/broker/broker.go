@@ -12,14 +12,15 @@ import (
 
 // Options are the broker's parts. AWS, Hosts, Grants and Shared may be nil.
 type Options struct {
-	Store      Store
-	Auditor    Auditor
-	Hosts      *reference.Hosts // nil: the grammar alone
-	AWS        Minter           // nil: registries with a password only
-	Grants     Signer           // nil: no registry is opened by a runner's own identity
-	Shared     Shared           // nil: this is the only server
-	Now        func() time.Time // nil: time.Now
-	MaxEntries int              // of the cache; 0: 10,000
+	Store       Store
+	Auditor     Auditor
+	Hosts       *reference.Hosts // nil: the grammar alone
+	AWS         Minter           // nil: registries with a password only
+	Grants      Signer           // nil: no registry is opened by a runner's own identity
+	Shared      Shared           // nil: this is the only server
+	Provisioner Provisioner      // nil: no registry entry waits for its repository
+	Now         func() time.Time // nil: time.Now
+	MaxEntries  int              // of the cache; 0: 10,000
 }
 
 const defaultEntries = 10_000
@@ -34,6 +35,8 @@ type Broker struct {
 	keeper  *Keeper
 	pacer   *Pacer
 	grants  Signer
+	// provisioner creates repositories on their first push.
+	provisioner Provisioner
 
 	mu   sync.Mutex
 	pins pins
@@ -51,7 +54,7 @@ func New(o Options) (*Broker, error) {
 		o.MaxEntries = defaultEntries
 	}
 	b := &Broker{
-		store: o.Store, auditor: o.Auditor, hosts: o.Hosts, aws: o.AWS, grants: o.Grants, now: o.Now,
+		store: o.Store, auditor: o.Auditor, hosts: o.Hosts, aws: o.AWS, grants: o.Grants, provisioner: o.Provisioner, now: o.Now,
 		pacer: NewPacer(o.Now),
 		pins:  pins{limit: o.MaxEntries, list: make(map[pin][]pullpass.Registry)},
 	}
@@ -113,6 +116,9 @@ func (b *Broker) prepare(ctx context.Context, caller pullpass.Caller, ask Ask, p
 	}
 	p.host, p.action, p.environment, p.project, p.inside = host, ask.Action, ask.Environment, ask.Project, ask.Inside
 	if err := b.decide(ctx, caller, ask, p); err != nil {
+		return prepared{}, err
+	}
+	if err := b.provision(ctx, caller, ask, p); err != nil {
 		return prepared{}, err
 	}
 	out := prepared{Issued: Issued{Registry: p.registry.ID, Generation: p.registry.Generation, Integration: p.integration.ID}}
