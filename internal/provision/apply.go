@@ -15,7 +15,7 @@ const (
 	// it: an administrator, or the first push.
 	eventApply   = "repository.apply"
 	eventApplied = "repository.applied" // and this when something was changed: what
-	applyIn    = time.Minute
+	applyIn      = time.Minute
 	// failedFor is how long a failure answers for further pushes: a herd of them is
 	// not to become a herd of calls.
 	failedFor = 5 * time.Second
