@@ -18,7 +18,7 @@ type Server struct {
 	KeyFile      string   `env:"PULLPASS_KEY_FILE" placeholder:"FILE" help:"Key-encryption key, mode 0600. Without it: the path of the data directory with .key appended; made on the first start."`
 	KMSKey       string   `name:"kms-key" env:"PULLPASS_KMS_KEY" placeholder:"ARN" help:"Keep the key-encryption key in AWS KMS instead of a file."`
 	KMSEndpoint  string   `name:"kms-endpoint" env:"PULLPASS_KMS_ENDPOINT" placeholder:"URL" help:"Address of KMS, where it is not the public one."`
-	Hosts        []string `name:"host" env:"PULLPASS_HOSTS" sep:";" placeholder:"MAPPING" help:"An ECR registry under another name (VPC endpoint, custom domain, emulator): host=…,account=…,region=…,api=URL,sts=URL,registry=URL. Can be repeated."`
+	Hosts        []string `name:"host" env:"PULLPASS_HOSTS" sep:";" placeholder:"MAPPING" help:"A registry that its name does not tell everything of (VPC endpoint, custom domain, emulator; a token service on another host): host=…,account=…,region=…,api=URL,sts=URL,registry=URL,realm=URL. Can be repeated."`
 	AllowEgress  []string `name:"allow-egress" env:"PULLPASS_ALLOW_EGRESS" sep:"," placeholder:"PREFIX" help:"Private address ranges that registries may be in: 10.0.0.0/8, or 127.0.0.1:5000 for one address. Loopback, link-local and private ranges are refused otherwise."`
 	LendIdentity bool     `name:"lend-identity" env:"PULLPASS_LEND_IDENTITY" help:"Let integrations of mode ambient use the server's own AWS identity. Everybody who may add an integration can use it then."`
 	Downloads    string   `env:"PULLPASS_DOWNLOADS" placeholder:"DIR" help:"Directory of binaries to serve under /downloads/, as <os>-<arch>/<name>; the server puts its own there. Without it: downloads in the data directory."`

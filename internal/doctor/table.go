@@ -233,7 +233,7 @@ var symptoms = []Symptom{
 	{
 		Code: "realm_refused", Seen: "the registry names a token service on another host",
 		Cause:  "The registry wants the password to be sent to a host that may be anyone's; it was not sent.",
-		Fix:    "If that service belongs to the registry, the operator allows it as a realm of the host.",
+		Fix:    "If that service belongs to the registry, the operator says so in the host's mapping: --host host=HOST,realm=https://….",
 		errors: codes("realm_refused", "realm_unusable", "token_unreadable", "credential_misdirected"),
 	},
 	{

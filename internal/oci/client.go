@@ -17,12 +17,9 @@ import (
 
 // Options configure a Client.
 type Options struct {
-	Egress *egress.Client
-	Hosts  *reference.Hosts // nil: the grammar alone
-	// Realms names, by registry host, token services on other hosts that may get
-	// the registry's password: "registry.corp" → "https://gitlab.corp".
-	Realms    map[string][]string
-	Platform  string // "linux/amd64"; default linux on this machine's architecture
+	Egress    *egress.Client
+	Hosts     *reference.Hosts // nil: the grammar alone
+	Platform  string           // "linux/amd64"; default linux on this machine's architecture
 	UserAgent string
 }
 
@@ -37,7 +34,6 @@ type Client struct {
 	http     *egress.Client
 	blobs    *egress.Client
 	hosts    *reference.Hosts
-	realms   map[string][]string
 	platform v1.Platform
 	agent    string
 }
@@ -45,10 +41,10 @@ type Client struct {
 // New returns a client.
 func New(o Options) (*Client, error) {
 	c := &Client{
-		http:   o.Egress.With(egress.Limits{Body: maxManifest}),
-		blobs:  o.Egress.With(egress.Limits{Body: maxBlob, Total: blobTime}),
-		hosts:  o.Hosts,
-		realms: o.Realms, agent: o.UserAgent,
+		http:     o.Egress.With(egress.Limits{Body: maxManifest}),
+		blobs:    o.Egress.With(egress.Limits{Body: maxBlob, Total: blobTime}),
+		hosts:    o.Hosts,
+		agent:    o.UserAgent,
 		platform: v1.Platform{OS: "linux", Architecture: runtime.GOARCH},
 	}
 	if o.Platform != "" {

@@ -15,7 +15,7 @@ import (
 
 // knownRealms are token services that live on another host than the registry
 // and belong to the same operator. Every other realm is on the registry's own
-// origin, or named in Options.Realms, or gets no password.
+// origin, or the operator's mapping of the host names it, or it gets no password.
 var knownRealms = map[string][]string{
 	"docker.io":           {"https://auth.docker.io:443"},
 	"registry.gitlab.com": {"https://gitlab.com:443"},
@@ -86,25 +86,22 @@ func (c *Client) checkRealm(on subject, realm string, password bool) (*url.URL, 
 	if u.Scheme == "http" && !own {
 		return nil, refusedRealm(on, origin, "it is not reached over https")
 	}
-	if !password || own || slices.Contains(knownRealms[on.host.Name], origin) || c.allowedRealm(on.host, origin) {
+	if !password || own || slices.Contains(knownRealms[on.host.Name], origin) || allowedRealm(on.host, origin) {
 		return u, nil
 	}
 	return nil, refusedRealm(on, origin, "it is on another host, which could be anyone's")
 }
 
-func (c *Client) allowedRealm(h reference.Host, origin string) bool {
-	for _, allowed := range c.realms[h.Name] {
-		if u, err := url.Parse(allowed); err == nil && u.Scheme == "https" && originOf(u) == origin {
-			return true
-		}
-	}
-	return false
+// allowedRealm: origins have no default port, and an operator may write one.
+func allowedRealm(h reference.Host, origin string) bool {
+	u, err := url.Parse(h.Realm())
+	return err == nil && h.Realm() != "" && u.Scheme == "https" && originOf(u) == origin
 }
 
 func refusedRealm(on subject, origin, why string) error {
 	return &pullpass.Error{Kind: pullpass.Denied, Code: "realm_refused", What: on.what,
 		Cause: "the registry wants the password to be sent to the token service " + printable(origin) + ": " + why + "; it was not sent",
-		Hint:  "if that service belongs to the registry, the server's operator allows it as a realm of " + on.host.Name}
+		Hint:  "if that service belongs to the registry, the operator says so in the host's mapping: --host host=" + on.host.Name + ",realm=https://…"}
 }
 
 // headerText reports whether s can stand in a header line.

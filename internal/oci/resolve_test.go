@@ -72,24 +72,24 @@ func TestPasswordStaysWithTheRegistry(t *testing.T) {
 	defer plain.Close()
 	for _, test := range []struct {
 		name, realm string
-		allow       []string
+		allow       string
 		want        bool
 	}{
-		{"another port", thief.URL + "/token", nil, false},
-		{"another host", "https://auth.other.test:" + portOf(t, thief.URL) + "/token", nil, false},
-		{"plain http", plain.URL + "/token", []string{plain.URL}, false},
-		{"user name in the realm", strings.Replace(thief.URL, "https://", "https://user@", 1), nil, false},
-		{"no scheme", "//" + strings.TrimPrefix(thief.URL, "https://"), nil, false},
-		{"another scheme", "ftp://127.0.0.1/token", nil, false},
-		{"not an address", "https://%zz", nil, false},
-		{"an allowance for another", thief.URL + "/token", []string{"https://auth.other.test"}, false},
-		{"the operator's allowance", thief.URL + "/token", []string{thief.URL}, true},
+		{"another port", thief.URL + "/token", "", false},
+		{"another host", "https://auth.other.test:" + portOf(t, thief.URL) + "/token", "", false},
+		{"plain http", plain.URL + "/token", strings.Replace(plain.URL, "http:", "https:", 1), false},
+		{"user name in the realm", strings.Replace(thief.URL, "https://", "https://user@", 1), "", false},
+		{"no scheme", "//" + strings.TrimPrefix(thief.URL, "https://"), "", false},
+		{"another scheme", "ftp://127.0.0.1/token", "", false},
+		{"not an address", "https://%zz", "", false},
+		{"an allowance for another", thief.URL + "/token", "https://auth.other.test", false},
+		{"the operator's allowance", thief.URL + "/token", thief.URL, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			before := len(rec.all())
 			s := serve(t, wantBearer(test.realm, handler))
-			c := clientWith(t, oci.Options{Realms: map[string][]string{"registry.test": test.allow}},
-				[]reference.Mapping{{Host: "registry.test", RegistryURL: s.URL}}, s, thief)
+			c := clientWith(t, oci.Options{},
+				[]reference.Mapping{{Host: "registry.test", RegistryURL: s.URL, Realm: test.allow}}, s, thief)
 			_, err := c.Resolve(t.Context(), image(t, "registry.test/team/app:1"), login)
 			if test.want {
 				if err != nil {

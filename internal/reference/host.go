@@ -28,8 +28,13 @@ type Host struct {
 	Kind Kind
 	ECR  *ECR // KindECR only
 
-	url string // from a Mapping; empty: https at Name
+	url   string // from a Mapping; empty: https at Name
+	realm string // from a Mapping
 }
+
+// Realm is the origin of a token service that the operator says belongs to the
+// registry; empty where there is none but its own.
+func (h Host) Realm() string { return h.realm }
 
 // ParseHost reads a registry host as people write it: a host, host:port,
 // https://host, or Docker's own https://index.docker.io/v1/. It knows the

@@ -18,6 +18,9 @@ type Mapping struct {
 	APIEndpoint string `json:"api_endpoint,omitempty" yaml:"api_endpoint"` // of ECR
 	STSEndpoint string `json:"sts_endpoint,omitempty" yaml:"sts_endpoint"`
 	RegistryURL string `json:"registry_url,omitempty" yaml:"registry_url"` // "http://127.0.0.1:5001"
+	// Realm is a token service on another host that belongs to the registry: it may
+	// get the registry's password.
+	Realm string `json:"realm,omitempty" yaml:"realm"` // "https://auth.example.com"
 }
 
 // Hosts is a set of mappings over the grammar. The zero value and nil know the
@@ -86,14 +89,17 @@ func (m Mapping) resolve() (Host, error) {
 		return Host{}, err
 	}
 	bad := func(cause string) error {
-		return invalid("the mapping of host", name, cause, "host=…,account=…,region=…,api=…,sts=…,registry=…")
+		return invalid("the mapping of host", name, cause, "host=…,account=…,region=…,api=…,sts=…,registry=…,realm=…")
 	}
 	for _, u := range []string{m.APIEndpoint, m.STSEndpoint, m.RegistryURL} {
 		if u != "" && !validEndpoint(u) {
 			return Host{}, bad("an endpoint is http:// or https://, a host and perhaps a port, nothing else")
 		}
 	}
-	h := Host{Name: name, Kind: knownKind(name), url: m.RegistryURL}
+	if m.Realm != "" && (!validEndpoint(m.Realm) || !strings.HasPrefix(m.Realm, "https://")) {
+		return Host{}, bad("a realm is https://, a host and perhaps a port, nothing else")
+	}
+	h := Host{Name: name, Kind: knownKind(name), url: m.RegistryURL, realm: m.Realm}
 	e, isECR := parseECR(name)
 	switch {
 	case m.Account == "" && m.Region == "" && !isECR:
@@ -136,7 +142,7 @@ func ParseMapping(line string) (Mapping, error) {
 	var m Mapping
 	fields := map[string]*string{
 		"host": &m.Host, "account": &m.Account, "region": &m.Region,
-		"api": &m.APIEndpoint, "sts": &m.STSEndpoint, "registry": &m.RegistryURL,
+		"api": &m.APIEndpoint, "sts": &m.STSEndpoint, "registry": &m.RegistryURL, "realm": &m.Realm,
 	}
 	for part := range strings.SplitSeq(line, ",") {
 		key, value, ok := strings.Cut(strings.TrimSpace(part), "=")
@@ -144,7 +150,7 @@ func ParseMapping(line string) (Mapping, error) {
 		if !ok || !known || *field != "" {
 			return Mapping{}, &pullpass.Error{Kind: pullpass.Invalid, Code: "mapping_invalid",
 				What:  "cannot read a host mapping",
-				Cause: "it is a list of host=, account=, region=, api=, sts= and registry=, each at most once",
+				Cause: "it is a list of host=, account=, region=, api=, sts=, registry= and realm=, each at most once",
 				Hint:  "host=127.0.0.1:4512,account=222222222222,region=eu-west-1,registry=http://127.0.0.1:4512"}
 		}
 		*field = value

@@ -72,6 +72,10 @@ func TestMappingsRefused(t *testing.T) {
 		{Host: "127.0.0.1:1", RegistryURL: "http://127.0.0.1:1/"},
 		{Host: "127.0.0.1:1", RegistryURL: "http://user@127.0.0.1:1"},
 		{Host: "127.0.0.1:1", RegistryURL: "http://127.0.0.1:1?x"},
+		{Host: "registry.example", Realm: "http://auth.example"},
+		{Host: "registry.example", Realm: "https://auth.example/token"},
+		{Host: "registry.example", Realm: "https://user@auth.example"},
+		{Host: "registry.example", Realm: "auth.example"},
 		{Host: "222222222222.dkr.ecr.eu-west-1.amazonaws.com", Account: "333333333333", Region: "eu-west-1"},
 		{Host: "222222222222.dkr.ecr.eu-west-1.amazonaws.com", Account: "222222222222", Region: "eu-west-2"},
 	} {
