@@ -18,8 +18,27 @@ func pass(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // the clock is 
 
 var away = &pullpass.Error{Kind: pullpass.Unavailable, What: "AWS does not answer"}
 
-// TestOutagePassesUnnoticed lets the upstream fail for a while at every point
-// of a credential's life, and asks every 20 seconds.
+// fleets are the servers with which each of these simulations is run: how far off
+// their clocks are. One alone coordinates with nobody.
+var fleets = [][]time.Duration{{0}, {-time.Minute}, {time.Minute}, {-time.Minute, time.Minute}, {0, time.Minute, -time.Minute}}
+
+// newFleet returns servers and how to ask one after the other.
+func newFleet(t *testing.T, life time.Duration, clocks []time.Duration) (*servers, func(i int) (broker.Issued, error)) {
+	t.Helper()
+	s := newServers(t, nil)
+	for _, off := range clocks {
+		o := broker.Options{AWS: s.upstream, Auditor: discard{}, Now: func() time.Time { return time.Now().Add(off) }}
+		if len(clocks) > 1 {
+			o.Shared = s.board
+		}
+		s.add(t, o)
+	}
+	s.upstream.life = life
+	return s, func(i int) (broker.Issued, error) { return s.at(t.Context(), i%len(s.all), "team/app") }
+}
+
+// TestOutagePassesUnnoticed lets the upstream fail for a while at every point of a
+// credential's life, and asks every 20 seconds: no cached get fails.
 func TestOutagePassesUnnoticed(t *testing.T) {
 	for _, test := range []struct{ life, outage time.Duration }{
 		{12 * time.Hour, time.Hour},
@@ -27,109 +46,175 @@ func TestOutagePassesUnnoticed(t *testing.T) {
 		{time.Hour, 15 * time.Minute},
 		{15 * time.Minute, 3 * time.Minute},
 	} {
-		t.Run(fmt.Sprint(test.life, test.outage), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				s := newScene(t, broker.Options{})
-				s.upstream.life = test.life
-				const step = 20 * time.Second
-				rounds := 3 * int(test.life/step)
-				down, up := 0, 0
-				for i := range rounds {
-					switch { // the outage comes around every 1.37 lives, and so at many ages
-					case i == down+int(test.life/step*137/100):
-						s.upstream.set(away)
-						down = i
-						up = i + int(test.outage/step)
-					case i == up:
-						s.upstream.set(nil)
-					}
-					got, err := s.ask(t, "team/app")
-					if err != nil {
-						t.Fatalf("after %v: %v", time.Duration(i)*step, err)
-					}
-					if !got.Credential.ValidFor(time.Minute, time.Now()) {
-						t.Fatalf("after %v: the credential expires at %v, it is %v", time.Duration(i)*step, got.Credential.Expires, time.Now())
-					}
-					pass(step)
-					synctest.Wait()
-				}
-				if down == 0 {
-					t.Error("there was no outage: the test proves nothing")
-				}
+		for _, clocks := range fleets {
+			t.Run(fmt.Sprint(test.life, test.outage, clocks), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) { outagePasses(t, test.life, test.outage, clocks) })
 			})
-		})
+		}
+	}
+}
+
+func outagePasses(t *testing.T, life, outage time.Duration, clocks []time.Duration) {
+	t.Helper()
+	s, ask := newFleet(t, life, clocks)
+	const step = 20 * time.Second
+	rounds := 3 * int(life/step)
+	down, up := 0, 0
+	for i := range rounds {
+		switch { // the outage comes around every 1.37 lives, and so at many ages
+		case i == down+int(life/step*137/100):
+			s.upstream.set(away)
+			down = i
+			up = i + int(outage/step)
+		case i == up:
+			s.upstream.set(nil)
+		}
+		for server := range clocks {
+			got, err := ask(server)
+			if err != nil {
+				t.Fatalf("after %v, server %d: %v", time.Duration(i)*step, server, err)
+			}
+			if !got.Credential.ValidFor(time.Minute, time.Now()) {
+				t.Fatalf("after %v: the credential expires at %v, it is %v", time.Duration(i)*step, got.Credential.Expires, time.Now())
+			}
+		}
+		pass(step)
+		synctest.Wait()
+	}
+	if down == 0 {
+		t.Error("there was no outage: the test proves nothing")
 	}
 }
 
 // TestWorstOutage begins each outage in the very moment in which the refresh is
-// tried, the worst that can happen.
+// tried, the worst that can happen. It does so to a later credential, too: the
+// first one's refresh may come early.
 func TestWorstOutage(t *testing.T) {
 	for _, test := range []struct{ life, outage time.Duration }{
 		{12 * time.Hour, time.Hour}, {3 * time.Hour, time.Hour}, {time.Hour, 15 * time.Minute},
 	} {
-		for range 8 { // the refresh's time is spread at random
-			synctest.Test(t, func(t *testing.T) {
-				s := newScene(t, broker.Options{})
-				s.upstream.life = test.life
-				if _, err := s.ask(t, "team/app"); err != nil {
-					t.Fatal(err)
-				}
-				s.upstream.set(away)
-				for s.upstream.calls.Load() == 1 { // until the refresh is tried, and fails
-					pass(test.life / 1440)
-					if _, err := s.ask(t, "team/app"); err != nil {
-						t.Fatal(err)
-					}
-					synctest.Wait()
-				}
-				for begun := time.Now(); time.Since(begun) < test.outage; pass(5 * time.Second) {
-					if _, err := s.ask(t, "team/app"); err != nil {
-						t.Fatalf("life %v, %v into the outage: %v", test.life, time.Since(begun), err)
-					}
-				}
-				s.upstream.set(nil)
-				if _, err := s.ask(t, "team/app"); err != nil {
-					t.Errorf("life %v, after the outage: %v", test.life, err)
-				}
-				synctest.Wait()
+		for round := range 8 { // the refresh's time is spread at random
+			for _, clocks := range fleets {
+				synctest.Test(t, func(t *testing.T) { worstOutage(t, test.life, test.outage, clocks, int64(round%3)) })
+			}
+		}
+	}
+}
+
+func worstOutage(t *testing.T, life, outage time.Duration, clocks []time.Duration, refreshes int64) {
+	t.Helper()
+	s, ask := newFleet(t, life, clocks)
+	everywhere := func(when string) {
+		t.Helper()
+		for server := range clocks {
+			if _, err := ask(server); err != nil {
+				t.Fatalf("life %v, clocks %v, %s, server %d: %v", life, clocks, when, server, err)
+			}
+		}
+	}
+	everywhere("at first")
+	until := func(calls int64) {
+		for s.upstream.calls.Load() < calls {
+			pass(life / 1440)
+			everywhere("before the outage")
+			synctest.Wait()
+		}
+	}
+	until(1 + refreshes)
+	s.upstream.set(away)
+	until(2 + refreshes) // the refresh is tried, and fails
+	for begun := time.Now(); time.Since(begun) < outage; pass(5 * time.Second) {
+		everywhere(fmt.Sprint(time.Since(begun), " into the outage"))
+	}
+	s.upstream.set(nil)
+	everywhere("after the outage")
+	synctest.Wait()
+}
+
+// TestNothingExpiredInADay simulates 24 hours with our clocks off by a minute
+// either way, sessions of several lengths and an upstream that fails now and
+// then: what is delivered is good by AWS's clock.
+func TestNothingExpiredInADay(t *testing.T) {
+	for _, clocks := range fleets {
+		for _, life := range []time.Duration{15 * time.Minute, time.Hour, 12 * time.Hour} {
+			t.Run(fmt.Sprint(clocks, life), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) { nothingExpired(t, life, clocks) })
 			})
 		}
 	}
 }
 
-// TestNothingExpiredInADay simulates 24 hours with our clock off by a minute
-// either way, sessions of several lengths and an upstream that fails now and
-// then: what is delivered is good by AWS's clock.
-func TestNothingExpiredInADay(t *testing.T) {
-	for _, skew := range []time.Duration{-time.Minute, 0, time.Minute} {
-		for _, life := range []time.Duration{15 * time.Minute, time.Hour, 12 * time.Hour} {
-			t.Run(fmt.Sprint(skew, life), func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					s := newScene(t, broker.Options{Now: func() time.Time { return time.Now().Add(skew) }})
-					s.upstream.life = life
-					delivered := 0
-					for i := range 24 * 60 {
-						if i%97 < 40 && i > 97 {
-							s.upstream.set(away)
-						} else {
-							s.upstream.set(nil)
-						}
-						got, err := s.ask(t, "team/app")
-						if err == nil {
-							delivered++
-							if !got.Credential.Expires.After(time.Now()) {
-								t.Fatalf("minute %d: delivered a credential that expired at %v", i, got.Credential.Expires)
-							}
-						}
-						pass(time.Minute)
-						synctest.Wait()
-					}
-					if delivered < 24*60/2 {
-						t.Errorf("%d of %d asks were served: the test proves little", delivered, 24*60)
-					}
-				})
-			})
+func nothingExpired(t *testing.T, life time.Duration, clocks []time.Duration) {
+	t.Helper()
+	s, ask := newFleet(t, life, clocks)
+	delivered := 0
+	for i := range 24 * 60 {
+		if i%97 < 40 && i > 97 {
+			s.upstream.set(away)
+		} else {
+			s.upstream.set(nil)
 		}
+		for server := range clocks {
+			got, err := ask(server)
+			if err != nil {
+				continue
+			}
+			delivered++
+			if !got.Credential.Expires.After(time.Now()) {
+				t.Fatalf("minute %d: delivered a credential that expired at %v", i, got.Credential.Expires)
+			}
+		}
+		pass(time.Minute)
+		synctest.Wait()
+	}
+	if delivered < len(clocks)*24*60/2 {
+		t.Errorf("%d of %d asks were served: the test proves little", delivered, len(clocks)*24*60)
+	}
+}
+
+// TestRefreshesAreSpread issues 1,000 keys in one moment, on one server and on
+// three, and looks at 24 hours: the busiest half hour sees at most twice the mean.
+func TestRefreshesAreSpread(t *testing.T) {
+	for _, clocks := range [][]time.Duration{{0}, {0, 0, 0}} {
+		t.Run(fmt.Sprint(len(clocks)), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { refreshesAreSpread(t, clocks) })
+		})
+	}
+}
+
+func refreshesAreSpread(t *testing.T, clocks []time.Duration) {
+	t.Helper()
+	s, _ := newFleet(t, 12*time.Hour, clocks)
+	const keys, steps, perBin = 1000, 24 * 12, 6
+	ask := func(step int) {
+		for k := range keys {
+			if _, err := s.at(t.Context(), (k+step)%len(s.all), fmt.Sprintf("team/app%d", k)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		synctest.Wait()
+	}
+	for i := range clocks { // each server has them all
+		ask(i)
+	}
+	if n := s.upstream.calls.Load(); n != keys {
+		t.Fatalf("%d calls for the first time, want %d", n, keys)
+	}
+	bins := make([]int, steps/perBin)
+	before := s.upstream.calls.Load()
+	for i := range steps {
+		pass(5 * time.Minute)
+		ask(i)
+		now := s.upstream.calls.Load()
+		bins[i/perBin] += int(now - before)
+		before = now
+	}
+	most, total := 0, 0
+	for _, n := range bins {
+		most, total = max(most, n), total+n
+	}
+	if mean := float64(total) / float64(len(bins)); float64(most) > 2*mean || total < 3*keys || total > 6*keys {
+		t.Errorf("%d refreshes in 24 h, %d in the busiest half hour, want 3 to 6 a key and at most twice the mean, %.0f: %v", total, most, mean, bins)
 	}
 }
 
