@@ -11,7 +11,6 @@ const (
 	PathRepositories = "/api/v1/repositories"
 	PathRepository   = "/api/v1/repositories/{repository}"
 
-	PathRepositoryApply    = "/api/v1/repositories/{repository}/apply"
 	PathRepositoryDefaults = "/api/v1/repository-defaults"
 )
 

@@ -44,7 +44,7 @@ func (c *Client) AllRepositories(ctx context.Context, f pullpass.RepositoryFilte
 
 // ApplyRepository changes what is set and puts everything right.
 func (c *Client) ApplyRepository(ctx context.Context, id pullpass.RepositoryID, in api.RepositoryApply) (api.Repository, error) {
-	k := post(path(api.PathRepositoryApply, id), in)
+	k := patch(path(api.PathRepository, id), in)
 	k.wait = keepWait
 	return do[api.Repository](ctx, c, k)
 }

@@ -23,6 +23,12 @@ const (
 	IntegrationUpdate Permission = "integration.update"
 	IntegrationDelete Permission = "integration.delete"
 
+	RepositoryRead   Permission = "repository.read"
+	RepositoryCreate Permission = "repository.create"
+	RepositoryUpdate Permission = "repository.update"
+	RepositoryDelete Permission = "repository.delete"
+	RepositorySet    Permission = "repository.set"
+
 	RunnerRead   Permission = "runner.read"
 	RunnerCreate Permission = "runner.create"
 	RunnerDelete Permission = "runner.delete"

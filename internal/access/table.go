@@ -57,6 +57,12 @@ var table = []rule{
 	{IntegrationUpdate, "update an integration", admins, noKind, nowhere},
 	{IntegrationDelete, "delete an integration", admins, noKind, nowhere},
 
+	{RepositoryRead, "read repositories", everyRole, noKind, ownProject},
+	{RepositoryCreate, "create a repository", admins, noKind, ownProject},
+	{RepositoryUpdate, "update a repository", admins, noKind, ownProject},
+	{RepositoryDelete, "delete a repository", admins, noKind, ownProject},
+	{RepositorySet, "set the defaults of all repositories", admins, noKind, nowhere},
+
 	{RunnerRead, "read runners", everyRole, noKind, wholeOrg},
 	{RunnerCreate, "add a runner", admins, noKind, nowhere},
 	{RunnerDelete, "delete a runner", admins, noKind, nowhere},

@@ -14,6 +14,7 @@ type Store interface {
 	projectStore
 	registryStore
 	integrationStore
+	repositoryStore
 	runnerStore
 	environmentStore
 	tokenStore

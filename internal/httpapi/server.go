@@ -35,6 +35,8 @@ type Options struct {
 	Version  string           // for the OpenAPI document
 	SignIn   SignIn           // nil: people use API tokens
 	Hooks    WebhookSender    // nil: nobody carries audit records elsewhere
+	// Repositories keeps projects' repositories in ECR; nil: none are kept here.
+	Repositories Repositories
 	// Pages makes the pages for people (/, /docs, /setup and what they use) from
 	// the OpenAPI document: web.New. Nil: none.
 	Pages func(document []byte) (http.Handler, error)
@@ -70,6 +72,8 @@ type Server struct {
 
 	dashboard RenderDashboard
 
+	repositories Repositories
+
 	// draining is closed when the server stops: long polls answer at once.
 	draining chan struct{}
 	drain    sync.Once
@@ -94,8 +98,8 @@ func New(o Options) (*Server, error) {
 		identity: o.Identity, source: o.Source, verifier: o.Verifier, tester: o.Tester, testing: make(chan struct{}, maxTests),
 		hosts: o.Hosts, metrics: o.Metrics, log: o.Logger, now: o.Now,
 		signIn: o.SignIn, signIns: rate.NewLimiter(signInsPerSecond, signInsAtOnce), hooks: o.Hooks,
-		dashboard: o.Dashboard,
-		mux:       http.NewServeMux(), draining: make(chan struct{}),
+		dashboard: o.Dashboard, repositories: o.Repositories,
+		mux: http.NewServeMux(), draining: make(chan struct{}),
 	}
 	s.api = newAPI(s.mux, o.Version)
 	s.routes()
@@ -119,6 +123,7 @@ func (s *Server) routes() {
 	s.projectRoutes()
 	s.registryRoutes()
 	s.integrationRoutes()
+	s.repositoryRoutes()
 	s.testRoutes()
 	s.runnerRoutes()
 	s.environmentRoutes()
