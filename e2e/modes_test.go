@@ -80,6 +80,7 @@ const (
 	mayPull  = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"ecr:GetAuthorizationToken","Resource":"*"},
 		{"Effect":"Allow","Action":["ecr:BatchGetImage","ecr:GetDownloadUrlForLayer"],"Resource":"*"},
 		{"Effect":"Allow","Action":["sts:AssumeRole","sts:TagSession","sts:SetSourceIdentity"],"Resource":"*"}]}`
+	mayAskPublic = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["ecr-public:GetAuthorizationToken","sts:GetServiceBearerToken"],"Resource":"*"}]}`
 	openToPlatform = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::` + sandbox.PlatformAccount + `:root"},
 		"Action":["ecr:BatchGetImage","ecr:GetDownloadUrlForLayer"]}]}`
 )
@@ -102,6 +103,8 @@ func rehearsal() sandbox.Config {
 		platform.Roles = append(platform.Roles, sandbox.Role{Name: name, TrustPolicy: sandbox.Document(trust), InlinePolicies: policies})
 	}
 	platform.Roles[0].InlinePolicies = policies
+	platform.Roles = append(platform.Roles, sandbox.Role{Name: "public", TrustPolicy: sandbox.Document(fmt.Sprintf(trustTo, quoted("arn:aws:iam::"+sandbox.PlatformAccount+":user/pullpass"), "")),
+		InlinePolicies: map[string]sandbox.Document{"token": mayAskPublic}})
 	platform.InstanceProfiles = []sandbox.InstanceProfile{{Name: "server", Role: "server"}, {Name: "runner", Role: "runner"}}
 	for _, name := range []string{"server", "runner"} {
 		c.InstanceMetadata = append(c.InstanceMetadata, sandbox.InstanceMetadata{Listen: "127.0.0.1:0", Account: sandbox.PlatformAccount, Region: sandbox.DefaultRegion, InstanceProfile: name, HopLimit: 1})

@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
 	"os"
 	"os/exec"
@@ -10,6 +11,10 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/ecrpublic"
 
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/e2e/process"
@@ -65,7 +70,23 @@ func pullUnderRealNames(t *testing.T, ctx context.Context) {
 	c.begin(t, ctx, engine.Host, []string{"--allow-egress=127.0.0.1"})
 	c.pullAll(t, ctx)
 	for _, host := range realHosts[1:] {
-		t.Run(host, func(t *testing.T) { c.pullFrom(t, ctx, host) })
+		t.Run(host, func(t *testing.T) { c.pullFrom(t, ctx, host, "") })
+	}
+	pushToPublic(t, ctx)
+	for role, anonymous := range map[string]bool{"public": false, "pull": true} {
+		t.Run(publicHost+"/"+role, func(t *testing.T) {
+			e := c.pullFrom(t, ctx, publicHost, rolePrefix+role)
+			for event, err := range c.server.Owner.AllEvents(ctx, pullpass.EventFilter{Environment: e.ID, Action: "credential.issue"}) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				if said := event.Detail["anonymous"] != ""; said != anonymous || (event.Detail["principal"] == rolePrefix+role) == anonymous {
+					t.Errorf("recorded %v, want it anonymous: %t", event.Detail, anonymous)
+				}
+				return
+			}
+			t.Error("there is no record of the credential")
+		})
 	}
 }
 
@@ -77,11 +98,31 @@ var realHosts = []string{
 	sandbox.OwnerAccount + ".dkr-ecr-fips.eu-west-1.on.aws",
 }
 
+// publicHost is open to everybody; a token only counts the pulls as an account's.
+const publicHost = "public.ecr.aws"
+
+func pushToPublic(t *testing.T, ctx context.Context) {
+	t.Helper()
+	out, err := ecrpublic.New(ecrpublic.Options{Region: "us-east-1",
+		Credentials: credentials.NewStaticCredentialsProvider(sandbox.PlatformAdmin, "sandbox/111111111111/admin000/NotSecret3", "")}).
+		GetAuthorizationToken(ctx, &ecrpublic.GetAuthorizationTokenInput{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, err := base64.StdEncoding.DecodeString(aws.ToString(out.AuthorizationData.AuthorizationToken))
+	if err != nil {
+		t.Fatal(err)
+	}
+	username, password, _ := strings.Cut(string(plain), ":")
+	pushImage(t, ctx, publicHost+"/"+repositoryA+":1", username, password, parts.BusyboxImage(t, stays...))
+}
+
 // apiHosts are what is asked on the way to each of them; nothing else resolves, so
 // a call to another endpoint fails.
 var apiHosts = []string{
 	"api.ecr.eu-west-1.amazonaws.com", "ecr-fips.eu-west-1.amazonaws.com", "ecr.eu-west-1.api.aws", "ecr-fips.eu-west-1.api.aws",
 	"sts.eu-west-1.amazonaws.com", "sts-fips.eu-west-1.amazonaws.com", "sts.eu-west-1.api.aws", "sts-fips.eu-west-1.api.aws",
+	publicHost, "api.ecr-public.us-east-1.amazonaws.com",
 	"prod-eu-west-1-starport-layer-bucket.s3.eu-west-1.amazonaws.com",
 }
 
@@ -104,7 +145,7 @@ func surround(t *testing.T, ctx context.Context, dir, ca string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, host := range realHosts {
+	for _, host := range append([]string{publicHost}, realHosts...) {
 		at := filepath.Join("/etc/docker/certs.d", host)
 		if err := os.MkdirAll(at, 0o755); err != nil {
 			t.Fatal(err)
@@ -113,15 +154,20 @@ func surround(t *testing.T, ctx context.Context, dir, ca string) {
 	}
 }
 
-// pullFrom runs an image of another form of the registry's name, through a role.
-func (c *cloud) pullFrom(t *testing.T, ctx context.Context, host string) {
+// pullFrom runs an image of another host, through a role: the platform's own unless
+// one is given.
+func (c *cloud) pullFrom(t *testing.T, ctx context.Context, host, role string) pullpass.Environment {
 	t.Helper()
-	project, err := c.server.Owner.CreateProject(ctx, pullpass.Project{Name: strings.ReplaceAll(host, ".", "-")})
+	name := strings.NewReplacer(".", "-", "/", "-", ":", "-").Replace(host + role[strings.LastIndex(role, "/")+1:])
+	project, err := c.server.Owner.CreateProject(ctx, pullpass.Project{Name: name})
 	if err != nil {
 		t.Fatal(err)
 	}
 	i, secret := platform()
-	i.Name, i.Mode, i.Region = "of-"+project.Name[13:], pullpass.ModeAccessKey, sandbox.DefaultRegion
+	i.Name, i.Mode, i.Region = name, pullpass.ModeAccessKey, sandbox.DefaultRegion
+	if role != "" {
+		i.Chain = []pullpass.RoleHop{{RoleARN: role}}
+	}
 	if i, err = c.server.Owner.CreateIntegration(ctx, i, secret); err != nil {
 		t.Fatal(err)
 	}
@@ -134,6 +180,7 @@ func (c *cloud) pullFrom(t *testing.T, ctx context.Context, host string) {
 		t.Error(err)
 	}
 	remove(t, ctx, c.server, e)
+	return e
 }
 
 func sh(t *testing.T, ctx context.Context, name string, args ...string) {

@@ -73,6 +73,9 @@ func New(o Options) *Minter {
 // the session behind it, whichever is first.
 func (m *Minter) Mint(ctx context.Context, r broker.MintRequest) (broker.Minted, error) {
 	what := "cannot get a token for " + r.Host.Name
+	if r.Host.Kind == reference.KindECRPublic {
+		return m.mintPublic(ctx, r)
+	}
 	if r.Host.ECR == nil {
 		return broker.Minted{}, &pullpass.Error{Kind: pullpass.Invalid, What: what, Cause: "it is not an ECR host"}
 	}

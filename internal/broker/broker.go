@@ -106,6 +106,7 @@ type prepared struct {
 	Issued
 	policy      string
 	webIdentity string
+	anonymous   string
 	grantID     string
 }
 
@@ -131,6 +132,6 @@ func (b *Broker) prepare(ctx context.Context, caller pullpass.Caller, ask Ask, p
 		return prepared{}, err
 	}
 	out.Credential, out.Principal, out.Repositories, out.Cached = m.Credential, m.Principal, m.Repositories, cached
-	out.policy, out.webIdentity = m.Policy, m.WebIdentity
+	out.policy, out.webIdentity, out.anonymous = m.Policy, m.WebIdentity, m.Anonymous
 	return out, nil
 }

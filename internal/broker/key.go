@@ -49,8 +49,10 @@ func (p *plan) key() Key {
 	}
 	h.text(strconv.FormatBool(p.start)) // a person never holds what a start was given
 	h.text(p.host.Name)
-	h.text(p.host.ECR.Account)
-	h.text(p.host.ECR.Region)
+	if p.host.ECR != nil {
+		h.text(p.host.ECR.Account)
+	}
+	h.text(p.region())
 	h.text(string(p.action))
 	h.number(int64(len(p.repositories)))
 	for _, r := range p.repositories {

@@ -28,7 +28,7 @@ func (b *Broker) mint(ctx context.Context, p plan) (Minted, error) {
 	}
 	req := MintRequest{
 		Organization: p.organization, Integration: p.integration, Host: p.host,
-		Action: p.action, Repositories: p.repositories, Wait: b.pacer.For(p.organization, p.integration, p.host.ECR.Region),
+		Action: p.action, Repositories: p.repositories, Wait: b.pacer.For(p.organization, p.integration, p.region()),
 	}
 	if p.own() {
 		req.Project, req.Environment = p.project, p.environment
@@ -40,6 +40,10 @@ func (b *Broker) mint(ctx context.Context, p plan) (Minted, error) {
 		}
 	}
 	m, err := b.aws.Mint(ctx, req)
+	if err != nil && p.public() && p.action == pullpass.ActionPull && !pullpass.IsKind(err, pullpass.Invalid) {
+		// Whoever has no token pulls as anybody may, more slowly.
+		return Minted{Credential: pullpass.Credential{Host: p.registry.Host}, Anonymous: reason(err)}, nil
+	}
 	if err != nil {
 		return Minted{}, err
 	}

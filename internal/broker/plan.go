@@ -25,6 +25,17 @@ type plan struct {
 	start        bool // for the start of an environment, asked by its runner
 }
 
+// public reports whether it is ECR Public, which anybody may pull from.
+func (p *plan) public() bool { return p.host.Kind == reference.KindECRPublic }
+
+// region is where AWS is asked for the host's token.
+func (p *plan) region() string {
+	if p.public() {
+		return reference.ECRPublicRegion
+	}
+	return p.host.ECR.Region
+}
+
 // decide chooses and authorizes. It fills p as far as it gets, so that a
 // refusal's record says what was refused.
 func (b *Broker) decide(ctx context.Context, caller pullpass.Caller, ask Ask, p *plan) error {
@@ -49,7 +60,7 @@ func (b *Broker) decide(ctx context.Context, caller pullpass.Caller, ask Ask, p 
 	if registry.Auth == pullpass.AuthBasic {
 		return nil
 	}
-	if p.host.ECR == nil {
+	if p.host.ECR == nil && !(p.public() && registry.Auth == pullpass.AuthIntegration) {
 		return &pullpass.Error{Kind: pullpass.Invalid, Code: "registry_not_ecr", What: "cannot issue a credential for " + place(ask),
 			Cause: "the registry " + registry.Name + " is opened through AWS, but its host is not an ECR host", Hint: "add the host to the server's host mappings, or use a user name and password"}
 	}

@@ -59,5 +59,6 @@ type Minted struct {
 	Principal    string
 	Repositories []string // what a session policy limits it to; empty: nothing does
 	Policy       string   // that session policy
+	Anonymous    string   // why there is no credential where none is needed; empty: there is one
 	WebIdentity  string   // jti of the token that proved the integration to AWS; empty for other modes
 }

@@ -68,6 +68,7 @@ func (b *Broker) event(caller pullpass.Caller, p *plan, ask Ask, a prepared) pul
 	set("repositories", strings.Join(a.Repositories, " "))
 	set("session_policy", a.policy)
 	set("web_identity", a.webIdentity)
+	set("anonymous", a.anonymous)
 	set("unscoped", strconv.FormatBool(a.Credential.Unscoped))
 	set("cached", strconv.FormatBool(a.Cached))
 	if !a.Credential.Expires.IsZero() {

@@ -110,7 +110,7 @@ func (s *Server) checkAuth(ctx context.Context, c pullpass.Caller, host referenc
 		switch {
 		case stored || in.Integration != "":
 			return unfit("auth_contradicts", "runner-native uses the runner's own AWS identity", "leave username, password and integration out")
-		case !isECR:
+		case host.Kind != reference.KindECR:
 			return unfit("host_not_ecr", "a runner's AWS identity opens Amazon ECR, and the host is none", "choose basic")
 		}
 		return nil

@@ -7,7 +7,7 @@ import (
 )
 
 func (b *Sandbox) ecrService() *service {
-	return &service{name: "ecr", protocol: jsonProtocol{}, operations: map[string]operation{
+	return &service{name: "ecr", protocol: jsonProtocol{ecrTarget}, operations: map[string]operation{
 		"CreateRepository":              jsonOperation(createRepository),
 		"DescribeRepositories":          jsonOperation(describeRepositories),
 		"DeleteRepository":              jsonOperation(deleteRepository),

@@ -101,6 +101,9 @@ func (b *Sandbox) open(c *call, w http.ResponseWriter) (*service, *apiError) {
 // where a call is unsigned.
 func (b *Sandbox) serviceOf(c *call) *service {
 	r := c.request
+	if strings.HasPrefix(r.Header.Get("X-Amz-Target"), publicTarget) {
+		return b.public.api
+	}
 	if strings.HasPrefix(r.Header.Get("X-Amz-Target"), ecrTarget) ||
 		strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-amz-json") {
 		return b.ecr

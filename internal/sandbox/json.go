@@ -15,10 +15,10 @@ const (
 )
 
 // jsonProtocol is AWS JSON 1.1, which ECR speaks.
-type jsonProtocol struct{}
+type jsonProtocol struct{ target string } // what its operations begin with
 
-func (jsonProtocol) read(c *call) *apiError {
-	operation, ok := strings.CutPrefix(c.request.Header.Get("X-Amz-Target"), ecrTarget)
+func (p jsonProtocol) read(c *call) *apiError {
+	operation, ok := strings.CutPrefix(c.request.Header.Get("X-Amz-Target"), p.target)
 	if !ok || c.request.Method != http.MethodPost {
 		return badRequest("UnknownOperationException", "The sandbox does not know this operation.")
 	}

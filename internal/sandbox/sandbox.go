@@ -33,6 +33,7 @@ type Sandbox struct {
 	sts    *service
 	iam    *service
 	ecr    *service
+	public *publicRegistry
 	layers *layerStore
 	quota  *quota
 	faults *faultList
@@ -77,6 +78,7 @@ func New(cfg Config, opts Options) (*Sandbox, error) {
 		}
 	}
 	b.sts, b.iam, b.ecr = b.stsService(), b.iamService(), b.ecrService()
+	b.public = newPublicRegistry(b)
 	b.layers = &layerStore{box: b, key: randomBytes(32)}
 	if cfg.TLS != nil {
 		ca, err := newAuthority(b.now())

@@ -41,7 +41,7 @@ func newAuthority(now time.Time) (*authority, error) {
 		SerialNumber: serialNumber(), Subject: pkix.Name{CommonName: "Pullpass sandbox CA"},
 		NotBefore: now.Add(-time.Hour), NotAfter: now.AddDate(1, 0, 0),
 		KeyUsage: x509.KeyUsageCertSign, BasicConstraintsValid: true, IsCA: true, MaxPathLenZero: true,
-		PermittedDNSDomainsCritical: true, PermittedDNSDomains: []string{"amazonaws.com", "amazonaws.com.cn", "on.aws", "api.aws", "localhost"},
+		PermittedDNSDomainsCritical: true, PermittedDNSDomains: []string{"amazonaws.com", "amazonaws.com.cn", "on.aws", "api.aws", "ecr.aws", "localhost"},
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
@@ -120,7 +120,7 @@ func (b *Sandbox) listenTLS(ctx context.Context) error {
 
 // route is what a real host name leads to.
 type route struct {
-	kind    string // registry, api, layers
+	kind    string // registry, public, api, layers
 	account string
 	region  string
 }
@@ -135,6 +135,8 @@ var hostPatterns = []struct {
 	{"api", regexp.MustCompile(`^(?:ecr|sts)(?:-fips)?\.(?P<region>[a-z0-9-]+)\.api\.aws$`)},
 	{"api", regexp.MustCompile(`^sts(?:-fips)?\.(?:(?P<region>[a-z0-9-]+)\.)?amazonaws\.com(?:\.cn)?$`)},
 	{"api", regexp.MustCompile(`^iam\.amazonaws\.com$`)},
+	{"api", regexp.MustCompile(`^api\.ecr-public\.us-east-1\.amazonaws\.com$`)},
+	{"public", regexp.MustCompile(`^` + regexp.QuoteMeta(publicHost) + `$`)},
 	{"layers", regexp.MustCompile(`^prod-(?P<region>[a-z0-9-]+)-starport-layer-bucket\.s3\.[a-z0-9-]+\.amazonaws\.com$`)},
 }
 
@@ -168,6 +170,8 @@ func (b *Sandbox) serveByName(w http.ResponseWriter, r *http.Request) {
 	switch to.kind {
 	case "api":
 		b.ServeHTTP(w, r)
+	case "public":
+		b.public.ServeHTTP(w, r)
 	case "layers":
 		b.layers.ServeHTTP(w, r)
 	case "registry":
