@@ -46,6 +46,7 @@ type commandLine struct {
 	Project     projectCommand     `cmd:"" help:"Projects: repositories whose environments share registries."`
 	Registry    registryCommand    `cmd:"" help:"Container registries and how they are opened."`
 	Integration integrationCommand `cmd:"" help:"Access to AWS accounts, reused by registries."`
+	Repository  repositoryCommand  `cmd:"" help:"Private ECR repositories that Pullpass creates and keeps for projects."`
 	Env         envCommand         `cmd:"" help:"Environments: services that run from images."`
 	Self        selfCommand        `cmd:"" help:"Inside an environment: say which one it is."`
 	Greet       greetCommand       `cmd:"" hidden:""`

@@ -24,6 +24,10 @@ type projectCommand struct {
 type projectCreate struct {
 	Name       string `arg:"" help:"Name, unique in the organization."`
 	Repository string `placeholder:"URL" help:"https URL of its Git repository."`
+
+	Integration     string `placeholder:"NAME" help:"Create its private ECR repository, too, through this integration."`
+	ImageRepository string `placeholder:"NAME" help:"Name of that ECR repository; without it, derived from the project's."`
+	OnFirstPush     bool   `help:"Create the ECR repository with the first push."`
 }
 
 func (p *projectCreate) Run(ctx context.Context, t *terminal) error {
@@ -31,11 +35,23 @@ func (p *projectCreate) Run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return err
 	}
+	if p.Integration == "" && (p.ImageRepository != "" || p.OnFirstPush) {
+		return misuse("an ECR repository is created through an integration", "add --integration NAME")
+	}
+	var integration pullpass.IntegrationID
+	if p.Integration != "" { // first: a misspelt name is not to leave a project behind
+		if integration, err = findIntegration(ctx, c, p.Integration); err != nil {
+			return err
+		}
+	}
 	made, err := c.CreateProject(ctx, pullpass.Project{Name: p.Name, Repository: p.Repository})
 	if err != nil {
 		return err
 	}
 	t.say("Created project %s.", made.Name)
+	if integration != "" {
+		return p.createRepository(ctx, t, c, made, integration)
+	}
 	t.say("Next: pullpass registry add NAME --project %s --host HOST …", made.Name)
 	return t.show(api.FromProject(made), func(io.Writer) {})
 }

@@ -178,9 +178,13 @@ func (p *parts) make(ctx context.Context, c *config.Server, url string, log *slo
 	metrics := httpapi.NewMetrics()
 	p.identity = identity.NewProvider(cmp.Or(c.IssuerURL, url), p.db, identity.Options{})
 	minter := aws.New(p.awsOptions(c, hosts))
+	keeper, err := p.newKeeper(metrics.Auditor(p.door), minter, hosts)
+	if err != nil {
+		return err
+	}
 	p.broker, err = broker.New(broker.Options{
 		Store: p.db, Auditor: metrics.Auditor(p.door), Hosts: hosts, AWS: minter, Grants: p.identity,
-		Shared: p.share(ctx, log),
+		Shared: p.share(ctx, log), Provisioner: keeper,
 	})
 	if err != nil {
 		return err
@@ -196,7 +200,7 @@ func (p *parts) make(ctx context.Context, c *config.Server, url string, log *slo
 	}
 	p.api, err = httpapi.New(httpapi.Options{
 		Store: p.db, Issuer: p.broker, Auditor: p.door, Metrics: metrics, VerifyAudit: p.verifyAudit,
-		Identity: p.identity, Source: source.New(p.out), Verifier: identity.NewVerifier(egressHTTP(p.out), nil),
+		Identity: p.identity, Source: source.New(p.out), Verifier: identity.NewVerifier(egressHTTP(p.out), nil), Repositories: keeper,
 		Hosts: hosts, Logger: log, Version: version, Pages: web.New, Dashboard: web.Dashboard, Downloads: downloads,
 		SignIn: signIn, Hooks: webhook.Sender{HTTP: p.out, Now: time.Now},
 		Tester: &serverDoctor{store: p.db, hosts: hosts, allow: c.AllowEgress, minter: minter},
