@@ -59,5 +59,8 @@ const (
 	TrialDone    TrialState = "done"
 )
 
+// TrialLimits bound how many trials are under way at the same time.
+type TrialLimits struct{ Runner, Organization int }
+
 // CapabilityTrials is what a runner declares that makes trials.
 const CapabilityTrials = "trials"

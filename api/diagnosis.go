@@ -1,6 +1,10 @@
 package api
 
-import "time"
+import (
+	"time"
+
+	"github.com/pullpass/pullpass"
+)
 
 // StepResult is how one step of a diagnosis went.
 type StepResult string
@@ -16,14 +20,14 @@ const (
 // Diagnosis is one pull, checked step by step. It holds no secret.
 type Diagnosis struct {
 	Image   string          `json:"image" doc:"In canonical form; empty where it cannot be read."`
-	Where   string          `json:"where" enum:"here,server" doc:"Where the steps ran: what holds on one machine need not hold on another."`
+	Where   string          `json:"where" doc:"Where the steps ran: here, server, or runner and its name. What holds on one machine need not hold on another."`
 	Healthy bool            `json:"healthy" doc:"No step failed."`
 	Symptom string          `json:"symptom,omitempty" doc:"Of the first step that failed; docs/doctor.md lists them."`
 	Cause   string          `json:"cause,omitempty"`
 	Fix     string          `json:"fix,omitempty"`
 	Started time.Time       `json:"started"`
 	Millis  float64         `json:"milliseconds"`
-	Steps   []DiagnosisStep `json:"steps" nullable:"false"`
+	Steps   []DiagnosisStep `json:"steps" maxItems:"200" nullable:"false"`
 }
 
 // DiagnosisStep is one step. Names repeat where there are several of a kind:
@@ -38,17 +42,19 @@ type DiagnosisStep struct {
 	Fix     string     `json:"fix,omitempty"`
 }
 
-// RegistryTest asks the server to try a pull with settings that are not saved.
+// RegistryTest asks for a pull with settings that are not saved.
 type RegistryTest struct {
-	Settings   NewRegistry `json:"settings" doc:"They are not saved by this."`
-	Repository string      `json:"repository,omitempty" maxLength:"255" example:"team/app" doc:"What to pull. Left out, only the login is tried."`
-	Tag        string      `json:"tag,omitempty" maxLength:"128" doc:"latest unless given."`
+	Settings   NewRegistry       `json:"settings" doc:"They are not saved by this."`
+	Repository string            `json:"repository,omitempty" maxLength:"255" example:"team/app" doc:"What to pull. Left out, only the login is tried."`
+	Tag        string            `json:"tag,omitempty" maxLength:"128" doc:"latest unless given."`
+	Runner     pullpass.RunnerID `json:"runner,omitempty" maxLength:"64" doc:"Let this runner make the pull; left out, the server does."`
 }
 
-// SavedRegistryTest asks the server to try a pull from a registry that it has.
+// SavedRegistryTest asks for a pull from a registry that the server has.
 type SavedRegistryTest struct {
-	Repository string `json:"repository,omitempty" maxLength:"255" example:"team/app" doc:"What to pull. Left out, only the login is tried."`
-	Tag        string `json:"tag,omitempty" maxLength:"128" doc:"latest unless given."`
+	Repository string            `json:"repository,omitempty" maxLength:"255" example:"team/app" doc:"What to pull. Left out, only the login is tried."`
+	Tag        string            `json:"tag,omitempty" maxLength:"128" doc:"latest unless given."`
+	Runner     pullpass.RunnerID `json:"runner,omitempty" maxLength:"64" doc:"Let this runner make the pull; left out, the server does."`
 }
 
 // IntegrationTest is who an integration is to AWS, tried now.
@@ -56,6 +62,7 @@ type IntegrationTest struct {
 	Principal string          `json:"principal,omitempty" doc:"ARN to name in policies."`
 	Account   string          `json:"account,omitempty"`
 	Region    string          `json:"region"`
+	Where     string          `json:"where" doc:"Where the steps ran: server, or runner and its name."`
 	Healthy   bool            `json:"healthy"`
-	Steps     []DiagnosisStep `json:"steps" nullable:"false"`
+	Steps     []DiagnosisStep `json:"steps" maxItems:"200" nullable:"false"`
 }

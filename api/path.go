@@ -39,6 +39,7 @@ const (
 	PathEnvironmentStop    = "/api/v1/environments/{environment}/stop"
 	PathEnvironmentRestart = "/api/v1/environments/{environment}/restart"
 	PathEnvironmentOutput  = "/api/v1/environments/{environment}/output"
+	PathEnvironmentTest    = "/api/v1/environments/{environment}/test"
 
 	PathCredentials = "/api/v1/credentials"
 
@@ -84,6 +85,9 @@ const (
 	PathRunnerOutput       = "/api/v1/runner/environments/{environment}/output"
 
 	PathRunnerTokens = "/api/v1/runner/environments/{environment}/tokens"
+
+	PathRunnerTrial     = "/api/v1/runner/trials/{trial}"
+	PathRunnerTrialTake = "/api/v1/runner/trials/{trial}/take"
 
 	// Below the issuer URL of each organization's identity provider.
 	PathDiscovery = "/o/{organization}/.well-known/openid-configuration"

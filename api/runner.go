@@ -60,6 +60,8 @@ type RunnerEnvironments struct {
 	Items     []Environment `json:"items" nullable:"false"`
 	State     string        `json:"state"`
 	Unchanged bool          `json:"unchanged"`
+	// Trials wait to be taken; a runner that does not know them leaves them.
+	Trials []pullpass.TrialID `json:"trials,omitempty" nullable:"false" doc:"What somebody waits to have tried."`
 }
 
 // Status is what a runner reports of one environment.

@@ -11,26 +11,41 @@ import (
 // testWait is how long the server may take to try a pull.
 const testWait = 30 * time.Second
 
-// TestRegistrySettings makes the server try a pull with settings that are not
-// saved.
-func (c *Client) TestRegistrySettings(ctx context.Context, r pullpass.Registry, password pullpass.Secret, repository, tag string) (api.Diagnosis, error) {
-	k := post(api.PathRegistriesTest, api.RegistryTest{Settings: newRegistry(r, password), Repository: repository, Tag: tag})
+// RegistryTest says what to pull from a registry, and who does.
+type RegistryTest struct {
+	Repository string // empty: only the login is tried
+	Tag        string // latest unless given
+	Runner     pullpass.RunnerID
+}
+
+// TestRegistrySettings has a pull tried with settings that are not saved, by the
+// server or a runner.
+func (c *Client) TestRegistrySettings(ctx context.Context, r pullpass.Registry, password pullpass.Secret, t RegistryTest) (api.Diagnosis, error) {
+	k := post(api.PathRegistriesTest, api.RegistryTest{Settings: newRegistry(r, password), Repository: t.Repository, Tag: t.Tag, Runner: t.Runner})
 	k.wait = testWait
 	return do[api.Diagnosis](ctx, c, k)
 }
 
-// TestRegistry makes the server try a pull from a registry that it has.
-func (c *Client) TestRegistry(ctx context.Context, id pullpass.RegistryID, repository, tag string) (api.Diagnosis, error) {
-	k := post(path(api.PathRegistryTest, id), api.SavedRegistryTest{Repository: repository, Tag: tag})
+// TestRegistry has a pull tried from a registry that the server has.
+func (c *Client) TestRegistry(ctx context.Context, id pullpass.RegistryID, t RegistryTest) (api.Diagnosis, error) {
+	k := post(path(api.PathRegistryTest, id), api.SavedRegistryTest(t))
 	k.wait = testWait
 	return do[api.Diagnosis](ctx, c, k)
 }
 
-// TestIntegration makes the server find out who an integration is.
-func (c *Client) TestIntegration(ctx context.Context, id pullpass.IntegrationID) (api.IntegrationTest, error) {
-	k := post(path(api.PathIntegrationTest, id), nil)
+// TestIntegration finds out who an integration is: the server does, or the runner
+// whose own identity it is.
+func (c *Client) TestIntegration(ctx context.Context, id pullpass.IntegrationID, runner pullpass.RunnerID) (api.IntegrationTest, error) {
+	k := post(path(api.PathIntegrationTest, id), api.IntegrationTrial{Runner: runner})
 	k.wait = testWait
 	return do[api.IntegrationTest](ctx, c, k)
+}
+
+// TestEnvironment lets an environment's runner pull one of its images.
+func (c *Client) TestEnvironment(ctx context.Context, id pullpass.EnvironmentID, image string) (api.Diagnosis, error) {
+	k := post(path(api.PathEnvironmentTest, id), api.EnvironmentTest{Image: image})
+	k.wait = testWait
+	return do[api.Diagnosis](ctx, c, k)
 }
 
 func newRegistry(r pullpass.Registry, password pullpass.Secret) api.NewRegistry {

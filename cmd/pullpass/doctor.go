@@ -15,9 +15,11 @@ type doctorCommand struct {
 	Target  string `arg:"" optional:"" placeholder:"IMAGE|ENVIRONMENT|REGISTRY" help:"What to check: an image, or an environment or registry of the server by name or id."`
 	Message string `placeholder:"FILE" help:"Say what a message of docker, aws or kubectl means; - is standard input."`
 
-	Project    string `placeholder:"NAME" help:"Use the credential that the server issues for this project; or the project that the environment or registry belongs to."`
-	Repository string `placeholder:"PATH" help:"With a registry: what to pull. Without it only the login is tried."`
-	Tag        string `placeholder:"TAG" help:"With a registry: the repository's tag; latest if it is not given."`
+	Project    string   `placeholder:"NAME" help:"Use the credential that the server issues for this project; or the project that the environment or registry belongs to."`
+	Repository string   `placeholder:"PATH" help:"With a registry: what to pull. Without it only the login is tried."`
+	Tag        string   `placeholder:"TAG" help:"With a registry: the repository's tag; latest if it is not given."`
+	Runners    []string `name:"runner" placeholder:"NAME" help:"With a registry: let this runner make the pull, or the server: server. Can be repeated. Without it, each runner that the registry is limited to, else the server."`
+	Here       bool     `help:"With an environment: pull from this machine, not from its runner."`
 	hereOptions
 }
 
@@ -30,6 +32,8 @@ func (d *doctorCommand) Run(ctx context.Context, t *terminal) error {
 		return misuse("it is not said what to check", "pullpass doctor IMAGE; or ENVIRONMENT, REGISTRY, --message FILE")
 	}
 	switch {
+	case len(d.Runners) > 0 && !pullpass.ValidID("reg", d.Target):
+		return d.registry(ctx, t) // nothing else is tried on a runner of one's choice
 	case pullpass.ValidID("env", d.Target):
 		return d.environment(ctx, t)
 	case pullpass.ValidID("reg", d.Target):
@@ -84,7 +88,7 @@ func (d *doctorCommand) image(ctx context.Context, t *terminal) error {
 	return showDiagnosis(t, h.examine(ctx, d.Target))
 }
 
-// registry lets the server make the pull, with what is stored there.
+// registry has the pull made with what the server has stored.
 func (d *doctorCommand) registry(ctx context.Context, t *terminal) error {
 	c, err := connect()
 	if err != nil {
@@ -94,12 +98,20 @@ func (d *doctorCommand) registry(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return err
 	}
-	t.say("The server makes the pull, where it runs. A runner may see another network.")
-	diagnosis, err := c.TestRegistry(ctx, reg.ID, d.Repository, d.Tag)
+	places, err := placesOf(ctx, c, d.Runners, reg.Runners)
 	if err != nil {
 		return err
 	}
-	return showDiagnosis(t, diagnosis)
+	found, err := everywhereOf(places, func(runner pullpass.RunnerID) (api.Diagnosis, error) {
+		if runner == "" {
+			t.say("The server makes the pull, where it runs. A runner may see another network: --runner NAME")
+		}
+		return c.TestRegistry(ctx, reg.ID, client.RegistryTest{Repository: d.Repository, Tag: d.Tag, Runner: runner})
+	})
+	if err != nil {
+		return err
+	}
+	return showDiagnoses(t, found)
 }
 
 func showDiagnosis(t *terminal, d api.Diagnosis) error {

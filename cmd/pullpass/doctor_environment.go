@@ -9,6 +9,7 @@ import (
 
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/api"
+	"github.com/pullpass/pullpass/client"
 	"github.com/pullpass/pullpass/internal/doctor"
 	"github.com/pullpass/pullpass/internal/reference"
 )
@@ -24,24 +25,23 @@ type environmentDiagnosis struct {
 }
 
 // environment explains the environment's conditions, which its runner reported,
-// and pulls its images from here with the credential that the server issues.
+// and has its images pulled.
 func (d *doctorCommand) environment(ctx context.Context, t *terminal) error {
 	c, env, err := (&envRef{Environment: d.Target, Project: d.Project}).find(ctx)
 	if err != nil {
 		return err
 	}
-	t.say("The conditions are what the runner reported. The pulls are made from this machine, which may see another network than the runner.")
 	out := environmentDiagnosis{
 		Environment: env.ID, Name: env.Name, Phase: env.Phase, Images: []api.Diagnosis{},
 		Conditions: append([]pullpass.Condition{}, env.Conditions...),
 	}
 	out.Healthy = !slices.ContainsFunc(env.Conditions, func(c pullpass.Condition) bool { return c.Severity == pullpass.SeverityError })
-	ask, whom := api.CredentialRequest{Environment: env.ID}, "for environment "+env.Name
-	if env.Wanted != pullpass.WantedRunning { // it gets no credentials any more
-		ask, whom = api.CredentialRequest{Project: env.Project}, "for the project of environment "+env.Name
+	pull, err := d.puller(ctx, t, c, env)
+	if err != nil {
+		return err
 	}
 	for _, image := range imagesOf(env) {
-		diagnosis, err := d.serviceImage(ctx, t, image, issuedOpener{c, ask, whom})
+		diagnosis, err := pull(ctx, image)
 		if err != nil {
 			return err
 		}
@@ -53,6 +53,54 @@ func (d *doctorCommand) environment(ctx context.Context, t *terminal) error {
 	}
 	if !out.Healthy {
 		return exitCode(exitFailed)
+	}
+	return nil
+}
+
+// puller lets the environment's runner make the pulls, where a start makes them;
+// or this machine, where it was told to or the runner cannot.
+func (d *doctorCommand) puller(ctx context.Context, t *terminal, c *client.Client, env pullpass.Environment) (func(context.Context, string) (api.Diagnosis, error), error) {
+	ask, whom := api.CredentialRequest{Environment: env.ID}, "for environment "+env.Name
+	if env.Wanted != pullpass.WantedRunning { // it gets no credentials any more
+		ask, whom = api.CredentialRequest{Project: env.Project}, "for the project of environment "+env.Name
+	}
+	here := func(ctx context.Context, image string) (api.Diagnosis, error) {
+		return d.serviceImage(ctx, t, image, issuedOpener{c, ask, whom})
+	}
+	const told = "The conditions are what the runner reported. The pulls are made from this machine, which may see another network than the runner."
+	images := imagesOf(env)
+	switch {
+	case d.Here || len(images) == 0:
+		t.say(told)
+		return here, nil
+	case env.Wanted != pullpass.WantedRunning:
+		t.say("The environment is not to run, so its runner gets nothing for it.")
+		t.say(told)
+		return here, nil
+	}
+	first, err := c.TestEnvironment(ctx, env.ID, images[0])
+	if e := cannotTry(err); e != nil {
+		t.say("Its runner cannot make the pulls: %s.", e.Cause)
+		t.say(told)
+		return here, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	t.say("The conditions are what the runner reported, and it made the pulls, as a start does.")
+	return func(ctx context.Context, image string) (api.Diagnosis, error) {
+		if image == images[0] {
+			return first, nil
+		}
+		return c.TestEnvironment(ctx, env.ID, image)
+	}, nil
+}
+
+// cannotTry finds out of an error that no runner will try for now.
+func cannotTry(err error) *pullpass.Error {
+	var e *pullpass.Error
+	if errors.As(err, &e) && slices.Contains([]string{"runner_offline", "runner_degraded", "runner_too_old"}, e.Code) {
+		return e
 	}
 	return nil
 }
@@ -114,9 +162,12 @@ func (o orAnonymous) Open(ctx context.Context, host reference.Host, repository s
 	if held == nil {
 		return c, err
 	}
-	tell(doctor.Rung{Step: doctor.StepIdentity, Detail: "nobody: no registry is configured for this host, so it is asked anonymously"})
+	tell(asNobody)
 	return pullpass.Credential{Host: host.Name}, nil
 }
+
+// asNobody is told where the server has no registry for a host.
+var asNobody = doctor.Rung{Step: doctor.StepIdentity, Detail: "nobody: no registry is configured for this host, so it is asked anonymously"}
 
 func isNoRegistry(err error) bool {
 	var e *pullpass.Error

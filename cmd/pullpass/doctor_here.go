@@ -161,7 +161,7 @@ func (h *here) own(ctx context.Context, host reference.Host) (doctor.Opener, err
 		who += " (profile " + h.options.Profile + ")"
 	}
 	minter := aws.New(aws.Options{Ambient: func(context.Context) (awssdk.Config, error) { return cfg, nil }})
-	return awsOpener{minter: minter, who: who, own: true, request: broker.MintRequest{Organization: "doctor", Integration: i}}, nil
+	return awsOpener{minter: minter, who: who, about: aboutOwn, request: broker.MintRequest{Organization: "doctor", Integration: i}}, nil
 }
 
 func (h *here) load(ctx context.Context, profile string, host reference.Host) (awssdk.Config, error) {
@@ -179,6 +179,9 @@ func (h *here) load(ctx context.Context, profile string, host reference.Host) (a
 	return cfg, nil
 }
 
+// tooWide is told where an issued credential could not be narrowed.
+var tooWide = doctor.Rung{Step: doctor.StepScope, Warning: true, Symptom: "unscoped", Detail: "the credential opens more than this repository: the integration's identity cannot be narrowed"}
+
 // Open implements doctor.Opener.
 func (o issuedOpener) Open(ctx context.Context, host reference.Host, repository string, tell func(doctor.Rung)) (pullpass.Credential, error) {
 	ask := o.ask
@@ -187,14 +190,14 @@ func (o issuedOpener) Open(ctx context.Context, host reference.Host, repository 
 	rung := doctor.Rung{Step: doctor.StepIdentity, Detail: "issued by " + o.client.Base() + " " + o.whom, Err: err}
 	if err == nil && !issued.Grant.Empty() {
 		rung.Err = &pullpass.Error{Kind: pullpass.Invalid, Code: "runner_native", What: "cannot pull from here",
-			Cause: "the server issues a grant for the runner's own AWS identity, which this machine does not have", Hint: "on the runner's machine: pullpass doctor IMAGE"}
+			Cause: "the server issues a grant for the runner's own AWS identity, which this machine does not have", Hint: "let a runner try: pullpass registry test NAME --runner RUNNER"}
 	}
 	tell(rung)
 	if rung.Err != nil {
 		return pullpass.Credential{}, rung.Err
 	}
 	if issued.Credential.Unscoped && host.ECR != nil {
-		tell(doctor.Rung{Step: doctor.StepScope, Warning: true, Symptom: "unscoped", Detail: "the credential opens more than this repository: the integration's identity cannot be narrowed"})
+		tell(tooWide)
 	}
 	return issued.Credential, nil
 }

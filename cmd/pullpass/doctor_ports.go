@@ -10,6 +10,7 @@ import (
 	"github.com/pullpass/pullpass/internal/aws"
 	"github.com/pullpass/pullpass/internal/broker"
 	"github.com/pullpass/pullpass/internal/doctor"
+	"github.com/pullpass/pullpass/internal/iam"
 	"github.com/pullpass/pullpass/internal/oci"
 	"github.com/pullpass/pullpass/internal/reference"
 )
@@ -44,13 +45,18 @@ type awsOpener struct {
 	minter  *aws.Minter
 	request broker.MintRequest
 	who     string                                         // "your AWS identity"
-	own     bool                                           // it is the person's, and no integration
+	about   func(error) error                              // says it of an identity that is no integration's; nil: it is one
 	scope   func(reference.Host, string) []string          // nil: not narrowed
 	secret  func(context.Context) (pullpass.Secret, error) // of the integration; nil: none
 }
 
 // Open implements doctor.Opener.
 func (o awsOpener) Open(ctx context.Context, host reference.Host, repository string, tell func(doctor.Rung)) (pullpass.Credential, error) {
+	minted, err := o.mint(ctx, host, repository, tell)
+	return minted.Credential, err
+}
+
+func (o awsOpener) mint(ctx context.Context, host reference.Host, repository string, tell func(doctor.Rung)) (broker.Minted, error) {
 	r := o.request
 	r.Host, r.Action = host, pullpass.ActionPull
 	if o.scope != nil {
@@ -59,16 +65,28 @@ func (o awsOpener) Open(ctx context.Context, host reference.Host, repository str
 	if o.secret != nil {
 		var err error
 		if r.Secret, err = o.secret(ctx); err != nil {
-			return pullpass.Credential{}, err
+			return broker.Minted{}, err
 		}
 	}
-	minted, err := o.minter.Trace(ctx, r, func(rung aws.Rung) {
-		if o.own {
-			rung.Err = aboutOwn(rung.Err)
+	return o.minter.Trace(ctx, r, func(rung aws.Rung) {
+		if o.about != nil {
+			rung.Err = o.about(rung.Err)
 		}
 		tell(doctorRung(rung, o.who))
 	})
-	return minted.Credential, err
+}
+
+// policies reads policies as this identity, as far as it may.
+func (o awsOpener) policies(ctx context.Context, host reference.Host) (iam.Reader, error) {
+	r := o.request
+	r.Host = host
+	if o.secret != nil {
+		var err error
+		if r.Secret, err = o.secret(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return o.minter.PoliciesOf(ctx, r)
 }
 
 // aboutOwn leaves the fix to the doctor's table where the error speaks of an

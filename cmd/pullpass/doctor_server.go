@@ -53,16 +53,40 @@ func (s *serverDoctor) TestRegistry(ctx context.Context, t httpapi.RegistryTrial
 		p.Why = "by the registry " + t.Registry.Name
 	}
 	if t.Repository != "" {
-		image := reference.Image{Host: t.Registry.Host, Repository: t.Repository, Tag: t.Tag}
-		if image.Tag == "" {
-			image.Tag = "latest"
-		}
-		p.Image = image.String()
+		p.Image = t.Image()
 	}
 	if a, ok := opener.(awsOpener); ok {
-		p.Policies = func(ctx context.Context, host reference.Host) (iam.Reader, error) { return s.policies(ctx, a, host) }
+		p.Policies = a.policies
 	}
 	return d.Examine(ctx, p), nil
+}
+
+// OpenRegistry implements httpapi.Tester.
+func (s *serverDoctor) OpenRegistry(ctx context.Context, t httpapi.RegistryTrial) (out httpapi.Opened) {
+	host, err := s.hosts.Parse(t.Registry.Host)
+	if err != nil {
+		out.Err = err
+		return out
+	}
+	opener, err := s.opener(ctx, t)
+	if err != nil {
+		out.Err = err
+		return out
+	}
+	tell := func(r doctor.Rung) {
+		out.Rungs = append(out.Rungs, wireRung(r))
+		if r.Err == nil && r.Principal != "" {
+			out.Principal = r.Principal
+		}
+	}
+	a, ok := opener.(awsOpener)
+	if !ok {
+		out.Credential, out.Err = opener.Open(ctx, host, t.Repository, tell)
+		return out
+	}
+	minted, err := a.mint(ctx, host, t.Repository, tell)
+	out.Credential, out.Repositories, out.Policy, out.Err = minted.Credential, minted.Repositories, minted.Policy, err
+	return out
 }
 
 func (s *serverDoctor) opener(ctx context.Context, t httpapi.RegistryTrial) (doctor.Opener, error) {
@@ -83,15 +107,7 @@ func (s *serverDoctor) opener(ctx context.Context, t httpapi.RegistryTrial) (doc
 	}
 	opener := s.climb(i)
 	opener.request.Project = r.Project
-	opener.scope = func(_ reference.Host, repository string) []string {
-		switch {
-		case repository != "":
-			return []string{repository}
-		case r.PathPrefix != "":
-			return []string{r.PathPrefix, r.PathPrefix + "/*"}
-		}
-		return []string{"*"}
-	}
+	opener.scope = func(reference.Host, string) []string { return t.Scope() }
 	return opener, nil
 }
 
@@ -107,8 +123,12 @@ func (s *serverDoctor) climb(i pullpass.Integration) awsOpener {
 
 // TestIntegration implements httpapi.Tester.
 func (s *serverDoctor) TestIntegration(ctx context.Context, i pullpass.Integration) (api.IntegrationTest, error) {
-	out := api.IntegrationTest{Region: i.Region}
-	opener := s.climb(i)
+	return climbed(ctx, s.climb(i), i.Region, doctor.Server), nil
+}
+
+// climbed is who an integration is on its last rung.
+func climbed(ctx context.Context, opener doctor.Opener, region, where string) api.IntegrationTest {
+	out := api.IntegrationTest{Region: region, Where: where}
 	out.Steps = doctor.Climb(ctx, opener, func(rung doctor.Rung) {
 		if rung.Err == nil && rung.Principal != "" {
 			out.Principal = rung.Principal
@@ -117,12 +137,12 @@ func (s *serverDoctor) TestIntegration(ctx context.Context, i pullpass.Integrati
 	out.Healthy = doctor.Healthy(out.Steps)
 	if !out.Healthy {
 		out.Principal = "" // whoever it is on a lower rung is not who owners are to name
-		return out, nil
+		return out
 	}
 	if arn, ok := iam.ParseARN(out.Principal); ok {
 		out.Account = arn.Account
 	}
-	return out, nil
+	return out
 }
 
 // stsOfMappings finds where STS is asked in a region: where the operator's host
@@ -136,17 +156,4 @@ func stsOfMappings(hosts *reference.Hosts) func(region string) string {
 		}
 		return reference.STSEndpoint(region)
 	}
-}
-
-// policies reads policies as the integration, as far as it may.
-func (s *serverDoctor) policies(ctx context.Context, o awsOpener, host reference.Host) (iam.Reader, error) {
-	r := o.request
-	r.Host = host
-	if o.secret != nil {
-		var err error
-		if r.Secret, err = o.secret(ctx); err != nil {
-			return nil, err
-		}
-	}
-	return s.minter.PoliciesOf(ctx, r)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/pullpass/pullpass/internal/aws"
 	"github.com/pullpass/pullpass/internal/config"
 	"github.com/pullpass/pullpass/internal/identity"
+	"github.com/pullpass/pullpass/internal/reference"
 )
 
 // newNative joins what a runner needs to mint with its own AWS identity.
@@ -23,6 +24,13 @@ func newNative(c *config.Runner, server *client.Client, id runnerIdentity) (*aws
 	if err != nil {
 		return nil, err
 	}
+	keys := &grantKeys{server: server, runner: id.Runner}
+	return aws.NewNative(aws.NativeOptions{Minter: aws.New(ownAWS(c, hosts)), Hosts: hosts, Open: keys.open, Now: time.Now}), nil
+}
+
+// ownAWS reaches AWS as the machine that the runner is on, if its operator lends
+// that identity.
+func ownAWS(c *config.Runner, hosts *reference.Hosts) aws.Options {
 	o := aws.Options{STSEndpoint: stsOfMappings(hosts)}
 	if c.AWSIdentity == config.NoAWSIdentity {
 		o.Ambient = func(context.Context) (awssdk.Config, error) {
@@ -30,8 +38,7 @@ func newNative(c *config.Runner, server *client.Client, id runnerIdentity) (*aws
 				Cause: "its operator does not lend it", Hint: "start the runner with --aws-identity=ambient, or use an integration with its own identity"}
 		}
 	}
-	keys := &grantKeys{server: server, runner: id.Runner}
-	return aws.NewNative(aws.NativeOptions{Minter: aws.New(o), Hosts: hosts, Open: keys.open, Now: time.Now}), nil
+	return o
 }
 
 // grantKeys verifies grants with the organization's published keys.

@@ -15,7 +15,7 @@ type registryCommand struct {
 	Add    registryAdd    `cmd:"" help:"Add a registry to a project, or to the whole organization."`
 	List   registryList   `cmd:"" help:"List the registries."`
 	Show   registryShow   `cmd:"" help:"Show one registry; never its password."`
-	Test   registryTest   `cmd:"" help:"Let the server pull from a registry step by step."`
+	Test   registryTest   `cmd:"" help:"Have a registry pulled from step by step, by the server or a runner."`
 	Update registryUpdate `cmd:"" help:"Change a registry: what starts from now on uses the new state."`
 	Delete registryDelete `cmd:"" help:"Delete a registry: environments that run keep it until they are restarted."`
 }

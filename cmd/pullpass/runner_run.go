@@ -139,9 +139,13 @@ func runAgent(ctx context.Context, c *config.Runner, id runnerIdentity, log *slo
 		return err
 	}
 	defer func() { _ = sockets.Shutdown(context.WithoutCancel(ctx)) }()
+	trials, err := newRunnerTrials(c, port, id.Name)
+	if err != nil {
+		return err
+	}
 	r, err := runner.New(runner.Options{
 		ID: id.Runner, Version: version, Server: port, Driver: engine, AWSIdentity: native.Identity,
-		Resolver: resolver{registries}, Agents: sockets, Log: log, Parallel: c.Parallel,
+		Resolver: resolver{registries}, Agents: sockets, Trials: trials, Log: log, Parallel: c.Parallel,
 	})
 	if err != nil {
 		return err

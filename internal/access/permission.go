@@ -33,11 +33,13 @@ const (
 	RunnerCreate Permission = "runner.create"
 	RunnerDelete Permission = "runner.delete"
 	RunnerWork   Permission = "runner.work"
+	RunnerTry    Permission = "runner.try"
 
 	EnvironmentRead    Permission = "environment.read"
 	EnvironmentCreate  Permission = "environment.create"
 	EnvironmentControl Permission = "environment.control"
 	EnvironmentDelete  Permission = "environment.delete"
+	EnvironmentTry     Permission = "environment.try"
 
 	CredentialIssue Permission = "credential.issue"
 

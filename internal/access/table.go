@@ -67,11 +67,13 @@ var table = []rule{
 	{RunnerCreate, "add a runner", admins, noKind, nowhere},
 	{RunnerDelete, "delete a runner", admins, noKind, nowhere},
 	{RunnerWork, "do the work of a runner", nil, runner, nowhere},
+	{RunnerTry, "try a registry or an integration on a runner", admins, noKind, wholeOrg},
 
 	{EnvironmentRead, "read environments", everyRole, inside, ownProject},
 	{EnvironmentCreate, "create an environment", developers, noKind, ownProject},
 	{EnvironmentControl, "start or stop an environment", developers, noKind, ownProject},
 	{EnvironmentDelete, "delete an environment", developers, noKind, ownProject},
+	{EnvironmentTry, "try an environment's pulls on its runner", developers, noKind, ownProject},
 
 	{CredentialIssue, "get a registry credential", developers, machine, ownProject},
 

@@ -19,6 +19,9 @@ const (
 	Server = "server"
 )
 
+// OnRunner says that they run on a runner.
+func OnRunner(name string) string { return "runner " + name }
+
 // Options are a doctor's instruments.
 type Options struct {
 	HTTP       HTTP // a client of its own: a kept connection would hide DNS, TCP and TLS

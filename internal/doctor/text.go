@@ -8,14 +8,23 @@ import (
 	"github.com/pullpass/pullpass/api"
 )
 
-var places = map[string]string{Here: "from this machine", Server: "from the Pullpass server"}
+// place says where the steps ran.
+func place(where string) string {
+	switch where {
+	case Here:
+		return "from this machine"
+	case Server:
+		return "from the Pullpass server"
+	}
+	return "from " + where
+}
 
 const indent = "                    "
 
 // WriteText writes a diagnosis for a person: a line for each step, and what to do.
 func WriteText(w io.Writer, d api.Diagnosis) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s, %s\n\n", orElse(d.Image, "an image that cannot be read"), orElse(places[d.Where], d.Where))
+	fmt.Fprintf(&b, "%s, %s\n\n", orElse(d.Image, "an image that cannot be read"), place(d.Where))
 	writeSteps(&b, d.Steps)
 	b.WriteByte('\n')
 	if d.Healthy {

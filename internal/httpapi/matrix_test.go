@@ -61,6 +61,8 @@ type objects struct {
 	token       pullpass.TokenID
 	trust       pullpass.TrustID
 	member      pullpass.MemberID
+	repository  pullpass.RepositoryID
+	trial       pullpass.TrialID
 	name        string
 }
 
@@ -68,7 +70,7 @@ func (o objects) fill(path string) string {
 	for placeholder, id := range map[string]string{
 		"{project}": string(o.project), "{registry}": string(o.registry), "{integration}": string(o.integration),
 		"{runner}": string(o.runner), "{environment}": string(o.environment), "{token}": string(o.token), "{trust}": string(o.trust),
-		"{member}": string(o.member),
+		"{member}": string(o.member), "{repository}": string(o.repository), "{trial}": string(o.trial),
 	} {
 		path = strings.ReplaceAll(path, placeholder, id)
 	}
@@ -79,7 +81,7 @@ func (o objects) fill(path string) string {
 func missing() objects {
 	return objects{
 		pullpass.NewProjectID(), pullpass.NewRegistryID(), pullpass.NewIntegrationID(),
-		pullpass.NewRunnerID(), pullpass.NewEnvironmentID(), pullpass.NewTokenID(), pullpass.NewTrustID(), pullpass.NewMemberID(), "",
+		pullpass.NewRunnerID(), pullpass.NewEnvironmentID(), pullpass.NewTokenID(), pullpass.NewTrustID(), pullpass.NewMemberID(), pullpass.NewRepositoryID(), pullpass.NewTrialID(), "",
 	}
 }
 
@@ -90,15 +92,25 @@ var bodies = map[string]func(caller pullpass.Caller, o objects) string{
 		return fmt.Sprintf(`{"project":%q,"name":%q,"host":%q,"path_prefix":%q,"auth":"integration","integration":%q,"runners":[%q]}`, o.project, o.name, ecrHost, o.name, o.integration, o.runner)
 	},
 	"test-registry-settings": func(_ pullpass.Caller, o objects) string {
-		return fmt.Sprintf(`{"settings":{"project":%q,"name":%q,"host":%q,"auth":"integration","integration":%q,"runners":[%q]},"repository":"team/app"}`, o.project, o.name, ecrHost, o.integration, o.runner)
+		return fmt.Sprintf(`{"settings":{"project":%q,"name":%q,"host":%q,"auth":"integration","integration":%q,"runners":[%q]},"repository":"team/app","runner":%q}`, o.project, o.name, ecrHost, o.integration, o.runner, o.runner)
 	},
-	"test-registry":   func(pullpass.Caller, objects) string { return `{"repository":"team/app"}` },
-	"update-registry": func(_ pullpass.Caller, o objects) string { return fmt.Sprintf(`{"runners":[%q]}`, o.runner) },
+	"test-registry": func(_ pullpass.Caller, o objects) string {
+		return fmt.Sprintf(`{"repository":"team/app","runner":%q}`, o.runner)
+	},
+	"test-integration": func(_ pullpass.Caller, o objects) string { return fmt.Sprintf(`{"runner":%q}`, o.runner) },
+	"test-environment": func(pullpass.Caller, objects) string { return `{"image":"` + ecrHost + `/team/app:1"}` },
+	"report-trial":     func(pullpass.Caller, objects) string { return `{"failure":{"kind":"unavailable","cause":"none"}}` },
+	"update-registry":  func(_ pullpass.Caller, o objects) string { return fmt.Sprintf(`{"runners":[%q]}`, o.runner) },
 	"create-integration": func(_ pullpass.Caller, o objects) string {
 		return fmt.Sprintf(`{"name":%q,"mode":"ambient","region":"eu-west-1","runners":[%q]}`, o.name, o.runner)
 	},
-	"update-integration": func(_ pullpass.Caller, o objects) string { return fmt.Sprintf(`{"runners":[%q]}`, o.runner) },
-	"create-runner":      func(_ pullpass.Caller, o objects) string { return fmt.Sprintf(`{"name":%q,"kind":"docker"}`, o.name) },
+	"create-repository": func(_ pullpass.Caller, o objects) string {
+		return fmt.Sprintf(`{"project":%q,"integration":%q,"name":%q,"on_first_push":true}`, o.project, o.integration, o.name)
+	},
+	"update-repository":       func(pullpass.Caller, objects) string { return `{"settings":{"keep_images":3}}` },
+	"set-repository-defaults": func(pullpass.Caller, objects) string { return `{"scan_on_push":true}` },
+	"update-integration":      func(_ pullpass.Caller, o objects) string { return fmt.Sprintf(`{"runners":[%q]}`, o.runner) },
+	"create-runner":           func(_ pullpass.Caller, o objects) string { return fmt.Sprintf(`{"name":%q,"kind":"docker"}`, o.name) },
 	"create-environment": func(_ pullpass.Caller, o objects) string {
 		return fmt.Sprintf(`{"project":%q,"runner":%q,"name":%q,"services":[{"name":"web","image":"alpine"}]}`, o.project, o.runner, o.name)
 	},
@@ -144,6 +156,7 @@ type stage struct {
 	search       pullpass.Project // ours, too, beyond them
 	runner       pullpass.Runner  // ours, an actor
 	other        pullpass.Runner  // ours, another
+	trier        pullpass.Runner  // ours, tries what it is to try
 	actors       []actor
 	foreign      objects // of theirs
 	sibling      objects // ours, of search and the other runner
@@ -160,6 +173,7 @@ func newStage(t *testing.T) *stage {
 	var token pullpass.Secret
 	s.runner, token = s.ours.joined("one")
 	s.other, _ = s.ours.joined("two")
+	s.trier = s.ours.trying("three")
 	s.actors = append(s.actors, actor{"a runner", pullpass.Caller{Kind: pullpass.CallerRunner, Organization: s.ours.org, Runner: s.runner.ID}, token.Reveal()})
 	job := s.mint(pullpass.Token{Organization: s.ours.org, Kind: pullpass.TokenCI, Name: "job", Project: s.payments.ID, Action: pullpass.ActionPull})
 	s.actors = append(s.actors, actor{"a CI job", pullpass.Caller{Kind: pullpass.CallerCI, Organization: s.ours.org, Project: s.payments.ID, Action: pullpass.ActionPull}, job.Reveal()})
@@ -187,7 +201,7 @@ func (s *stage) all(o *tenant, p pullpass.ProjectID, r pullpass.RunnerID) object
 	name := s.name()
 	token, _, err := o.CreateToken(s.t.Context(), pullpass.Token{Name: name, Role: pullpass.RoleAuditor, Project: p})
 	must(s.t, err)
-	return objects{p, o.basic(p, name).ID, o.accessKey(name).ID, r, o.environment(p, r, name).ID, token.ID, o.trust(p, name).ID, o.member(p, name).ID, name}
+	return objects{p, o.basic(p, name).ID, o.accessKey(name).ID, r, o.environment(p, r, name).ID, token.ID, o.trust(p, name).ID, o.member(p, name).ID, o.repository(p, name).ID, o.trial(r).ID, name}
 }
 
 func (s *stage) name() string {
@@ -201,6 +215,18 @@ func (s *stage) own(op operation) objects {
 	o := s.sibling // names whatever the operation does not need
 	o.project, o.runner, o.name = s.payments.ID, s.runner.ID, s.name()
 	switch {
+	case strings.HasPrefix(op.ID, "test-registry"):
+		o.runner, o.registry = s.trier.ID, s.ours.basic(o.project, o.name).ID
+	case op.ID == "test-integration":
+		o.runner, o.integration = s.trier.ID, s.ours.native(o.name, s.trier.ID).ID
+	case op.ID == "test-environment":
+		o.environment = s.ours.environment(o.project, s.trier.ID, o.name).ID
+	case strings.Contains(op.path, "{trial}"):
+		o.trial = s.ours.trial(o.runner).ID
+		if op.ID == "report-trial" {
+			_, _, err := s.db.TakeTrial(s.t.Context(), s.ours.org, o.runner, o.trial)
+			must(s.t, err)
+		}
 	case op.ID == "delete-project":
 		o.project = s.ours.project(o.name).ID
 	case op.ID == "delete-runner":
@@ -209,6 +235,8 @@ func (s *stage) own(op operation) objects {
 		o.runner = r.ID
 	case strings.Contains(op.path, "{registry}"):
 		o.registry = s.ours.basic(o.project, o.name).ID
+	case strings.Contains(op.path, "{repository}"):
+		o.repository = s.ours.repository(o.project, o.name).ID
 	case strings.Contains(op.path, "{integration}"):
 		o.integration = s.ours.accessKey(o.name).ID
 	case strings.Contains(op.path, "{environment}"), op.ID == "issue-credential":
@@ -254,6 +282,8 @@ var fields = map[string]func(into *objects, from objects){
 	"token":       func(into *objects, from objects) { into.token = from.token },
 	"trust":       func(into *objects, from objects) { into.trust = from.trust },
 	"member":      func(into *objects, from objects) { into.member = from.member },
+	"repository":  func(into *objects, from objects) { into.repository = from.repository },
+	"trial":       func(into *objects, from objects) { into.trial = from.trial },
 }
 
 // names reports whether the operation's path or body has the field that put sets.
@@ -333,9 +363,9 @@ func TestAccessMatrix(t *testing.T) {
 func outOfReach(a actor, field string) bool {
 	switch {
 	case a.caller.Kind == pullpass.CallerRunner:
-		return field == "environment"
+		return field == "environment" || field == "trial"
 	case a.caller.Project != "":
-		return field == "project" || field == "registry" || field == "environment"
+		return field == "project" || field == "registry" || field == "environment" || field == "repository"
 	}
 	return false
 }
@@ -343,12 +373,12 @@ func outOfReach(a actor, field string) bool {
 // crossings counts what an answer tells of objects beyond the actor's reach.
 func (s *stage) crossings(what string, a actor, r reply) int {
 	hidden := []string{string(s.theirs.org), string(s.foreign.project), string(s.foreign.registry), string(s.foreign.integration),
-		string(s.foreign.runner), string(s.foreign.environment), string(s.foreign.token), string(s.foreign.trust)}
+		string(s.foreign.runner), string(s.foreign.environment), string(s.foreign.token), string(s.foreign.trust), string(s.foreign.trial), string(s.foreign.repository)}
 	if a.caller.Project != "" {
-		hidden = append(hidden, string(s.search.ID), string(s.sibling.registry), string(s.sibling.environment))
+		hidden = append(hidden, string(s.search.ID), string(s.sibling.registry), string(s.sibling.environment), string(s.sibling.repository))
 	}
 	if a.caller.Kind == pullpass.CallerRunner {
-		hidden = append(hidden, string(s.sibling.environment))
+		hidden = append(hidden, string(s.sibling.environment), string(s.sibling.trial))
 	}
 	n := 0
 	for _, id := range hidden {
@@ -399,7 +429,7 @@ func TestFiltersDoNotReveal(t *testing.T) {
 func (s *stage) inventory(o *tenant) string {
 	s.t.Helper()
 	var b strings.Builder
-	for _, path := range []string{api.PathProjects, api.PathRegistries, api.PathIntegrations, api.PathRunners, api.PathEnvironments, api.PathTrusts, api.PathIdentity, api.PathMembers} {
+	for _, path := range []string{api.PathProjects, api.PathRegistries, api.PathIntegrations, api.PathRunners, api.PathEnvironments, api.PathTrusts, api.PathIdentity, api.PathMembers, api.PathRepositories, api.PathRepositoryDefaults} {
 		b.WriteString(s.raw(http.MethodGet, path, o.token.Reveal(), "").body)
 	}
 	for token, err := range o.AllTokens(s.t.Context()) {

@@ -22,6 +22,7 @@ type Store interface {
 	trustStore
 	peopleStore
 	webhookStore
+	trialStore
 	Events(context.Context, pullpass.OrganizationID, pullpass.EventFilter, pullpass.Page) (pullpass.List[pullpass.Event], error)
 	Ping(context.Context) error
 }

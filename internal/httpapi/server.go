@@ -137,6 +137,7 @@ func (s *Server) routes() {
 	s.auditRoutes()
 	s.webhookRoutes()
 	s.workRoutes()
+	s.trialRoutes()
 }
 
 // operations registers what is not part of the API: health, metrics, documents,

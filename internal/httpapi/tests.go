@@ -14,10 +14,12 @@ import (
 )
 
 // Tester makes a pull step by step on the server, and climbs an integration's
-// identity ladder: the doctor.
+// identity ladder: the doctor. What runners try, they try themselves.
 type Tester interface {
 	TestRegistry(context.Context, RegistryTrial) (api.Diagnosis, error)
 	TestIntegration(context.Context, pullpass.Integration) (api.IntegrationTest, error)
+	// OpenRegistry gets what opens a registry, for a runner that makes the pull.
+	OpenRegistry(context.Context, RegistryTrial) Opened
 }
 
 // RegistryTrial is a registry to try, saved or not.
@@ -40,11 +42,13 @@ const (
 
 func (s *Server) testRoutes() {
 	add(s, route{method: http.MethodPost, path: api.PathRegistriesTest, id: "test-registry-settings", tag: "registries", permission: access.RegistryCreate,
-		summary: "Try a registry before it is saved", description: "The server makes the pull step by step with these settings. Nothing is saved; that it was tried is recorded."}, s.testSettings)
+		summary: "Try a registry before it is saved", description: "The server, or the runner that is named, makes the pull step by step with these settings. Nothing is saved; that it was tried is recorded."}, s.testSettings)
 	add(s, route{method: http.MethodPost, path: api.PathRegistryTest, id: "test-registry", tag: "registries", permission: access.RegistryUpdate,
-		summary: "Try a registry", description: "The server makes the pull step by step, with what is stored."}, s.testRegistry)
+		summary: "Try a registry", description: "The server, or the runner that is named, makes the pull step by step, with what is stored."}, s.testRegistry)
 	add(s, route{method: http.MethodPost, path: api.PathIntegrationTest, id: "test-integration", tag: "integrations", permission: access.IntegrationUpdate,
-		summary: "Try an integration", description: "AWS is asked who it is, and each role of its chain is assumed. The principal is kept for others to name in their policies."}, s.testIntegration)
+		summary: "Try an integration", description: "AWS is asked who it is, and each role of its chain is assumed; for runner-native, by the runner that is named. The principal is kept for others to name in their policies."}, s.testIntegration)
+	add(s, route{method: http.MethodPost, path: api.PathEnvironmentTest, id: "test-environment", tag: "environments", permission: access.EnvironmentTry,
+		summary: "Try an environment's pull", description: "Its runner pulls one of its images step by step, as a start would."}, s.testEnvironment)
 }
 
 func (s *Server) testSettings(ctx context.Context, c pullpass.Caller, in *struct{ Body api.RegistryTest }) (*body[api.Diagnosis], error) {
@@ -53,7 +57,7 @@ func (s *Server) testSettings(ctx context.Context, c pullpass.Caller, in *struct
 		return nil, err
 	}
 	r.ID = "" // it is none
-	return s.tryRegistry(ctx, c, RegistryTrial{Registry: r, Password: in.Body.Settings.Password.Secret(), Repository: in.Body.Repository, Tag: in.Body.Tag})
+	return s.tryRegistry(ctx, c, RegistryTrial{Registry: r, Password: in.Body.Settings.Password.Secret(), Repository: in.Body.Repository, Tag: in.Body.Tag}, in.Body.Runner)
 }
 
 func (s *Server) testRegistry(ctx context.Context, c pullpass.Caller, in *struct {
@@ -64,12 +68,22 @@ func (s *Server) testRegistry(ctx context.Context, c pullpass.Caller, in *struct
 	if err != nil {
 		return nil, err
 	}
-	return s.tryRegistry(ctx, c, RegistryTrial{Registry: r, Saved: true, Repository: in.Body.Repository, Tag: in.Body.Tag})
+	return s.tryRegistry(ctx, c, RegistryTrial{Registry: r, Saved: true, Repository: in.Body.Repository, Tag: in.Body.Tag}, in.Body.Runner)
 }
 
-func (s *Server) tryRegistry(ctx context.Context, c pullpass.Caller, t RegistryTrial) (*body[api.Diagnosis], error) {
+// tryRegistry makes the pull here, or has a runner make it.
+func (s *Server) tryRegistry(ctx context.Context, c pullpass.Caller, t RegistryTrial, runner pullpass.RunnerID) (*body[api.Diagnosis], error) {
 	if err := checkTrial(t); err != nil {
 		return nil, err
+	}
+	o, err := s.openingOf(ctx, t.Registry)
+	switch {
+	case err != nil:
+		return nil, err
+	case runner != "":
+		return s.tryRegistryOn(ctx, c, t, o, runner)
+	case o.native():
+		return nil, notHere(cannotTest, "the registry is opened by")
 	}
 	done, err := s.beginTest()
 	if err != nil {
@@ -105,18 +119,29 @@ func checkTrial(t RegistryTrial) error {
 		return refuse("tag_invalid", "the tag is not one that a registry can have", "give it as in the image reference")
 	case t.Repository != "" && prefix != "" && t.Repository != prefix && !strings.HasPrefix(t.Repository, prefix+"/"):
 		return refuse("repository_not_covered", "the registry covers repositories below "+prefix+" only", "try one of those")
-	case t.Registry.Auth == pullpass.AuthRunnerNative:
-		return refuse("runner_native", "the registry is opened by the runner's own AWS identity, which the server does not have", "on the runner's machine: pullpass doctor IMAGE")
 	}
 	return nil
 }
 
-func (s *Server) testIntegration(ctx context.Context, c pullpass.Caller, in *integrationPath) (*body[api.IntegrationTest], error) {
+func notHere(what, is string) error {
+	return &pullpass.Error{Kind: pullpass.Invalid, Code: "runner_native", What: what,
+		Cause: is + " the runner's own AWS identity, which the server does not have", Hint: "let a runner try: --runner NAME"}
+}
+
+func (s *Server) testIntegration(ctx context.Context, c pullpass.Caller, in *struct {
+	Integration pullpass.IntegrationID `path:"integration" doc:"Its id."`
+	Body        *api.IntegrationTrial
+}) (*body[api.IntegrationTest], error) {
 	i, err := s.integration(ctx, c, access.IntegrationUpdate, in.Integration)
 	if err != nil {
 		return nil, err
 	}
-	out, err := s.tryIntegration(ctx, c, i)
+	var out api.IntegrationTest
+	if in.Body != nil && in.Body.Runner != "" {
+		out, err = s.tryIntegrationOn(ctx, c, i, in.Body.Runner)
+	} else {
+		out, err = s.tryIntegration(ctx, c, i)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -126,8 +151,7 @@ func (s *Server) testIntegration(ctx context.Context, c pullpass.Caller, in *int
 func (s *Server) tryIntegration(ctx context.Context, c pullpass.Caller, i pullpass.Integration) (api.IntegrationTest, error) {
 	var out api.IntegrationTest
 	if i.Mode == pullpass.ModeRunnerNative {
-		return out, &pullpass.Error{Kind: pullpass.Invalid, Code: "runner_native", What: "cannot try the integration",
-			Cause: "it is the runner's own AWS identity, which the server does not have", Hint: "on the runner's machine: pullpass doctor IMAGE"}
+		return out, notHere("cannot try the integration", "it is")
 	}
 	done, err := s.beginTest()
 	if err != nil {

@@ -18,11 +18,14 @@ import (
 // tester plays the doctor: what it finds is tested where it works for real.
 type tester struct {
 	mu     sync.Mutex
-	trials []httpapi.RegistryTrial
-	who    api.IntegrationTest
-	err    error
-	hold   chan struct{} // if set, a test waits for it
-	held   chan struct{}
+	trials []httpapi.RegistryTrial // tried here
+	opened []httpapi.RegistryTrial // opened for a runner
+	// password opens with the settings' own
+	password bool
+	who      api.IntegrationTest
+	err      error
+	hold     chan struct{} // if set, a test waits for it
+	held     chan struct{}
 }
 
 func (d *tester) TestRegistry(ctx context.Context, t httpapi.RegistryTrial) (api.Diagnosis, error) {
@@ -38,6 +41,17 @@ func (d *tester) TestRegistry(ctx context.Context, t httpapi.RegistryTrial) (api
 		}
 	}
 	return api.Diagnosis{Image: t.Registry.Host, Where: "server", Healthy: true, Steps: []api.DiagnosisStep{}}, err
+}
+
+func (d *tester) OpenRegistry(_ context.Context, t httpapi.RegistryTrial) httpapi.Opened {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.opened = append(d.opened, t)
+	if d.password {
+		return httpapi.Opened{Credential: pullpass.Credential{Username: t.Registry.Username, Secret: t.Password}}
+	}
+	return httpapi.Opened{Err: d.err, Principal: role, Rungs: []api.TrialRung{{Step: "identity", Principal: role}},
+		Credential: pullpass.Credential{Username: "AWS", Secret: pullpass.NewSecret("opened-" + canary)}}
 }
 
 func (d *tester) TestIntegration(context.Context, pullpass.Integration) (api.IntegrationTest, error) {
@@ -57,7 +71,7 @@ func TestRegistrySettingsAreTried(t *testing.T) {
 	o := w.first()
 	p := o.project("payments")
 	settings := pullpass.Registry{Project: p.ID, Name: "hub", Host: "https://index.docker.io/v1/", Auth: pullpass.AuthBasic, Username: "ada"}
-	d, err := o.TestRegistrySettings(t.Context(), settings, pullpass.NewSecret(canary), "library/alpine", "3")
+	d, err := o.TestRegistrySettings(t.Context(), settings, pullpass.NewSecret(canary), client.RegistryTest{Repository: "library/alpine", Tag: "3"})
 	if err != nil || !d.Healthy {
 		t.Fatalf("TestRegistrySettings = %+v, %v, want healthy", d, err)
 	}
@@ -74,7 +88,7 @@ func TestRegistrySettingsAreTried(t *testing.T) {
 	w.door.mu.Lock()
 	w.door.err = &pullpass.Error{Kind: pullpass.Unavailable, What: "the record cannot be written"}
 	w.door.mu.Unlock()
-	if _, err := o.TestRegistrySettings(t.Context(), settings, pullpass.NewSecret(canary), "", ""); !pullpass.IsKind(err, pullpass.Unavailable) || len(w.tester.trials) != 1 {
+	if _, err := o.TestRegistrySettings(t.Context(), settings, pullpass.NewSecret(canary), client.RegistryTest{}); !pullpass.IsKind(err, pullpass.Unavailable) || len(w.tester.trials) != 1 {
 		t.Errorf("without a record = %v, %d tests, want unavailable and no second test", err, len(w.tester.trials))
 	}
 }
@@ -95,7 +109,7 @@ func TestTrialsThatCannotBeMade(t *testing.T) {
 		{prefixed, "team/app", "a/b", "tag_invalid"},
 		{native, "team/app", "", "runner_native"},
 	} {
-		_, err := o.TestRegistrySettings(t.Context(), c.r, pullpass.Secret{}, c.repository, c.tag)
+		_, err := o.TestRegistrySettings(t.Context(), c.r, pullpass.Secret{}, client.RegistryTest{Repository: c.repository, Tag: c.tag})
 		if got := codeOf(err); got != c.code {
 			t.Errorf("TestRegistrySettings(%s, %q) = %v, want code %s", c.r.Auth, c.repository, err, c.code)
 		}
@@ -110,7 +124,7 @@ func TestSavedRegistryIsTried(t *testing.T) {
 	w := newWorld(t)
 	o := w.first()
 	r := o.basic("", "hub")
-	if _, err := o.TestRegistry(t.Context(), r.ID, "team/app", ""); err != nil {
+	if _, err := o.TestRegistry(t.Context(), r.ID, client.RegistryTest{Repository: "team/app"}); err != nil {
 		t.Fatal(err)
 	}
 	if got := w.tester.trials[0]; !got.Saved || got.Registry.ID != r.ID || !got.Password.Empty() {
@@ -129,7 +143,7 @@ func TestIntegrationKeepsItsPrincipal(t *testing.T) {
 		t.Errorf("principal = %q, want none while AWS does not answer", i.Principal)
 	}
 	w.tester.err, w.tester.who = nil, api.IntegrationTest{Principal: role, Account: "111111111111", Region: "eu-west-1", Healthy: true}
-	got, err := o.TestIntegration(t.Context(), i.ID)
+	got, err := o.TestIntegration(t.Context(), i.ID, "")
 	if err != nil || got.Principal != role {
 		t.Fatalf("TestIntegration = %+v, %v, want %s", got, err, role)
 	}
@@ -151,7 +165,7 @@ func TestOnlySoManyTestsAtATime(t *testing.T) {
 	var running sync.WaitGroup
 	for range places {
 		running.Go(func() {
-			if _, err := o.TestRegistry(t.Context(), r.ID, "", ""); err != nil {
+			if _, err := o.TestRegistry(t.Context(), r.ID, client.RegistryTest{}); err != nil {
 				t.Error(err)
 			}
 		})
@@ -159,7 +173,7 @@ func TestOnlySoManyTestsAtATime(t *testing.T) {
 	for range places {
 		<-w.tester.held
 	}
-	if _, err := o.TestRegistry(t.Context(), r.ID, "", ""); !pullpass.IsKind(err, pullpass.Limited) {
+	if _, err := o.TestRegistry(t.Context(), r.ID, client.RegistryTest{}); !pullpass.IsKind(err, pullpass.Limited) {
 		t.Errorf("one more = %v, want limited", err)
 	}
 	close(w.tester.hold)
@@ -177,7 +191,7 @@ func TestNoTester(t *testing.T) {
 	c, err := client.New(server.URL, client.WithToken(o.token), client.WithAttempts(1))
 	must(t, err)
 	r := o.basic("", "hub")
-	if _, err := c.TestRegistry(t.Context(), r.ID, "", ""); codeOf(err) != "tests_disabled" {
+	if _, err := c.TestRegistry(t.Context(), r.ID, client.RegistryTest{}); codeOf(err) != "tests_disabled" {
 		t.Errorf("TestRegistry = %v, want tests_disabled", err)
 	}
 }

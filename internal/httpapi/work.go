@@ -53,7 +53,11 @@ func (s *Server) wanted(ctx context.Context, c pullpass.Caller, in *struct {
 		if err != nil {
 			return api.RunnerEnvironments{}, false, err
 		}
-		state := stateOf(all)
+		trials, err := s.store.WaitingTrials(ctx, c.Organization, c.Runner)
+		if err != nil {
+			return api.RunnerEnvironments{}, false, err
+		}
+		state := stateOf(all, trials)
 		if state == in.Seen {
 			return api.RunnerEnvironments{Items: []api.Environment{}, State: state, Unchanged: true}, false, nil
 		}
@@ -61,7 +65,7 @@ func (s *Server) wanted(ctx context.Context, c pullpass.Caller, in *struct {
 		for i, e := range all {
 			items[i] = api.FromEnvironment(e)
 		}
-		return api.RunnerEnvironments{Items: items, State: state}, true, nil
+		return api.RunnerEnvironments{Items: items, State: state, Trials: trials}, true, nil
 	})
 	if err != nil {
 		return nil, err
@@ -86,10 +90,13 @@ func (s *Server) wantedOf(ctx context.Context, c pullpass.Caller) ([]pullpass.En
 
 // stateOf names what is wanted, and nothing that the runner itself reports: it
 // must not be woken by its own words.
-func stateOf(all []pullpass.Environment) string {
+func stateOf(all []pullpass.Environment, trials []pullpass.TrialID) string {
 	h := sha256.New()
 	for _, e := range all {
 		_, _ = fmt.Fprintf(h, "%s %s %d\n", e.ID, e.Wanted, e.Start) // a hash takes everything
+	}
+	for _, id := range trials {
+		_, _ = fmt.Fprintln(h, id)
 	}
 	const enough = 16
 	return hex.EncodeToString(h.Sum(nil)[:enough])

@@ -34,6 +34,8 @@ func (r *Runner) poll(ctx context.Context) error {
 		retry.Reset()
 		if wanted.Unchanged {
 			wanted.Environments = seen.Environments
+		} else {
+			r.try(ctx, wanted.Trials)
 		}
 		r.adopt(ctx, wanted.Environments)
 		seen = wanted

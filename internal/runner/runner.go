@@ -21,6 +21,7 @@ type Options struct {
 	Driver   Driver
 	Resolver Resolver
 	Agents   Agents
+	Trials   Trials // nil: this runner tries nothing for others
 	Log      *slog.Logger
 
 	// AWSIdentity finds the ARN of the runner's own AWS principal, or nothing; nil: it
@@ -43,6 +44,8 @@ type Runner struct {
 	mu      sync.Mutex
 	workers map[pullpass.EnvironmentID]*worker
 	wg      sync.WaitGroup // of workers
+
+	trials *trials
 }
 
 // New returns a Runner; Run does the work.
@@ -69,6 +72,7 @@ func New(o Options) (*Runner, error) {
 		o:       o,
 		slots:   semaphore.NewWeighted(int64(o.Parallel)),
 		workers: map[pullpass.EnvironmentID]*worker{},
+		trials:  newTrials(),
 	}
 	r.sweep.Store(true)
 	return r, nil
@@ -93,6 +97,7 @@ func (r *Runner) Run(ctx context.Context) error {
 	cancel()
 	loops.Wait()
 	r.wg.Wait()
+	r.trials.wg.Wait()
 	return err
 }
 
@@ -121,7 +126,7 @@ func (r *Runner) report(ctx context.Context) pullpass.RunnerReport {
 		report.Phase, report.Message = pullpass.RunnerDegraded, pullpass.Explain(err)
 		return report
 	}
-	report.Capabilities = info.Capabilities
+	report.Capabilities = r.capabilities(info.Capabilities)
 	return report
 }
 

@@ -32,6 +32,7 @@ type Wanted struct {
 	State        string
 	Environments []pullpass.Environment
 	Unchanged    bool // Environments is not filled: what was seen still holds
+	Trials       []pullpass.TrialID
 }
 
 // Output is a piece of a container's output.

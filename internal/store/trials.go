@@ -22,13 +22,10 @@ func trialPlace(org pullpass.OrganizationID, id pullpass.TrialID, created int64)
 	return seal.AssociatedData{Organization: org, Table: "trial", Row: string(id), Field: "password", Version: created}
 }
 
-// TrialLimits bound how many trials are under way at the same time.
-type TrialLimits struct{ Runner, Organization int }
-
 // CreateTrial makes a trial wait for its runner. The password is that of a
 // registry which is not saved; it is gone when the runner takes the trial. Those
 // that have run out of time go, everybody's.
-func (db *DB) CreateTrial(ctx context.Context, t pullpass.Trial, password pullpass.Secret, most TrialLimits) (pullpass.Trial, error) {
+func (db *DB) CreateTrial(ctx context.Context, t pullpass.Trial, password pullpass.Secret, most pullpass.TrialLimits) (pullpass.Trial, error) {
 	const what = "try it on the runner"
 	if t.ID == "" {
 		t.ID = pullpass.NewTrialID()
@@ -58,7 +55,7 @@ func (db *DB) CreateTrial(ctx context.Context, t pullpass.Trial, password pullpa
 
 // roomForTrial counts with the organization's row locked: of many that are made at
 // once on several servers, so many get through.
-func (x *tx) roomForTrial(t pullpass.Trial, most TrialLimits) error {
+func (x *tx) roomForTrial(t pullpass.Trial, most pullpass.TrialLimits) error {
 	var found string
 	if err := x.one(`SELECT id FROM organizations WHERE id = $1`+x.db.dialect.ForUpdate, t.Organization).Scan(&found); err != nil {
 		return err
