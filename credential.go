@@ -11,7 +11,9 @@ const (
 	ActionPush Action = "push"
 )
 
-// Credential opens a registry until it expires. It is never stored.
+// Credential opens a registry until it expires. It is never stored, but for the
+// sealed copy that servers on one database hand each other while it is served:
+// docs/decisions/handover.md.
 type Credential struct {
 	Host     string // the registry it belongs to: never send it anywhere else
 	Username string

@@ -87,9 +87,11 @@ func (c *coordinator) mint(ctx context.Context, org pullpass.OrganizationID, key
 	out.version = lease
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), letGo)
 	defer cancel()
-	// If this fails the others mint for themselves when the lease ends; what came
-	// out is good all the same.
-	_ = c.shared.HandOver(ending, org, key, lease, c.handed(ctx, out))
+	// What came out is good even if it cannot be handed over. Then the lease is
+	// given back; failing that, it ends by itself, and another server mints.
+	if err := c.shared.HandOver(ending, org, key, lease, c.handed(ctx, out)); err != nil {
+		_ = c.shared.HandOver(ending, org, key, lease, Outcome{})
+	}
 	return out
 }
 
