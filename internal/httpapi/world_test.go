@@ -21,6 +21,7 @@ import (
 	"github.com/pullpass/pullpass/internal/broker"
 	"github.com/pullpass/pullpass/internal/httpapi"
 	"github.com/pullpass/pullpass/internal/identity"
+	"github.com/pullpass/pullpass/internal/provision"
 	"github.com/pullpass/pullpass/internal/reference"
 	"github.com/pullpass/pullpass/internal/seal"
 	"github.com/pullpass/pullpass/internal/store"
@@ -69,10 +70,14 @@ func newWorld(t *testing.T) *world {
 	hosts, err := reference.NewHosts(reference.Mapping{Host: "127.0.0.1:5001", Account: "222222222222", Region: "eu-west-1", RegistryURL: "http://127.0.0.1:5001"})
 	must(t, err)
 	w.git.db = w.db
+	// Without AWS: what waits for its first push needs none.
+	keeper, err := provision.New(provision.Options{Store: w.db, Auditor: w.door, Hosts: hosts, Now: w.clock.now})
+	must(t, err)
 	w.Server, err = httpapi.New(httpapi.Options{
-		Identity: identity.NewProvider("https://pullpass.example", w.db, identity.Options{Now: w.clock.now}),
-		Tester:   w.tester,
-		Source:   w.git, Verifier: identity.NewVerifier(http.DefaultClient, w.clock.now),
+		Repositories: keeper,
+		Identity:     identity.NewProvider("https://pullpass.example", w.db, identity.Options{Now: w.clock.now}),
+		Tester:       w.tester,
+		Source:       w.git, Verifier: identity.NewVerifier(http.DefaultClient, w.clock.now),
 		Store: w.db, Issuer: w.issuer, Auditor: w.door, Hosts: hosts, Now: w.clock.now, Version: "test",
 		Logger: slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		VerifyAudit: func(ctx context.Context, org pullpass.OrganizationID) (api.AuditReport, error) {
