@@ -150,7 +150,7 @@ type carried struct {
 
 func writeMinted(m Minted) pullpass.Secret {
 	c := m.Credential
-	text, _ := json.Marshal(carried{c.Host, c.Username, c.Secret.Reveal(), c.Expires, c.Unscoped, m.Principal, m.Repositories, m.Policy, m.WebIdentity}) //nolint:errchkjson // strings and a time
+	text, _ := json.Marshal(carried{c.Host, c.Username, c.Secret.Reveal(), c.Expires, c.Unscoped, m.Principal, m.Repositories, m.Policy, m.WebIdentity}) //nolint:errchkjson,gosec // strings and a time; sealed as a whole
 	return pullpass.NewSecret(string(text))
 }
 

@@ -456,21 +456,26 @@ func (p *pacing) calls(s broker.Service) []time.Time {
 	return p.times[s]
 }
 
+// BenchmarkIssueCached is the hit path, alone and as one of several servers.
 func BenchmarkIssueCached(b *testing.B) {
-	s := newScene(b, broker.Options{Auditor: discard{}})
-	e := s.environment(ecrHost+"/team/app:1", ecrHost+"/team/db:1")
-	caller, ask := s.asRunner(), broker.Ask{Environment: e.ID, Host: ecrHost, Repository: "team/app"}
-	if _, err := s.broker.Issue(b.Context(), caller, ask); err != nil {
-		b.Fatal(err)
-	}
-	b.ReportAllocs()
-	b.RunParallel(func(pb *testing.PB) {
-		for pb.Next() {
-			if got, err := s.broker.Issue(b.Context(), caller, ask); err != nil || !got.Cached {
-				b.Fatalf("Issue = %+v, %v, want a hit", got, err)
+	for name, shared := range map[string]broker.Shared{"alone": nil, "shared": newBoard()} {
+		b.Run(name, func(b *testing.B) {
+			s := newScene(b, broker.Options{Auditor: discard{}, Shared: shared})
+			e := s.environment(ecrHost+"/team/app:1", ecrHost+"/team/db:1")
+			caller, ask := s.asRunner(), broker.Ask{Environment: e.ID, Host: ecrHost, Repository: "team/app"}
+			if _, err := s.broker.Issue(b.Context(), caller, ask); err != nil {
+				b.Fatal(err)
 			}
-		}
-	})
+			b.ReportAllocs()
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					if got, err := s.broker.Issue(b.Context(), caller, ask); err != nil || !got.Cached {
+						b.Fatalf("Issue = %+v, %v, want a hit", got, err)
+					}
+				}
+			})
+		})
+	}
 }
 
 type discard struct{}

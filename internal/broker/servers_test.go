@@ -335,3 +335,23 @@ func TestHandedOverShowsNothing(t *testing.T) {
 		}
 	}
 }
+
+// TestCachedPathAsksNobody: what is in memory is served without a look at what the
+// servers share.
+func TestCachedPathAsksNobody(t *testing.T) {
+	s := newServers(t, nil, 0, 0)
+	for i := range 2 {
+		if _, err := s.at(t.Context(), i, "team/app"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := s.board.claims
+	for i := range 1000 {
+		if got, err := s.at(t.Context(), i%2, "team/app"); err != nil || !got.Cached {
+			t.Fatalf("Issue = %+v, %v, want a hit", got, err)
+		}
+	}
+	if n := s.board.claims - before; before == 0 || n != 0 {
+		t.Errorf("%d claims before and %d during 1,000 hits, want some and none", before, n)
+	}
+}
