@@ -202,9 +202,10 @@ var symptoms = []Symptom{
 	},
 	{
 		Code: "repository_unknown", Seen: "name unknown: The repository … does not exist in the registry with id '…'",
-		Cause:  "A typo, or the wrong account or region; for a pull-through cache, nobody may create the repository on the first pull.",
-		Fix:    "Compare the account id in the message with the host's; a pull-through cache needs ecr:CreateRepository.",
-		errors: codes("name_unknown"), said: saying(`name unknown|name_unknown|repositorynotfoundexception|repository .* not found`),
+		Cause:  "A typo, or the wrong account or region; for a pull-through cache, nobody may create the repository on the first pull; or Pullpass is to create it, and nothing has been pushed yet or AWS refused.",
+		Fix:    "Compare the account id in the message with the host's; a pull-through cache needs ecr:CreateRepository; pullpass repository show NAME says why one that Pullpass keeps is not there.",
+		errors: codes("name_unknown", "repository_pending", "repository_failed", "repository_denied", "repository_not_ours", "repository_of_another", "repository_policy"),
+		said:   saying(`name unknown|name_unknown|repositorynotfoundexception|repository .* not found`),
 	},
 	{
 		Code: "image_unknown", Seen: "manifest unknown: Requested image not found",
