@@ -4,6 +4,7 @@ import (
 	"crypto/sha1" //nolint:gosec // how the SDK names its cache file
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -83,6 +84,33 @@ func TestAmbientSources(t *testing.T) {
 				t.Errorf("pulling: %v", err)
 			}
 		})
+	}
+}
+
+// An identity that is there and that AWS refuses is not "no identity": the cause is
+// AWS's own.
+func TestAmbientIdentityIsRefused(t *testing.T) {
+	i := newIssuer(t)
+	s := newStage(t, rehearsal(i.url), sandbox.Options{})
+	onlyMetadata(t, "http://127.0.0.1:1/")
+	t.Setenv("AWS_ENDPOINT_URL_STS", s.box.Endpoint())
+	t.Setenv("AWS_REGION", region)
+	token := filepath.Join(t.TempDir(), "token")
+	identity, err := i.WebIdentityToken(t.Context(), pullpass.Integration{}, "", "env_2") // another subject than the role trusts
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, code := range map[string]string{"no token at all": "aws_identity_token", identity.Token.Reveal(): "aws_denied"} {
+		if err := os.WriteFile(token, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		t.Setenv("AWS_WEB_IDENTITY_TOKEN_FILE", token)
+		t.Setenv("AWS_ROLE_ARN", webRole)
+		_, err := s.minter(aws.Options{}).Mint(t.Context(), s.request(ambient, "", nil))
+		var e *pullpass.Error
+		if !errors.As(err, &e) || e.Code != code || e.Hint == "" {
+			t.Errorf("Mint = %v, want %s", err, code)
+		}
 	}
 }
 

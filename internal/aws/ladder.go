@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/aws-sdk-go-v2/service/sts/types"
+	"github.com/aws/smithy-go"
 
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/internal/broker"
@@ -142,8 +143,12 @@ func (l *ladder) first(ctx context.Context) (rung, []pullpass.RoleHop, error) {
 			return rung{}, nil, errNoIdentity
 		}
 		if _, err := c.Credentials.Retrieve(ctx); err != nil {
-			if ctx.Err() != nil {
+			var refused smithy.APIError
+			switch {
+			case ctx.Err() != nil:
 				return rung{}, nil, ctx.Err()
+			case errors.As(err, &refused):
+				return rung{}, nil, err // there is an identity, and AWS does not take it
 			}
 			return rung{}, nil, errNoIdentity
 		}
