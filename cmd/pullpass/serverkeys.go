@@ -47,7 +47,7 @@ func keepKeysOnce(ctx context.Context, p *identity.Provider, db *store.DB) error
 			}
 		}
 		if l.Next == "" {
-			return db.DeleteExpiredTokens(ctx)
+			return errors.Join(db.DeleteExpiredTokens(ctx), db.DeleteExpiredTrials(ctx))
 		}
 		page.After = l.Next
 	}

@@ -33,7 +33,6 @@ type trialStore interface {
 	TakeTrial(context.Context, pullpass.OrganizationID, pullpass.RunnerID, pullpass.TrialID) (pullpass.Trial, pullpass.Secret, error)
 	FinishTrial(ctx context.Context, org pullpass.OrganizationID, runner pullpass.RunnerID, id pullpass.TrialID, result string) error
 	DeleteTrial(context.Context, pullpass.OrganizationID, pullpass.TrialID) error
-	DeleteExpiredTrials(context.Context) error
 }
 
 // tryRegistryOn lets a runner make the pull.
