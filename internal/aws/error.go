@@ -13,6 +13,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/internal/broker"
 )
 
 var errNoIdentity = &pullpass.Error{Kind: pullpass.Unavailable, Code: "aws_no_identity",
@@ -100,7 +101,9 @@ func fromCode(api smithy.APIError) *pullpass.Error {
 		return is(pullpass.Denied, "aws_identity_token", message, tokenHint(message))
 	case "RegionDisabledException":
 		return is(pullpass.Denied, "aws_region_disabled", "STS is not enabled for this region in the account", "enable the region's STS endpoint in the account's settings, or set another region in the integration")
-	case "PackedPolicyTooLarge", "PackedPolicyTooLargeException", "MalformedPolicyDocument", "MalformedPolicyDocumentException":
+	case "PackedPolicyTooLarge", "PackedPolicyTooLargeException":
+		return is(pullpass.Invalid, broker.CodePolicyTooLarge, message, "use fewer session tags")
+	case "MalformedPolicyDocument", "MalformedPolicyDocumentException":
 		return is(pullpass.Invalid, "aws_policy", message, "use fewer session tags, or fewer repositories in one environment")
 	case "ValidationError", "ValidationException", "InvalidParameterException", "InvalidParameterValue":
 		return is(pullpass.Invalid, "aws_invalid", message, "check the integration's role ARNs, external ids and tags")

@@ -2,12 +2,30 @@ package broker
 
 import (
 	"context"
+	"errors"
 
 	"github.com/pullpass/pullpass"
 )
 
-// obtain answers from the keeper or asks upstream.
-func (b *Broker) obtain(ctx context.Context, p plan) (Minted, bool, error) {
+// CodePolicyTooLarge is a Minter's word that AWS finds the session policy too
+// large: its packed size counts session tags as well, and cannot be told before.
+const CodePolicyTooLarge = "session_policy_too_large"
+
+// obtain gets a credential for all repositories of the plan, so that it serves all
+// services of an environment, or where that does not fit for the asked one alone.
+// It is never widened.
+func (b *Broker) obtain(ctx context.Context, p *plan, repository string) (Minted, bool, error) {
+	m, cached, err := b.get(ctx, *p)
+	var e *pullpass.Error
+	if errors.As(err, &e) && e.Code == CodePolicyTooLarge && repository != "" && len(p.repositories) > 1 {
+		p.repositories = []string{repository}
+		return b.get(ctx, *p)
+	}
+	return m, cached, err
+}
+
+// get answers from the keeper or asks upstream.
+func (b *Broker) get(ctx context.Context, p plan) (Minted, bool, error) {
 	return b.keeper.Get(ctx, p.key(), Source{
 		Organization: p.organization,
 		Mint:         func(ctx context.Context) (Minted, error) { return b.mint(ctx, p) },

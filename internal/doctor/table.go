@@ -6,7 +6,7 @@ var symptoms = []Symptom{
 		Code: "reference_invalid", Seen: "invalid reference format",
 		Cause:  "The text is no image reference, or its host resembles a registry's name without being it.",
 		Fix:    "Write host/repository:tag in lower case. An ECR host is account.dkr.ecr.region.amazonaws.com, exactly; any other name of one is added to the host mappings.",
-		errors: codes("reference_invalid", "mapping_invalid"), said: saying(`invalid reference format`),
+		errors: codes("reference_invalid", "mapping_invalid", "registry_not_ecr"), said: saying(`invalid reference format`),
 	},
 	{
 		Code: "dns", Seen: "no such host",
@@ -108,7 +108,7 @@ var symptoms = []Symptom{
 		Code: "runner_native", Seen: "the registry is opened by the runner's own AWS identity",
 		Cause:  "Only the runner has that identity, so neither the server nor another machine can try it.",
 		Fix:    "Run pullpass doctor IMAGE on the runner's machine, with the runner's identity.",
-		errors: codes("runner_native"),
+		errors: codes("runner_native", "grant_refused"),
 	},
 	{
 		Code: "token_denied", Seen: "is not authorized to perform: ecr:GetAuthorizationToken on resource: *",
@@ -132,7 +132,7 @@ var symptoms = []Symptom{
 		Code: "aws_failed", Seen: "an error of AWS itself",
 		Cause:  "AWS failed, or gave an answer that cannot be used.",
 		Fix:    "Try again in a moment; look at the AWS health dashboard.",
-		errors: codes("aws_failed", "aws_answer", "aws_policy", "aws_invalid", "integration_invalid", "session_policy"),
+		errors: codes("aws_failed", "aws_answer", "aws_policy", "session_policy_too_large", "aws_invalid", "integration_invalid", "session_policy"),
 	},
 	{
 		Code: "no_credential", Seen: "no basic auth credentials",
