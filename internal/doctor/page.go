@@ -13,12 +13,16 @@ pullpass doctor IMAGE --profile NAME             # with a profile of ~/.aws/conf
 pullpass doctor IMAGE --username ada             # with a password from standard input
 pullpass doctor IMAGE --anonymous                # with nothing
 pullpass doctor IMAGE --project payments         # with the credential that the server issues
-pullpass doctor ENVIRONMENT                      # its conditions, and its images from here
-pullpass doctor REGISTRY                         # from the server, with what is stored there
+pullpass doctor ENVIRONMENT                      # its conditions, and its images from its runner
+pullpass doctor ENVIRONMENT --here               # the images from this machine instead
+pullpass doctor REGISTRY                         # with what the server has stored: from there, or the runners it is limited to
+pullpass doctor REGISTRY --runner build-1        # from this runner; can be repeated, and server is the server
 pullpass doctor --message error.txt              # what a message of docker, aws or kubectl means
 pullpass registry test NAME --repository team/app
-pullpass registry add NAME … --test              # before anything is saved
+pullpass registry add NAME … --test              # before anything is saved: on each --runner, else on the server
+pullpass registry add NAME … --test --test-on build-1 # on this one instead
 pullpass integration test NAME                   # who AWS says it is, and each role of its chain
+pullpass integration test NAME --runner build-1  # runner-native: who that runner is
 ` + "```" + `
 
 The steps: the reference is read (` + "`parse`" + `), the registry is found (` + "`registry`" + `), what Docker has stored
@@ -29,8 +33,19 @@ door opens (` + "`v2`" + `), the ` + "`manifest`" + `, the ` + "`config`" + `, t
 and their digests checked. At last, where policies can be read, the evaluator says which statement is
 missing (` + "`policy`" + `).
 
-A test on the server runs where the server runs; a runner may see another network. No secret is part of
-a diagnosis.
+## Where the steps run
+
+What holds on one machine need not hold on another, so a diagnosis says where it was made: ` + "`here`" + `,
+` + "`server`" + ` or ` + "`runner NAME`" + `. A test on a runner is made by the runner: in its network, with its host
+mappings and egress rules, and, for ` + "`runner-native`" + `, with its own AWS identity. What else opens a
+registry the server gets for this one test, limited to the repository and to pulling, records it
+(` + "`credential.issue`" + ` or ` + "`credential.grant`" + `, with the test's id) and gives it to the runner once. The
+password of settings that are not saved waits for the runner sealed, a minute at most, and is gone when
+the runner takes it. Whoever asks waits at most 45 seconds; a runner that is stopped, too old or without
+its engine is named at once, with what to do. What names resolve to inside a hosted runner's or the
+server's network is not told. With several places the JSON is ` + "`{\"healthy\": …, \"places\": [ … ]}`" + `.
+
+No secret is part of a diagnosis.
 
 ## Symptoms
 `
