@@ -19,36 +19,60 @@ import (
 // clinic is a server beside the ward, and its owner's command line.
 type clinic struct {
 	*ward
-	client *client.Client
+	client  *client.Client
+	data    string // the server's directory
+	config  config.Server
+	owner   pullpass.Secret
+	running *runningServer
 }
 
 // newClinic starts a server whose operator has mapped the sandbox, and what else
 // the test names.
 func newClinic(t *testing.T, mappings ...string) *clinic {
 	t.Helper()
-	w := newWard(t)
-	c := config.Server{Listen: "127.0.0.1:0", Data: filepath.Join(t.TempDir(), "data"), AllowEgress: []string{"127.0.0.1"},
-		Hosts: append(mappings, w.mapped(sickOwner, sickHome))}
-	running, err := startServer(t.Context(), &c, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	c := &clinic{ward: newWard(t), data: filepath.Join(t.TempDir(), "data")}
+	c.config = config.Server{Listen: "127.0.0.1:0", Data: c.data, AllowEgress: []string{"127.0.0.1"},
+		Hosts: append(mappings, c.mapped(sickOwner, sickHome))}
+	c.start()
+	t.Cleanup(func() { c.running.stop() })
+	first, err := client.New(c.running.url)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(running.stop)
-	first, err := client.New(running.url)
+	if _, c.owner, err = first.Setup(t.Context(), c.running.setup, "acme", "ada"); err != nil {
+		t.Fatal(err)
+	}
+	c.connect()
+	return c
+}
+
+func (c *clinic) start() {
+	c.t.Helper()
+	config := c.config
+	running, err := startServer(c.t.Context(), &config, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	if err != nil {
-		t.Fatal(err)
+		c.t.Fatal(err)
 	}
-	_, owner, err := first.Setup(t.Context(), running.setup, "acme", "ada")
-	if err != nil {
-		t.Fatal(err)
+	c.running = running
+}
+
+func (c *clinic) connect() {
+	c.t.Helper()
+	c.t.Setenv("PULLPASS_SERVER", c.running.url)
+	c.t.Setenv("PULLPASS_TOKEN", c.owner.Reveal())
+	var err error
+	if c.client, err = client.New(c.running.url, client.WithToken(c.owner)); err != nil {
+		c.t.Fatal(err)
 	}
-	t.Setenv("PULLPASS_SERVER", running.url)
-	t.Setenv("PULLPASS_TOKEN", owner.Reveal())
-	out := &clinic{ward: w}
-	if out.client, err = client.New(running.url, client.WithToken(owner)); err != nil {
-		t.Fatal(err)
-	}
-	return out
+}
+
+// restart is the operator's: the server begins anew with other flags.
+func (c *clinic) restart(change func(*config.Server)) {
+	c.t.Helper()
+	c.running.stop()
+	change(&c.config)
+	c.start()
+	c.connect()
 }
 
 // pullpass runs a command and wants its exit code; it returns data and talk.
@@ -221,38 +245,6 @@ func TestDoctorShowsNoSecret(t *testing.T) {
 		if strings.Contains(out.String()+talk.String()+text, shown) {
 			t.Errorf("the secret is shown:\n%s%s", out.String(), talk.String())
 		}
-	}
-}
-
-// What other programs print is recognized: here in the words that they really
-// use, because these rows are not a pull's.
-func TestDoctorRecognizesMessages(t *testing.T) {
-	w := newWard(t)
-	if err := w.push("team/fixed", "1", amd64(t)); err != nil {
-		t.Fatal(err)
-	}
-	again := w.push("team/fixed", "1", amd64(t))
-	if again == nil {
-		t.Fatal("a tag that cannot change was changed")
-	}
-	helper := filepath.Join(t.TempDir(), "docker-credential-fetching")
-	if err := os.WriteFile(helper, []byte("#!/bin/sh\ncat >/dev/null\necho not implemented\nexit 1\n"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	for _, c := range []struct{ message, want string }{
-		{again.Error(), "tag_immutable"},
-		{storeError(helper), "helper_cannot_store"},
-		{`Failed to pull image "x": ... Back-off pulling image: ImagePullBackOff`, "pull_secret_late"},
-		{"Error response from daemon: no basic auth credentials", "no_credential"},
-	} {
-		var out, talk bytes.Buffer
-		code := run(t.Context(), []string{"--json", "doctor", "--message", "-"}, strings.NewReader(c.message), &out, &talk)
-		if code != exitDone || !strings.Contains(out.String(), `"symptom": "`+c.want+`"`) {
-			t.Errorf("doctor --message of %q = %d %s%s, want %s", c.message, code, out.String(), talk.String(), c.want)
-		}
-	}
-	if err := w.push("team/fixed", "2", amd64(t)); err != nil {
-		t.Errorf("the cure, a new tag: %v", err)
 	}
 }
 

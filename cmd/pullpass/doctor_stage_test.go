@@ -22,8 +22,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
-	helperclient "github.com/docker/docker-credential-helpers/client"
-	helpercredentials "github.com/docker/docker-credential-helpers/credentials"
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/registry"
@@ -89,10 +87,17 @@ func newWard(t *testing.T) *ward {
 	w := &ward{t: t, home: t.TempDir()}
 	box, err := sandbox.New(sandbox.Config{
 		Listen: "127.0.0.1:0", Layers: "127.0.0.1:0", Regions: []string{sickHome, sickElsewhere},
+		InstanceMetadata: []sandbox.InstanceMetadata{{Listen: "127.0.0.1:0", Account: sickPlatform, Region: sickHome, InstanceProfile: "machine"}},
 		Accounts: []sandbox.Account{
-			{ID: sickPlatform, Users: users, Roles: []sandbox.Role{{
+			{ID: sickPlatform, Users: users, InstanceProfiles: []sandbox.InstanceProfile{{Name: "machine", Role: "machine"}}, Roles: []sandbox.Role{{
+				Name: "machine", InlinePolicies: map[string]sandbox.Document{"own": sandbox.Document(document(patients["well"]))},
+				TrustPolicy: sandbox.Document(document(`{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}`)),
+			}, {
 				Name: "pull", InlinePolicies: map[string]sandbox.Document{"own": sandbox.Document(document(patients["well"]))},
 				TrustPolicy: sandbox.Document(document(`{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111111111111:user/well"},"Action":"sts:AssumeRole","Condition":{"StringEquals":{"sts:ExternalId":"org-1"}}}`)),
+			}, {
+				Name: "web", InlinePolicies: map[string]sandbox.Document{"own": sandbox.Document(document(patients["well"]))},
+				TrustPolicy: sandbox.Document(document(`{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111111111111:user/admin"},"Action":"sts:AssumeRole"}`)),
 			}}},
 			{ID: sickOwner, Users: []sandbox.User{{Name: "admin", AccessKeys: key(ownerAdminID, ownerAdminKey), AttachedPolicies: admin}},
 				Repositories: []sandbox.Repository{
@@ -304,14 +309,4 @@ func basicRegistry(t *testing.T) string {
 	}
 	open = false
 	return at
-}
-
-// storeError is what docker login says when a credential helper cannot store:
-// Docker's own client library calls it.
-func storeError(program string) string {
-	err := helperclient.Store(helperclient.NewShellProgramFunc(program), &helpercredentials.Credentials{ServerURL: "https://ghcr.io", Username: "ada", Secret: "x"})
-	if err == nil {
-		return ""
-	}
-	return "Error saving credentials: " + err.Error()
 }

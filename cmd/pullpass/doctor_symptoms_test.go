@@ -39,7 +39,7 @@ func same(do func(w *ward, fix string)) func(*ward, string) (string, []string) {
 }
 
 func TestDoctorFindsEverySymptom(t *testing.T) {
-	for _, v := range visits() {
+	for _, v := range append(visits(), rareVisits()...) {
 		t.Run(v.name, func(t *testing.T) {
 			w := newWard(t)
 			stdin, args := v.ill(w)

@@ -14,15 +14,16 @@ var systemDirs = []string{"/usr/bin", "/usr/sbin", "/bin", "/sbin"}
 
 // debianPackages names the Debian package of each program that tests run.
 var debianPackages = map[string]string{
-	"aws":             "awscli",
-	"busybox":         "busybox-static",
-	"containerd":      "containerd",
-	"docker":          "docker.io",
-	"docker-registry": "docker-registry",
-	"dockerd":         "docker.io",
-	"git":             "git",
-	"psql":            "postgresql-client",
-	"skopeo":          "skopeo",
+	"aws":                         "awscli",
+	"busybox":                     "busybox-static",
+	"containerd":                  "containerd",
+	"docker":                      "docker.io",
+	"docker-registry":             "docker-registry",
+	"dockerd":                     "docker.io",
+	"docker-credential-ecr-login": "amazon-ecr-credential-helper",
+	"git":                         "git",
+	"psql":                        "postgresql-client",
+	"skopeo":                      "skopeo",
 }
 
 // Command returns the path of a program, the system's own before others in PATH.
