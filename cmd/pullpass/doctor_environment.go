@@ -78,14 +78,14 @@ func (d *doctorCommand) puller(ctx context.Context, t *terminal, c *client.Clien
 		t.say(told)
 		return here, nil
 	}
-	first, err := c.TestEnvironment(ctx, env.ID, images[0])
-	if e := cannotTry(err); e != nil {
+	first, failed := c.TestEnvironment(ctx, env.ID, images[0])
+	if e := cannotTry(failed); e != nil {
 		t.say("Its runner cannot make the pulls: %s.", e.Cause)
 		t.say(told)
-		return here, nil
+		return here, nil //nolint:nilerr // it has been told, and this machine does it instead
 	}
-	if err != nil {
-		return nil, err
+	if failed != nil {
+		return nil, failed
 	}
 	t.say("The conditions are what the runner reported, and it made the pulls, as a start does.")
 	return func(ctx context.Context, image string) (api.Diagnosis, error) {

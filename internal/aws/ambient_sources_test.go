@@ -51,7 +51,7 @@ func TestAmbientSources(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sum := sha1.Sum([]byte(agent + "/start")) //nolint:gosec // as above
+	sum := sha1.Sum([]byte(agent + "/start"))
 	file(".aws/sso/cache/"+hex.EncodeToString(sum[:])+".json", `{"accessToken":"sso-token","expiresAt":"`+time.Now().Add(time.Hour).UTC().Format(time.RFC3339)+`"}`)
 	keys := "aws_access_key_id = " + plainKey + "\naws_secret_access_key = " + plainSecret + "\n"
 	for _, c := range []struct {

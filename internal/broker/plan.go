@@ -60,7 +60,7 @@ func (b *Broker) decide(ctx context.Context, caller pullpass.Caller, ask Ask, p 
 	if registry.Auth == pullpass.AuthBasic {
 		return nil
 	}
-	if p.host.ECR == nil && !(p.public() && registry.Auth == pullpass.AuthIntegration) {
+	if p.host.ECR == nil && (!p.public() || registry.Auth != pullpass.AuthIntegration) {
 		return &pullpass.Error{Kind: pullpass.Invalid, Code: "registry_not_ecr", What: "cannot issue a credential for " + place(ask),
 			Cause: "the registry " + registry.Name + " is opened through AWS, but its host is not an ECR host", Hint: "add the host to the server's host mappings, or use a user name and password"}
 	}

@@ -239,10 +239,10 @@ func steps(list []api.DiagnosisStep) []api.DiagnosisStep {
 // tame keeps a text from acting on the terminal that shows it.
 func tame(text string, most int) string {
 	text = strings.Map(func(r rune) rune {
-		if r == '\n' || !(unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r)) {
-			return r
+		if r != '\n' && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r)) {
+			return -1
 		}
-		return -1
+		return r
 	}, text)
 	if len(text) > most {
 		text = strings.ToValidUTF8(text[:most], "") + "…"

@@ -42,7 +42,7 @@ var ready = pullpass.RunnerReport{Version: "1", Phase: pullpass.RunnerActive, Ca
 // able joins as a runner that can try.
 func (o *tenant) able(name string, report pullpass.RunnerReport) (pullpass.Runner, *client.Client) {
 	o.w.t.Helper()
-	r, token := o.joined(name)
+	_, token := o.joined(name)
 	own := o.w.as(token)
 	r, err := own.Heartbeat(o.w.t.Context(), report)
 	must(o.w.t, err)
@@ -382,8 +382,14 @@ func TestGivenUpTrials(t *testing.T) {
 	if _, err := outcome(); err == nil {
 		t.Error("a request that was given up succeeded")
 	}
-	for deadline := time.Now().Add(10 * time.Second); w.trials() > 0; time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
+	look := time.NewTicker(10 * time.Millisecond)
+	defer look.Stop()
+	gone, giveUp := context.WithTimeout(t.Context(), 10*time.Second)
+	defer giveUp()
+	for w.trials() > 0 {
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-gone.Done():
 			t.Fatal("the trial is kept after its asker has gone")
 		}
 	}
