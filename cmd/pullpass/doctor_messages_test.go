@@ -45,12 +45,6 @@ func messages() []message {
 				return w.mustFail(w.dockerLogin())
 			},
 			func(w *ward) { // a helper that stores
-				dir := w.t.TempDir()
-				build := exec.CommandContext(w.t.Context(), "go", "build", "-o", dir, "../docker-credential-pullpass")
-				if out, err := build.CombinedOutput(); err != nil {
-					w.t.Fatalf("%v\n%s", err, out)
-				}
-				w.t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
 				w.dockerConfig(`{"credHelpers":{"` + w.host + `":"pullpass"}}`)
 				if out, err := w.dockerLogin(); err != nil {
 					w.t.Errorf("with a helper that stores: %v\n%s", err, out)
@@ -107,6 +101,12 @@ func (w *ward) dockerLogin() (string, error) {
 }
 
 func TestDoctorFindsWhatOthersSay(t *testing.T) {
+	dir := t.TempDir() // for the helper, built before a ward has a home of its own
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", dir, "../docker-credential-pullpass")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
 	for _, m := range messages() {
 		t.Run(m.name, func(t *testing.T) {
 			w := newWard(t)
