@@ -66,6 +66,7 @@ func tags() []*huma.Tag {
 		{Name: "projects", Description: "Repositories whose environments share registries."},
 		{Name: "registries", Description: "Container registries that Pullpass may open."},
 		{Name: "integrations", Description: "Access to AWS accounts."},
+		{Name: "repositories", Description: "ECR repositories that Pullpass keeps for projects."},
 		{Name: "runners", Description: "Agents beside a Docker Engine or in a cluster."},
 		{Name: "environments", Description: "Services that run from images."},
 		{Name: "credentials", Description: "What opens a registry, for a while."},
