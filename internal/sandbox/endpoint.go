@@ -142,7 +142,7 @@ func (b *Sandbox) run(c *call, svc *service) (any, *apiError) {
 }
 
 func (s *service) unknownOperation(c *call) *apiError {
-	if s.protocol == (jsonProtocol{}) {
+	if _, ok := s.protocol.(jsonProtocol); ok {
 		return badRequest("UnknownOperationException", "The sandbox does not know this operation.")
 	}
 	version := s.protocol.(queryProtocol).version

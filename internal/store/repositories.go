@@ -49,6 +49,14 @@ func (db *DB) CreateRepository(ctx context.Context, r pullpass.Repository, entry
 			return err
 		}
 		if err := x.insertRegistry(what, entry, sealed{}); err != nil {
+			// A tie with an entry that came meanwhile is another repository's of the place.
+			var tie *pullpass.Error
+			if !errors.As(err, &tie) || tie.Code != "registry_tie" {
+				return err
+			}
+			if taken := x.placeIsFree(what, r); taken != nil {
+				return taken
+			}
 			return err
 		}
 		_, err := x.exec(`INSERT INTO repositories (organization, id, project, integration, puller, registry, host, account, region, name,
