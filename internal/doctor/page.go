@@ -49,6 +49,6 @@ No secret is part of a diagnosis.
 
 ## Symptoms
 
-A test produces every row for real, except `pull_secret_late`: no cluster was at hand, so it is
-recognized in text written after that of `kubectl describe pod`.
+A test produces every row for real, except pull_secret_late: no cluster was at hand, so it is
+recognized in text written after that of kubectl describe pod.
 `
