@@ -49,6 +49,7 @@ No secret is part of a diagnosis.
 
 ## Symptoms
 
-A test produces every row for real, except pull_secret_late: no cluster was at hand, so it is
+Tests produce every row against the sandbox and real clients, some by faults that the sandbox is told to
+make (throttling, failures of AWS, refusing endpoints), except pull_secret_late: no cluster was at hand, so it is
 recognized in text written after that of kubectl describe pod.
 `
