@@ -32,8 +32,9 @@ func lifetimeOf(c pullpass.Credential, now time.Time, first bool) (l lifetime, o
 		return lifetime{}, false
 	}
 	// Whatever the jitter, an outage that begins just before the refresh has to
-	// last longer than this before anybody notices.
-	outage := min(keepLong, life/4)
+	// last longer than this before anybody notices, also where a clock that is a
+	// minute ahead makes an hour shorter.
+	outage := min(keepLong, life/4) + min(time.Minute, life/60)
 	half := min(life/2, time.Duration(float64(life-keep-outage)/(1+jitter)))
 	refresh := around(half)
 	if first {

@@ -49,10 +49,13 @@ func TestPrivateRepository(t *testing.T) {
 	mine, stolen := project(ours, "app"), project(theirs, "stolen")
 	_, err := ours.Prove(t.Context(), mine.ID)
 	wantKind(t, "proving without a login", err, pullpass.Invalid)
-	for token, kind := range map[string]pullpass.Kind{"wrong": pullpass.Invalid, "read": pullpass.Conflict} {
-		must(t, theirs.SetGitLogin(t.Context(), stolen.ID, login(token)))
+	for _, c := range []struct {
+		token string
+		kind  pullpass.Kind
+	}{{"wrong", pullpass.Invalid}, {"read", pullpass.Conflict}} {
+		must(t, theirs.SetGitLogin(t.Context(), stolen.ID, login(c.token)))
 		_, err := theirs.Prove(t.Context(), stolen.ID)
-		wantKind(t, "proving with a token that may "+token, err, kind)
+		wantKind(t, "proving with a token that may "+c.token, err, c.kind)
 	}
 	// A login of one project is not another's.
 	must(t, ours.SetGitLogin(t.Context(), mine.ID, login("write")))
