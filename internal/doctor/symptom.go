@@ -30,6 +30,9 @@ func SymptomOf(code string) (Symptom, bool) {
 // Recognize finds the symptom in what another program printed: docker, the AWS
 // CLI, kubectl. The more telling lines are tried first.
 func Recognize(text string) (Symptom, bool) {
+	if lateSecret.MatchString(text) {
+		return SymptomOf("pull_secret_late")
+	}
 	for _, code := range recognizeFirst {
 		if s, ok := SymptomOf(code); ok && s.said.MatchString(text) {
 			return s, true
@@ -39,7 +42,11 @@ func Recognize(text string) (Symptom, bool) {
 }
 
 // recognizeFirst are symptoms whose text holds another one's, too.
-var recognizeFirst = []string{"denied_explicitly", "token_denied", "pull_secret_late"}
+var recognizeFirst = []string{"denied_explicitly", "token_denied"}
+
+// lateSecret is a Pod that was refused for want of any credential. A Pod that cannot
+// pull for another reason (no such tag, a timeout) says ImagePullBackOff as well.
+var lateSecret = saying(`unable to retrieve some image pull secrets|(?s:imagepullbackoff.*(?:no basic auth credentials|authentication required|pull access denied)|(?:no basic auth credentials|authentication required|pull access denied).*imagepullbackoff)`)
 
 func symptomOfError(code string) (Symptom, bool) {
 	return first(func(s Symptom) bool { return slices.Contains(s.errors, code) })
