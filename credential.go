@@ -42,8 +42,9 @@ type Grant struct {
 	Action       Action
 	Inside       bool // for a person inside the environment, not for its start
 	// Integration and Chain are set where the runner's identity is only the first
-	// rung: it then assumes these roles.
-	Integration IntegrationID
-	Chain       []RoleHop
-	Expires     time.Time
+	// rung: it then assumes these roles, which are those of one generation.
+	Integration           IntegrationID
+	IntegrationGeneration int64
+	Chain                 []RoleHop
+	Expires               time.Time
 }

@@ -117,7 +117,7 @@ func (s *stage) startRunner(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	id, err := join(ctx, s.serverURL, token, userAgent())
+	id, err := join(ctx, s.serverURL, token, "", userAgent())
 	if err != nil {
 		return err
 	}

@@ -76,7 +76,7 @@ func (r *room) environment(server string, p pullpass.ProjectID) {
 	r.t.Helper()
 	_, oneTime, err := r.owner.CreateRunner(r.t.Context(), pullpass.Runner{Name: "one", Kind: pullpass.RunnerDocker})
 	r.must(err)
-	identity, err := join(r.t.Context(), server, oneTime)
+	identity, err := join(r.t.Context(), server, oneTime, "")
 	r.must(err)
 	e, err := r.owner.CreateEnvironment(r.t.Context(), pullpass.Environment{Project: p, Runner: identity.Runner, Name: "dev", Services: []pullpass.Service{{Name: "web", Image: "alpine"}}})
 	r.must(err)

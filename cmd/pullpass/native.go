@@ -28,6 +28,17 @@ func newNative(c *config.Runner, server *client.Client, id runnerIdentity) (*aws
 	return aws.NewNative(aws.NativeOptions{Minter: aws.New(ownAWS(c, hosts)), Hosts: hosts, Open: keys.open, Now: time.Now}), nil
 }
 
+// ownPrincipal is who this machine is to AWS, or nothing: a runner that joins tells
+// what it knows, and its heartbeats tell the rest.
+func ownPrincipal(ctx context.Context, c *config.Runner) (string, error) {
+	hosts, err := newHosts(c.Hosts)
+	if err != nil {
+		return "", err
+	}
+	principal, _ := aws.New(ownAWS(c, hosts)).Own(ctx)
+	return principal, nil
+}
+
 // ownAWS reaches AWS as the machine that the runner is on, if its operator lends
 // that identity.
 func ownAWS(c *config.Runner, hosts *reference.Hosts) aws.Options {

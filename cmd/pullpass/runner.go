@@ -71,8 +71,12 @@ func (r *runnerShow) Run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return err
 	}
+	hosted := ""
+	if found.Hosted {
+		hosted = "yes: by whoever operates the server"
+	}
 	return t.show(api.FromRunner(found), func(w io.Writer) {
-		facts(w, "name", found.Name, "id", string(found.ID), "kind", string(found.Kind), "phase", string(found.Phase),
+		facts(w, "name", found.Name, "id", string(found.ID), "kind", string(found.Kind), "hosted", hosted, "phase", string(found.Phase),
 			"message", found.Message, "version", found.Version, "capabilities", ids(found.Capabilities, ""),
 			"AWS identity", found.AWSIdentity, "last seen", day(found.LastSeenAt))
 	})

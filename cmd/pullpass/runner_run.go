@@ -74,18 +74,24 @@ func (r *runnerRun) identity(ctx context.Context, t *terminal) (runnerIdentity, 
 	if err != nil {
 		return id, err
 	}
-	if id, err = join(ctx, r.Server, token, r.options()...); err != nil {
+	principal, err := ownPrincipal(ctx, &r.Runner)
+	if err != nil {
+		return id, err
+	}
+	if id, err = join(ctx, r.Server, token, principal, r.options()...); err != nil {
 		return id, err
 	}
 	return id, saveIdentity(path, id)
 }
 
-func join(ctx context.Context, server string, token pullpass.Secret, options ...client.Option) (runnerIdentity, error) {
+// join trades the one-time token for the runner's own; principal is its AWS
+// identity, if it has one.
+func join(ctx context.Context, server string, token pullpass.Secret, principal string, options ...client.Option) (runnerIdentity, error) {
 	c, err := client.New(server, options...)
 	if err != nil {
 		return runnerIdentity{}, err
 	}
-	joined, own, err := c.Join(ctx, token, pullpass.RunnerDocker, pullpass.RunnerReport{Version: version})
+	joined, own, err := c.Join(ctx, token, pullpass.RunnerDocker, pullpass.RunnerReport{Version: version, AWSIdentity: principal})
 	if err != nil {
 		return runnerIdentity{}, err
 	}

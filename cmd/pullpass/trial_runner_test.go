@@ -38,7 +38,7 @@ func (c *clinic) beside(name string, o config.Runner) (stop func()) {
 		}
 	}
 	must(err)
-	id, err := join(ctx, o.Server, token)
+	id, err := join(ctx, o.Server, token, "")
 	must(err)
 	server, err := client.New(o.Server, client.WithToken(id.Token.Secret()))
 	must(err)

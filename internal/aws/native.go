@@ -2,6 +2,7 @@ package aws
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -32,7 +33,7 @@ type Native struct {
 
 	mu       sync.Mutex
 	identity string
-	asked    time.Time
+	again    time.Time // when it is asked for again
 }
 
 const nativeEntries = 1000
@@ -67,10 +68,20 @@ func (n *Native) Credential(ctx context.Context, grant pullpass.Secret, ask brok
 		return pullpass.Credential{}, &pullpass.Error{Kind: pullpass.Invalid, Code: "registry_not_ecr", What: "cannot get a token for " + host.Name,
 			Cause: "this runner does not know it as an ECR host", Hint: "give the runner the server's host mappings: --host"}
 	}
+	m, err := n.get(ctx, g, host)
+	var e *pullpass.Error
+	if errors.As(err, &e) && e.Code == broker.CodePolicyTooLarge && ask.Repository != "" && len(g.Repositories) > 1 {
+		g.Repositories = []string{ask.Repository} // narrower than granted, never wider
+		m, err = n.get(ctx, g, host)
+	}
+	return m.Credential, err
+}
+
+func (n *Native) get(ctx context.Context, g pullpass.Grant, host reference.Host) (broker.Minted, error) {
 	m, _, err := n.keeper.Get(ctx, broker.GrantKey(g, host), broker.Source{Alone: true, Mint: func(ctx context.Context) (broker.Minted, error) {
 		return n.o.Minter.Mint(ctx, n.request(g, host))
 	}})
-	return m.Credential, err
+	return m, err
 }
 
 // granted: a grant names repositories, or what all begin with.
@@ -82,7 +93,8 @@ func granted(g pullpass.Grant, repository string) bool {
 }
 
 func (n *Native) request(g pullpass.Grant, host reference.Host) broker.MintRequest {
-	i := pullpass.Integration{ID: g.Integration, Organization: g.Organization, Name: "runner-native", Mode: pullpass.ModeRunnerNative, Region: host.ECR.Region, Chain: g.Chain}
+	i := pullpass.Integration{ID: g.Integration, Generation: g.IntegrationGeneration, Organization: g.Organization, Name: "runner-native",
+		Mode: pullpass.ModeRunnerNative, Region: host.ECR.Region, Chain: g.Chain}
 	if i.ID == "" {
 		i.ID = "runner"
 	}
@@ -94,34 +106,56 @@ func (n *Native) request(g pullpass.Grant, host reference.Host) broker.MintReque
 	return r
 }
 
-// identityFor is how long an answer of who the runner is holds.
-const identityFor = 5 * time.Minute
+const (
+	identityFor  = 5 * time.Minute  // how long an answer of who the runner is holds
+	identityMiss = 30 * time.Second // and one that there is none, or that AWS did not give
+	identityTime = 10 * time.Second // the runner's heartbeat waits for the answer
+)
 
 // Identity is the runner's own AWS principal as policies name it, or nothing where
-// it has none. A role's path is not part of what AWS says of a session: for a role
-// below one, the name alone is known.
+// it has none. While AWS does not answer it is still who it was.
 func (n *Native) Identity(ctx context.Context) string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if now := n.o.Now(); n.asked.IsZero() || now.Sub(n.asked) > identityFor {
-		n.asked = now
-		n.identity = n.find(ctx)
+	if n.o.Now().Before(n.again) {
+		return n.identity
+	}
+	principal, err := n.o.Minter.Own(ctx)
+	if !passing(err) {
+		n.identity = principal
+	}
+	n.again = n.o.Now().Add(identityMiss)
+	if err == nil {
+		n.again = n.o.Now().Add(identityFor)
 	}
 	return n.identity
 }
 
-func (n *Native) find(ctx context.Context) string {
-	c, err := n.o.Minter.ambientConfig(ctx)
-	if err != nil {
-		return ""
+// passing reports whether a failure says nothing of whether there is an identity.
+func passing(err error) bool {
+	var e *pullpass.Error
+	if errors.As(err, &e) && e.Code == errNoIdentity.Code {
+		return false
 	}
-	i := pullpass.Integration{ID: "runner", Name: "runner-native", Mode: pullpass.ModeRunnerNative, Region: c.Region}
-	id, err := n.o.Minter.Identify(ctx, i, pullpass.Secret{})
+	return pullpass.IsKind(err, pullpass.Unavailable) || pullpass.IsKind(err, pullpass.Limited)
+}
+
+// Own is the principal of this machine's own identity, as policies name it. A
+// role's path is not part of what AWS says of a session: for a role below one, the
+// name alone is known.
+func (m *Minter) Own(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, identityTime)
+	defer cancel()
+	c, err := m.ambientConfig(ctx)
 	if err != nil {
-		return ""
+		return "", err
+	}
+	id, err := m.Identify(ctx, pullpass.Integration{ID: "runner", Name: "runner-native", Mode: pullpass.ModeRunnerNative, Region: c.Region}, pullpass.Secret{})
+	if err != nil {
+		return "", err
 	}
 	if role, ok := iam.RoleOfSession(id.Principal); ok {
-		return role
+		return role, nil
 	}
-	return id.Principal
+	return id.Principal, nil
 }

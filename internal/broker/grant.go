@@ -37,6 +37,7 @@ func (b *Broker) grant(ctx context.Context, caller pullpass.Caller, ask Ask, p *
 		Organization: p.organization, Runner: p.runner, Environment: ask.Environment, Project: p.project,
 		Registry: pullpass.RegistryGeneration{Registry: p.registry.ID, Generation: p.registry.Generation},
 		Host:     p.host.Name, Repositories: p.repositories, Action: p.action, Inside: p.inside,
-		Integration: p.integration.ID, Chain: p.integration.Chain, Expires: b.now().Add(grantLife),
+		Integration: p.integration.ID, IntegrationGeneration: p.integration.Generation, Chain: p.integration.Chain,
+		Expires: b.now().Add(grantLife),
 	})
 }

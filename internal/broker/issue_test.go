@@ -236,6 +236,11 @@ func TestRunnerNativeGivesAGrant(t *testing.T) {
 	if ev := s.journal.all()[0]; ev.Action != "credential.grant" || ev.Decision != pullpass.DecisionAllowed || ev.Detail["grant"] != "jti-1" || ev.Detail["repositories"] != "team/app" {
 		t.Errorf("event = %+v, want credential.grant", ev)
 	}
+	s.store.inForce[0].Inside = pullpass.InsideLogin
+	got, err = s.broker.Issue(t.Context(), s.asRunner(), broker.Ask{Environment: e.ID, Host: ecrHost, Repository: "team/app", Inside: true})
+	if err != nil || got.Grant.Empty() || !signer.last.Inside || signer.last.Environment != e.ID {
+		t.Errorf("for a person inside: %+v, %v; the grant %+v", got, err, signer.last)
+	}
 	if n := s.upstream.calls.Load(); n != 0 {
 		t.Errorf("AWS was asked %d times by the server, want 0", n)
 	}
@@ -254,7 +259,7 @@ func TestRunnerNativeIntegration(t *testing.T) {
 	s.store.integrations[i.ID] = i
 	e := s.environment(ecrHost + "/team/app:1")
 	got, err := s.broker.Issue(t.Context(), s.asRunner(), broker.Ask{Environment: e.ID, Host: ecrHost, Repository: "team/app"})
-	if err != nil || got.Grant.Empty() || signer.last.Integration != i.ID || !cmp.Equal(signer.last.Chain, i.Chain) {
+	if err != nil || got.Grant.Empty() || signer.last.Integration != i.ID || signer.last.IntegrationGeneration != i.Generation || !cmp.Equal(signer.last.Chain, i.Chain) {
 		t.Errorf("Issue = %+v, %v; the grant %+v", got, err, signer.last)
 	}
 	s = newScene(t, broker.Options{}) // nobody signs

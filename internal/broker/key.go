@@ -66,7 +66,7 @@ func GrantKey(g pullpass.Grant, host reference.Host) Key {
 	p := plan{
 		organization: g.Organization, project: g.Project, environment: g.Environment, inside: g.Inside, start: !g.Inside,
 		registry:    pullpass.Registry{ID: g.Registry.Registry, Generation: g.Registry.Generation, Auth: pullpass.AuthRunnerNative},
-		integration: pullpass.Integration{ID: g.Integration, Mode: pullpass.ModeRunnerNative, Chain: g.Chain},
+		integration: pullpass.Integration{ID: g.Integration, Generation: g.IntegrationGeneration, Mode: pullpass.ModeRunnerNative, Chain: g.Chain},
 		host:        host, action: g.Action, repositories: g.Repositories,
 	}
 	return p.key()

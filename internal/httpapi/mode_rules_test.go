@@ -122,6 +122,47 @@ func TestModesAndRunners(t *testing.T) {
 	}
 }
 
+// The same for a registry that no integration stands behind: it is opened by the
+// runner's own identity.
+func TestRunnerNativeRegistriesAndRunners(t *testing.T) {
+	r := newRulesWorld(t)
+	for _, c := range []struct {
+		runner, code string // no code: it goes
+		hint         string
+	}{
+		{"native", "", ""},
+		{"plain", "runner_no_identity", "instance profile"},
+		{"waiting", "runner_no_identity", "start it"},
+		{"hosted", "runner_hosted", "runner of your own"},
+		{"old", "runner_no_identity", "integration"},
+	} {
+		selected := []pullpass.RunnerID{r.runners[c.runner].ID}
+		check := func(moment string, err error) {
+			t.Helper()
+			var e *pullpass.Error
+			fits := err == nil
+			if c.code != "" {
+				fits = errors.As(err, &e) && e.Kind == pullpass.Invalid && e.Code == c.code && strings.Contains(e.Cause, "runner "+c.runner) && strings.Contains(e.Hint, c.hint)
+			}
+			if !fits {
+				t.Errorf("%s, %s: %v, want %q with a hint of %q", c.runner, moment, err, c.code, c.hint)
+			}
+		}
+		reg := pullpass.Registry{Project: r.project.ID, Name: c.runner, Host: ecrHost, PathPrefix: c.runner, Auth: pullpass.AuthRunnerNative}
+		only := reg
+		only.Name, only.PathPrefix, only.Runners = reg.Name+"-only", reg.PathPrefix+"-only", selected
+		_, err := r.o.CreateRegistry(t.Context(), only, pullpass.Secret{})
+		check("it is saved", err)
+		made, err := r.o.CreateRegistry(t.Context(), reg, pullpass.Secret{})
+		must(t, err)
+		_, err = r.o.CreateEnvironment(t.Context(), pullpass.Environment{Project: r.project.ID, Runner: selected[0], Name: c.runner,
+			Services: []pullpass.Service{{Name: "web", Image: ecrHost + "/" + c.runner + "/app:1"}}})
+		check("an environment is created", err)
+		_, err = r.o.UpdateRegistry(t.Context(), made.ID, pullpass.RegistryChange{Runners: &selected})
+		check("a runner is selected", err)
+	}
+}
+
 // An ECR host that nothing else was said of gets runner-native where every runner
 // in question can open it.
 func TestRunnerNativeIsFilledIn(t *testing.T) {

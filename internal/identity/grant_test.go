@@ -6,6 +6,8 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -131,9 +133,42 @@ func TestGrants(t *testing.T) {
 	if strings.Contains(pullpass.Explain(err), good.Reveal()) {
 		t.Error("an error repeats the grant")
 	}
-	// And a grant is no identity token.
-	v := identity.NewVerifier(nil, nil)
-	if _, _, err := v.Verify(t.Context(), good.Reveal(), nil); err == nil {
-		t.Error("a grant was taken for an identity token")
+}
+
+// TestAGrantIsNoIdentityToken: who trusts the organization's own issuer takes its
+// identity tokens and not its grants, though the same keys sign both.
+func TestAGrantIsNoIdentityToken(t *testing.T) {
+	org, runner := pullpass.NewOrganizationID(), pullpass.NewRunnerID()
+	mux := http.NewServeMux()
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	p := identity.NewProvider(server.URL, &memoryKeys{}, identity.Options{})
+	base := "/o/" + string(org)
+	mux.HandleFunc("GET "+base+"/.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
+		_ = json.NewEncoder(w).Encode(map[string]string{"issuer": p.Issuer(org), "jwks_uri": server.URL + "/keys"})
+	})
+	mux.HandleFunc("GET /keys", func(w http.ResponseWriter, r *http.Request) {
+		keys, err := p.KeySet(r.Context(), org)
+		if err != nil {
+			t.Error(err)
+		}
+		_ = json.NewEncoder(w).Encode(keys)
+	})
+	v := identity.NewVerifier(server.Client(), nil)
+	trusts := []identity.Trust{{Organization: org, Name: "own", Issuer: p.Issuer(org), Audience: string(runner),
+		Conditions: []identity.Condition{{Claim: "iss", Values: []string{p.Issuer(org)}}}}}
+	token, err := p.Issue(t.Context(), identity.Request{Organization: org, Subject: "x", Audience: []string{string(runner)}, Algorithm: identity.ES256})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m, _, err := v.Verify(t.Context(), token.Text.Reveal(), trusts); err != nil || !m.OK {
+		t.Fatalf("an identity token: %+v, %v, want it accepted", m, err)
+	}
+	grant, _, err := p.SignGrant(t.Context(), pullpass.Grant{Organization: org, Runner: runner, Host: "registry.example", Expires: time.Now().Add(5 * time.Minute)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m, _, err := v.Verify(t.Context(), grant.Reveal(), trusts); m.OK || !pullpass.IsKind(err, pullpass.Unauthenticated) || !strings.Contains(pullpass.Explain(err), "another kind of token") {
+		t.Errorf("a grant: %+v, %v, want it refused as another kind of token", m, err)
 	}
 }
