@@ -131,7 +131,7 @@ func (c *coordinator) taken(got Claimed) (outcome, bool) {
 	now := c.now()
 	life := lifetime{now.Add(got.Refresh), now.Add(got.Serve)}
 	// Should the database's clock have jumped, ours has a word, too.
-	if end := m.Credential.Expires.Add(-keepShort); end.Before(life.until) {
+	if end := m.Credential.Expires.Add(-keepShort); !m.Credential.Expires.IsZero() && end.Before(life.until) {
 		life.until = end
 	}
 	return outcome{minted: m, life: life, version: got.Version}, now.Before(life.until)
@@ -146,11 +146,12 @@ type carried struct {
 	Principal              string
 	Repositories           []string
 	Policy, WebIdentity    string
+	Anonymous              string
 }
 
 func writeMinted(m Minted) pullpass.Secret {
 	c := m.Credential
-	text, _ := json.Marshal(carried{c.Host, c.Username, c.Secret.Reveal(), c.Expires, c.Unscoped, m.Principal, m.Repositories, m.Policy, m.WebIdentity}) //nolint:errchkjson,gosec // strings and a time; sealed as a whole
+	text, _ := json.Marshal(carried{c.Host, c.Username, c.Secret.Reveal(), c.Expires, c.Unscoped, m.Principal, m.Repositories, m.Policy, m.WebIdentity, m.Anonymous}) //nolint:errchkjson,gosec // strings and a time; sealed as a whole
 	return pullpass.NewSecret(string(text))
 }
 
@@ -161,7 +162,7 @@ func readMinted(text pullpass.Secret) (Minted, error) {
 	}
 	return Minted{
 		Credential: pullpass.Credential{Host: c.Host, Username: c.Username, Secret: pullpass.NewSecret(c.Secret), Expires: c.Expires, Unscoped: c.Unscoped},
-		Principal:  c.Principal, Repositories: c.Repositories, Policy: c.Policy, WebIdentity: c.WebIdentity,
+		Principal:  c.Principal, Repositories: c.Repositories, Policy: c.Policy, WebIdentity: c.WebIdentity, Anonymous: c.Anonymous,
 	}, nil
 }
 

@@ -11,7 +11,9 @@ const (
 	keepLong  = 15 * time.Minute // what remains, at the least, of what is served
 	keepShort = 90 * time.Second // of short lives: more than two clocks differ
 	basicLife = 10 * time.Minute // how long an opened password stays in memory
-	jitter    = 0.1
+	// The same policy stays too large: asking again would cost a call at every pull.
+	packedLife = 10 * time.Minute
+	jitter     = 0.1
 )
 
 // lifetime says when a credential is refreshed and until when it is served.
@@ -56,6 +58,9 @@ func between(least, most time.Duration) time.Duration {
 // negativeLife is how long a failure is the answer for everybody who asks for
 // the same: enough to keep a herd away from what has just said no.
 func negativeLife(err error) time.Duration {
+	if tooLarge(err) {
+		return packedLife
+	}
 	switch pullpass.KindOf(err) {
 	case pullpass.Denied:
 		return 5 * time.Second

@@ -16,12 +16,16 @@ const CodePolicyTooLarge = "session_policy_too_large"
 // It is never widened.
 func (b *Broker) obtain(ctx context.Context, p *plan, repository string) (Minted, bool, error) {
 	m, cached, err := b.get(ctx, *p)
-	var e *pullpass.Error
-	if errors.As(err, &e) && e.Code == CodePolicyTooLarge && repository != "" && len(p.repositories) > 1 {
+	if tooLarge(err) && repository != "" && len(p.repositories) > 1 {
 		p.repositories = []string{repository}
 		return b.get(ctx, *p)
 	}
 	return m, cached, err
+}
+
+func tooLarge(err error) bool {
+	var e *pullpass.Error
+	return errors.As(err, &e) && e.Code == CodePolicyTooLarge
 }
 
 // get answers from the keeper or asks upstream.

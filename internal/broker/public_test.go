@@ -40,3 +40,21 @@ func TestPublicFailsSoftly(t *testing.T) {
 		t.Errorf("an integration that cannot work: %v, want Invalid", err)
 	}
 }
+
+// Servers that share tell each other that there is no token, and why.
+func TestPublicFailsSoftlyOnAllServers(t *testing.T) {
+	s := newServers(t, nil, 0)
+	s.add(t, broker.Options{AWS: s.upstream, Shared: s.board, Auditor: s.journal})
+	s.store.inForce[0].Host = "public.ecr.aws"
+	s.upstream.set(away)
+	for n, b := range s.all {
+		got, err := b.Issue(t.Context(), s.asDeveloper(), broker.Ask{Project: s.project, Host: "public.ecr.aws", Repository: "nginx/nginx"})
+		if err != nil || !got.Credential.Secret.Empty() {
+			t.Errorf("server %d: %+v, %v, want to pull as anybody may", n, got, err)
+		}
+	}
+	events := s.journal.all()
+	if n := s.upstream.calls.Load(); n != 1 || len(events) != 1 || events[0].Detail["anonymous"] == "" {
+		t.Errorf("%d calls, recorded %+v, want one, and the second server's record to say why", n, events)
+	}
+}

@@ -3,6 +3,7 @@ package broker_test
 import (
 	"context"
 	"slices"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -12,10 +13,14 @@ import (
 )
 
 // packed is an AWS that finds every policy for more than one repository too large.
-type packed struct{ *upstream }
+type packed struct {
+	*upstream
+	refusals *atomic.Int64
+}
 
 func (p packed) Mint(ctx context.Context, r broker.MintRequest) (broker.Minted, error) {
 	if len(r.Repositories) > 1 {
+		p.refusals.Add(1)
 		return broker.Minted{}, &pullpass.Error{Kind: pullpass.Invalid, Code: broker.CodePolicyTooLarge, What: "cannot get a token"}
 	}
 	return p.upstream.Mint(ctx, r)
@@ -25,7 +30,8 @@ func (p packed) Mint(ctx context.Context, r broker.MintRequest) (broker.Minted, 
 // each gets a credential of its own, and none a wider one.
 func TestPolicyTooLargeIsSplit(t *testing.T) {
 	s := newScene(t, broker.Options{})
-	b, err := broker.New(broker.Options{Store: s.store, Auditor: s.journal, AWS: packed{s.upstream}})
+	var refusals atomic.Int64
+	b, err := broker.New(broker.Options{Store: s.store, Auditor: s.journal, AWS: packed{s.upstream, &refusals}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,6 +48,15 @@ func TestPolicyTooLargeIsSplit(t *testing.T) {
 		if at := slices.IndexFunc(events, func(e pullpass.Event) bool { return e.Detail["repositories"] == repository }); at < 0 {
 			t.Errorf("Issue(%s): no record says that it is for this one alone", repository)
 		}
+	}
+	// What AWS has found too large is not tried again at every pull, so that neither
+	// quota nor an outage reaches those whose credential is there.
+	s.upstream.set(away)
+	if _, err := b.Issue(t.Context(), s.asRunner(), broker.Ask{Environment: e.ID, Host: ecrHost, Repository: "team/db"}); err != nil {
+		t.Errorf("while AWS is away: %v, want what is kept", err)
+	}
+	if n := refusals.Load(); n != 1 {
+		t.Errorf("%d calls for all repositories, want one", n)
 	}
 	if len(secrets) != 2 || s.upstream.calls.Load() != 2 {
 		t.Errorf("%d credentials of %d calls, want one each", len(secrets), s.upstream.calls.Load())
