@@ -1,12 +1,14 @@
 package httpapi
 
 import (
+	"errors"
 	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/internal/iam"
+	"github.com/pullpass/pullpass/internal/reference"
 )
 
 // What AWS takes in an AssumeRole; what it would refuse is refused here, with the
@@ -27,9 +29,9 @@ const (
 	maxExternalID = 1224
 )
 
-// checkChain says everything that does not fit, so that one attempt is enough.
-func checkChain(i pullpass.Integration) error {
-	var problems []string
+// checkSettings says everything that does not fit, so that one attempt is enough.
+func checkSettings(i pullpass.Integration) error {
+	problems := placeProblems(i)
 	if i.Mode == pullpass.ModeWebIdentity && len(i.Chain) == 0 {
 		problems = append(problems, "a web identity needs a role to assume")
 	}
@@ -41,8 +43,59 @@ func checkChain(i pullpass.Integration) error {
 	if len(problems) == 0 {
 		return nil
 	}
-	return &pullpass.Error{Kind: pullpass.Invalid, Code: "integration_chain", What: cannotSaveIntegration,
-		Cause: strings.Join(problems, "; "), Hint: "a role is written arn:aws:iam::222222222222:role/pull"}
+	return &pullpass.Error{Kind: pullpass.Invalid, Code: "integration_settings", What: cannotSaveIntegration,
+		Cause: strings.Join(problems, "; "), Hint: "a region is written eu-west-1, a role arn:aws:iam::222222222222:role/pull"}
+}
+
+// placeProblems: an identity of one partition is nobody in another, and a web
+// identity is its first role's account's.
+func placeProblems(i pullpass.Integration) []string {
+	var problems []string
+	partition, ok := reference.PartitionOf(i.Region)
+	if !ok {
+		problems = append(problems, i.Region+" is not a region of AWS")
+	}
+	for n, hop := range i.Chain {
+		arn, parsed := iam.ParseARN(hop.RoleARN)
+		if !parsed || !isRole(arn) {
+			continue // said of the role itself
+		}
+		if ok && arn.Partition != string(partition) {
+			problems = append(problems, "role "+strconv.Itoa(n+1)+" is of the partition "+arn.Partition+", and the region "+i.Region+" of "+string(partition))
+		}
+		if n == 0 && i.Mode == pullpass.ModeWebIdentity && i.Account != "" && i.Account != arn.Account {
+			problems = append(problems, "the account "+i.Account+" is not that of role 1, "+arn.Account)
+		}
+	}
+	return problems
+}
+
+// together is all of several refusals as one; nil where there is none.
+func together(refusals ...error) error {
+	var all []*pullpass.Error
+	for _, err := range refusals {
+		var e *pullpass.Error
+		switch {
+		case err == nil:
+		case errors.As(err, &e):
+			all = append(all, e)
+		default:
+			return err
+		}
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	one := *all[0]
+	for _, e := range all[1:] {
+		one.Cause += "; " + e.Cause
+		one.Hint += "; " + e.Hint
+	}
+	return &one
+}
+
+func isRole(arn iam.ARN) bool {
+	return arn.Service == "iam" && arn.Region == "" && partitionName.MatchString(arn.Partition) && iam.IsAccountID(arn.Account) && rolePath.MatchString(arn.Resource)
 }
 
 // hopProblems: what is assumed by a token takes neither external id, nor source
@@ -50,7 +103,7 @@ func checkChain(i pullpass.Integration) error {
 func hopProblems(hop pullpass.RoleHop, byToken bool) []string {
 	var problems []string
 	arn, ok := iam.ParseARN(hop.RoleARN)
-	if !ok || arn.Service != "iam" || arn.Region != "" || !partitionName.MatchString(arn.Partition) || !iam.IsAccountID(arn.Account) || !rolePath.MatchString(arn.Resource) {
+	if !ok || !isRole(arn) {
 		problems = append(problems, "is not the ARN of a role")
 	}
 	if byToken && (hop.ExternalID != "" || hop.SourceIdentity != "" || len(hop.SessionTags) > 0) {

@@ -30,24 +30,18 @@ const cannotSaveIntegration = "cannot save the integration"
 
 func (s *Server) createIntegration(ctx context.Context, c pullpass.Caller, in *struct{ Body api.NewIntegration }) (*body[api.Integration], error) {
 	w := in.Body
-	if err := checkName(cannotSaveIntegration, w.Name); err != nil {
-		return nil, err
+	i := pullpass.Integration{
+		ID: pullpass.NewIntegrationID(), Organization: c.Organization, Name: w.Name, Mode: w.Mode, Account: w.Account, Region: w.Region,
+		AccessKeyID: w.AccessKeyID, Chain: hops(w.Chain), Generation: 1, CreatedAt: s.now(),
 	}
-	if err := checkKeys(w.Mode, w.AccessKeyID != "", !w.SecretAccessKey.IsZero()); err != nil {
-		return nil, err
-	}
-	runners, err := s.knownRunners(ctx, c, w.Runners)
+	err := together(checkName(cannotSaveIntegration, w.Name), checkKeys(w.Mode, w.AccessKeyID != "", !w.SecretAccessKey.IsZero()), checkSettings(i))
 	if err != nil {
 		return nil, err
 	}
-	i := pullpass.Integration{
-		ID: pullpass.NewIntegrationID(), Organization: c.Organization, Name: w.Name, Mode: w.Mode, Account: w.Account, Region: w.Region,
-		AccessKeyID: w.AccessKeyID, Chain: hops(w.Chain), Runners: runners, Generation: 1, CreatedAt: s.now(),
-	}
-	if err := checkChain(i); err != nil {
+	if i.Runners, err = s.knownRunners(ctx, c, w.Runners); err != nil {
 		return nil, err
 	}
-	if err := s.checkRunners(ctx, cannotSaveIntegration, c.Organization, opening{mode: i.Mode}, runners); err != nil {
+	if err := s.checkRunners(ctx, cannotSaveIntegration, c.Organization, opening{mode: i.Mode}, i.Runners); err != nil {
 		return nil, err
 	}
 	err = s.deed(ctx, c, integrationEvent("integration.create", i), func(ctx context.Context) (err error) {
@@ -139,25 +133,33 @@ func (s *Server) updateIntegration(ctx context.Context, c pullpass.Caller, in *s
 
 func (s *Server) integrationChange(ctx context.Context, c pullpass.Caller, i pullpass.Integration, w api.IntegrationChange) (pullpass.IntegrationChange, error) {
 	change := pullpass.IntegrationChange{Name: w.Name, Account: w.Account, Region: w.Region, AccessKeyID: w.AccessKeyID}
+	var problems []error
 	if w.Name != nil {
-		if err := checkName(cannotSaveIntegration, *w.Name); err != nil {
-			return change, err
-		}
+		problems = append(problems, checkName(cannotSaveIntegration, *w.Name))
 	}
 	if w.AccessKeyID != nil || w.SecretAccessKey != nil {
 		// A new id with an old secret, or the reverse, opens nothing: both or none.
-		if err := checkKeys(i.Mode, w.AccessKeyID != nil, w.SecretAccessKey != nil && !w.SecretAccessKey.IsZero()); err != nil {
-			return change, err
-		}
+		problems = append(problems, checkKeys(i.Mode, w.AccessKeyID != nil, w.SecretAccessKey != nil && !w.SecretAccessKey.IsZero()))
+	}
+	if w.SecretAccessKey != nil {
 		secret := w.SecretAccessKey.Secret()
 		change.Secret = &secret
 	}
 	if w.Chain != nil {
 		i.Chain = hops(*w.Chain)
-		if err := checkChain(i); err != nil {
-			return change, err
-		}
 		change.Chain = &i.Chain
+	}
+	if w.Region != nil {
+		i.Region = *w.Region
+	}
+	if w.Account != nil {
+		i.Account = *w.Account
+	}
+	if w.Chain != nil || w.Region != nil || w.Account != nil {
+		problems = append(problems, checkSettings(i))
+	}
+	if err := together(problems...); err != nil {
+		return change, err
 	}
 	if w.Runners != nil {
 		runners, err := s.knownRunners(ctx, c, *w.Runners)
