@@ -51,7 +51,7 @@ fuzz: ## fuzz every target for FUZZTIME seconds (default 60)
 
 generate: ## write the generated files anew: documents, golden files
 	go generate ./...
-	@grep -rl --include='*_test.go' '"update"' . | xargs -rn1 dirname | sort -u | xargs -r go test -count=1 -update
+	@grep -rl --include='*_test.go' '"update"' . | xargs -rn1 dirname | sort -u | xargs -r sh -c 'go test -count=1 "$$@" -update' packages
 
 verify: fresh parts ## what is too slow for CI: fresh files, race detector, a current engine, long fuzzing, the goals of bench
 	.bin/parts -- go test -count=1 -timeout 30m -race ./...
