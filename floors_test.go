@@ -21,7 +21,7 @@ var floors = []struct {
 	floor int
 	rooms string
 }{
-	{0, "."},
+	{0, ". internal/awsname"},
 	{1, "api internal/access internal/seal internal/config internal/reference internal/iam internal/spec internal/egress internal/audit internal/parts"},
 	{2, "client internal/broker internal/provision internal/identity internal/signin internal/webhook internal/runner internal/helper"},
 	{3, "internal/store internal/oci internal/aws internal/docker internal/agent internal/kubernetes internal/doctor internal/source internal/validate internal/delivery internal/catalog internal/gitops internal/sandbox internal/httpapi internal/web"},
@@ -100,8 +100,8 @@ func violations(rooms []room) []string {
 // refuse says why the package from, on the given floor, may not import to, or "".
 func refuse(from string, floor int, importPath string) string {
 	if !ours(importPath) {
-		if from == "." && strings.Contains(strings.SplitN(importPath, "/", 2)[0], ".") {
-			return fmt.Sprintf("the root package imports %s: the nouns use the standard library only; move the code that needs it to a room under internal/", importPath)
+		if floor == 0 && strings.Contains(strings.SplitN(importPath, "/", 2)[0], ".") {
+			return fmt.Sprintf("%s (floor 0) imports %s: floor 0 uses the standard library only; move the code that needs it up", from, importPath)
 		}
 		return ""
 	}

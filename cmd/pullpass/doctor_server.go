@@ -6,11 +6,11 @@ import (
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/api"
 	"github.com/pullpass/pullpass/internal/aws"
+	"github.com/pullpass/pullpass/internal/awsname"
 	"github.com/pullpass/pullpass/internal/broker"
 	"github.com/pullpass/pullpass/internal/doctor"
 	"github.com/pullpass/pullpass/internal/egress"
 	"github.com/pullpass/pullpass/internal/httpapi"
-	"github.com/pullpass/pullpass/internal/iam"
 	"github.com/pullpass/pullpass/internal/oci"
 	"github.com/pullpass/pullpass/internal/reference"
 )
@@ -139,7 +139,7 @@ func climbed(ctx context.Context, opener doctor.Opener, region, where string) ap
 		out.Principal = "" // whoever it is on a lower rung is not who owners are to name
 		return out
 	}
-	if arn, ok := iam.ParseARN(out.Principal); ok {
+	if arn, ok := awsname.ParseARN(out.Principal); ok {
 		out.Account = arn.Account
 	}
 	return out

@@ -12,7 +12,7 @@ import (
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/api"
 	"github.com/pullpass/pullpass/client"
-	"github.com/pullpass/pullpass/internal/iam"
+	"github.com/pullpass/pullpass/internal/awsname"
 )
 
 type integrationCommand struct {
@@ -219,7 +219,7 @@ func proofToAWS(ctx context.Context, c *client.Client, i pullpass.Integration) (
 func trustPolicyOf(issuer string, i api.Integration) string {
 	account, role := "ACCOUNT", "NAME"
 	if len(i.Chain) > 0 {
-		if arn, ok := iam.ParseARN(i.Chain[0].RoleARN); ok {
+		if arn, ok := awsname.ParseARN(i.Chain[0].RoleARN); ok {
 			account, role = arn.Account, arn.Resource[strings.LastIndexByte(arn.Resource, '/')+1:]
 		}
 	}

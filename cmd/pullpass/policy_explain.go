@@ -68,7 +68,7 @@ func (p *policyExplain) journey(t *terminal) (iam.Journey, error) {
 	if host.ECR == nil {
 		return j, misuse(image.Host+" is not an ECR host", "ACCOUNT.dkr.ecr.REGION.amazonaws.com/NAME")
 	}
-	j.Repository = iam.Repository{Partition: string(host.ECR.Partition), Account: host.ECR.Account, Region: host.ECR.Region, Name: image.Repository}
+	j.Repository = iam.Repository{Partition: string(host.ECR.Partition()), Account: host.ECR.Account, Region: host.ECR.Region, Name: image.Repository}
 	for i, role := range p.Roles {
 		if who, err := iam.ParsePrincipal(role); err != nil || who.Kind != iam.Role {
 			return j, misuse("--role takes the ARN of a role", "arn:aws:iam::111111111111:role/pull")

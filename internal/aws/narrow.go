@@ -12,7 +12,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/pullpass/pullpass"
-	"github.com/pullpass/pullpass/internal/iam"
+	"github.com/pullpass/pullpass/internal/awsname"
 	"github.com/pullpass/pullpass/internal/reference"
 )
 
@@ -79,7 +79,7 @@ func (l *ladder) narrow(ctx context.Context, at rung, policy string) (rung, erro
 		return rung{}, errNoIdentity
 	}
 	var out rung
-	if role, ok := iam.RoleOfSession(at.principal); ok {
+	if role, ok := awsname.RoleOfSession(at.principal); ok {
 		out, err = l.assume(ctx, at, pullpass.RoleHop{RoleARN: role}, policy)
 	} else if c.SessionToken == "" {
 		out, err = l.federate(ctx, at, policy)

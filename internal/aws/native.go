@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/internal/awsname"
 	"github.com/pullpass/pullpass/internal/broker"
-	"github.com/pullpass/pullpass/internal/iam"
 	"github.com/pullpass/pullpass/internal/reference"
 )
 
@@ -154,7 +154,7 @@ func (m *Minter) Own(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if role, ok := iam.RoleOfSession(id.Principal); ok {
+	if role, ok := awsname.RoleOfSession(id.Principal); ok {
 		return role, nil
 	}
 	return id.Principal, nil

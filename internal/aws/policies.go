@@ -16,6 +16,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/internal/awsname"
 	"github.com/pullpass/pullpass/internal/iam"
 )
 
@@ -60,7 +61,7 @@ type entity struct {
 }
 
 func entityOf(arn string) (entity, bool) {
-	parsed, ok := iam.ParseARN(arn)
+	parsed, ok := awsname.ParseARN(arn)
 	if !ok || parsed.Service != "iam" {
 		return entity{}, false
 	}
@@ -124,7 +125,7 @@ func (p *Policies) RegistryPolicy(ctx context.Context, r iam.Repository) (*iam.P
 
 // Provider implements iam.ProviderReader.
 func (p *Policies) Provider(ctx context.Context, arn string) ([]string, bool, error) {
-	parsed, ok := iam.ParseARN(arn)
+	parsed, ok := awsname.ParseARN(arn)
 	if !ok {
 		return nil, false, iam.ErrNotReadable
 	}

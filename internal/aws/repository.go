@@ -14,8 +14,8 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/internal/awsname"
 	"github.com/pullpass/pullpass/internal/broker"
-	"github.com/pullpass/pullpass/internal/iam"
 	"github.com/pullpass/pullpass/internal/iam/generate"
 	"github.com/pullpass/pullpass/internal/provision"
 )
@@ -38,7 +38,7 @@ func (m *Minter) Principal(ctx context.Context, id provision.Identity) (account,
 	if n := len(id.Integration.Chain); n > 0 {
 		return aws.ToString(out.Account), id.Integration.Chain[n-1].RoleARN, nil
 	}
-	arn, _ = iam.RoleOfSession(aws.ToString(out.Arn))
+	arn, _ = awsname.RoleOfSession(aws.ToString(out.Arn))
 	return aws.ToString(out.Account), arn, nil
 }
 
@@ -62,7 +62,7 @@ type keeping struct {
 
 func (k *keeping) place() generate.ECR {
 	e := k.w.Host.ECR
-	return generate.ECR{Account: e.Account, Region: e.Region, Partition: string(e.Partition)}
+	return generate.ECR{Account: e.Account, Region: e.Region, Partition: string(e.Partition())}
 }
 
 // keeping climbs the integration's ladder to a session that a policy limits.

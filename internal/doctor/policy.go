@@ -64,7 +64,7 @@ func (d *Doctor) explain(ctx context.Context, host reference.Host, image referen
 		return nil, err
 	}
 	j := iam.Journey{Verb: iam.Pull, Caller: caller, Now: d.o.Now(), Repository: iam.Repository{
-		Partition: string(host.ECR.Partition), Account: host.ECR.Account, Region: host.ECR.Region, Name: image.Repository}}
+		Partition: string(host.ECR.Partition()), Account: host.ECR.Account, Region: host.ECR.Region, Name: image.Repository}}
 	for _, role := range trip.roles {
 		j.Roles = append(j.Roles, iam.Hop{RoleARN: role})
 	}

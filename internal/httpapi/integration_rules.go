@@ -7,15 +7,13 @@ import (
 	"strings"
 
 	"github.com/pullpass/pullpass"
-	"github.com/pullpass/pullpass/internal/iam"
-	"github.com/pullpass/pullpass/internal/reference"
+	"github.com/pullpass/pullpass/internal/awsname"
 )
 
 // What AWS takes in an AssumeRole; what it would refuse is refused here, with the
 // place where it stands.
 var (
 	rolePath       = regexp.MustCompile(`^role/([\x21-\x7e]+/)?[A-Za-z0-9+=,.@_-]{1,64}$`)
-	partitionName  = regexp.MustCompile(`^aws(-[a-z]+)*$`)
 	externalID     = regexp.MustCompile(`^[A-Za-z0-9+=,.@:/_-]{2,}$`)
 	sourceIdentity = regexp.MustCompile(`^[A-Za-z0-9+=,.@_-]{2,64}$`)
 	tagText        = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+@-]*$`)
@@ -51,12 +49,12 @@ func checkSettings(i pullpass.Integration) error {
 // identity is its first role's account's.
 func placeProblems(i pullpass.Integration) []string {
 	var problems []string
-	partition, ok := reference.PartitionOf(i.Region)
+	partition, ok := awsname.PartitionOf(i.Region)
 	if !ok {
 		problems = append(problems, i.Region+" is not a region of AWS")
 	}
 	for n, hop := range i.Chain {
-		arn, parsed := iam.ParseARN(hop.RoleARN)
+		arn, parsed := awsname.ParseARN(hop.RoleARN)
 		if !parsed || !isRole(arn) {
 			continue // said of the role itself
 		}
@@ -94,15 +92,15 @@ func together(refusals ...error) error {
 	return &one
 }
 
-func isRole(arn iam.ARN) bool {
-	return arn.Service == "iam" && arn.Region == "" && partitionName.MatchString(arn.Partition) && iam.IsAccountID(arn.Account) && rolePath.MatchString(arn.Resource)
+func isRole(arn awsname.ARN) bool {
+	return arn.Service == "iam" && arn.Region == "" && awsname.ValidPartition(arn.Partition) && awsname.ValidAccount(arn.Account) && rolePath.MatchString(arn.Resource)
 }
 
 // hopProblems: what is assumed by a token takes neither external id, nor source
 // identity, nor tags: the token speaks for itself.
 func hopProblems(hop pullpass.RoleHop, byToken bool) []string {
 	var problems []string
-	arn, ok := iam.ParseARN(hop.RoleARN)
+	arn, ok := awsname.ParseARN(hop.RoleARN)
 	if !ok || !isRole(arn) {
 		problems = append(problems, "is not the ARN of a role")
 	}

@@ -3,6 +3,8 @@ package iam
 import (
 	"fmt"
 	"strings"
+
+	"github.com/pullpass/pullpass/internal/awsname"
 )
 
 // PrincipalKind says what kind of caller a Principal is.
@@ -60,9 +62,9 @@ func ParsePrincipal(text string) (Principal, error) {
 		return principalFromARN(text)
 	case isCanonicalID(text):
 		return Principal{Kind: CanonicalUser, Partition: "aws", Name: text, ARN: text}, nil
-	case isServiceName(text):
+	case awsname.IsServicePrincipal(text):
 		return Principal{Kind: Service, Partition: "aws", Name: text, ARN: text}, nil
-	case isWellKnownProvider(text):
+	case awsname.IsProvider(text):
 		return Principal{Kind: Federated, Partition: "aws", Name: text, ARN: text}, nil
 	case strings.HasPrefix(text, "https://") && len(text) > len("https://") && !strings.ContainsAny(text, "*?# "):
 		return Principal{Kind: Federated, Partition: "aws", Name: ProviderName(text), ARN: text}, nil
@@ -71,7 +73,7 @@ func ParsePrincipal(text string) (Principal, error) {
 }
 
 func rootOf(partition, account string) Principal {
-	arn := "arn:" + partition + ":iam::" + account + ":root"
+	arn := awsname.Partition(partition).IAM(account, "root")
 	return Principal{Kind: Root, Partition: partition, Account: account, ARN: arn, RootARN: arn}
 }
 
@@ -98,7 +100,7 @@ func principalFromARN(text string) (Principal, error) {
 		p.Kind = RoleSession
 		p.Name, p.Session, named = strings.Cut(rest, "/")
 		ok = named && p.Name != "" && p.Session != "" && !strings.Contains(p.Session, "/")
-		p.RoleARN = "arn:" + arn.Partition + ":iam::" + arn.Account + ":role/" + p.Name
+		p.RoleARN = awsname.Partition(arn.Partition).IAM(arn.Account, "role/"+p.Name)
 		// IAM keeps this prefix for service-linked roles, whose path the
 		// session's ARN does not show.
 		p.Linked = strings.HasPrefix(p.Name, "AWSServiceRoleFor")
@@ -126,12 +128,12 @@ func (p Principal) WithSession(name string) (Principal, error) {
 	switch p.Kind {
 	case Role, RoleSession:
 		p.Kind, p.Session = RoleSession, name
-		p.ARN = "arn:" + p.Partition + ":sts::" + p.Account + ":assumed-role/" + p.Name + "/" + name
+		p.ARN = awsname.Partition(p.Partition).STS(p.Account, "assumed-role/"+p.Name+"/"+name)
 		return p, nil
 	case User:
 		p.UserARN = p.ARN
 		p.Kind, p.Path, p.Name = FederatedUser, "", name
-		p.ARN = "arn:" + p.Partition + ":sts::" + p.Account + ":federated-user/" + name
+		p.ARN = awsname.Partition(p.Partition).STS(p.Account, "federated-user/"+name)
 		return p, nil
 	}
 	return Principal{}, fmt.Errorf("%s is a %s: only a role and a user have named sessions", quote(p.ARN), p.Kind)
@@ -163,33 +165,6 @@ func splitPath(rest string) (path, name string, ok bool) {
 	i := strings.LastIndexByte(rest, '/')
 	path, name = "/"+rest[:i+1], rest[i+1:]
 	return path, name, name != ""
-}
-
-// isServiceName accepts what ends like AWS's service principals do:
-// "ecs-tasks.amazonaws.com", "states.eu-west-1.amazonaws.com".
-func isServiceName(text string) bool {
-	for _, suffix := range [...]string{".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu", ".amazon.com", ".aws.internal"} {
-		if name, found := strings.CutSuffix(text, suffix); found && name != "" && !isWellKnownProvider(text) {
-			return isHostName(text)
-		}
-	}
-	return false
-}
-
-// isWellKnownProvider knows the providers that trust policies name without an
-// ARN.
-func isWellKnownProvider(text string) bool {
-	switch text {
-	case "cognito-identity.amazonaws.com", "accounts.google.com", "graph.facebook.com", "www.amazon.com":
-		return true
-	}
-	return false
-}
-
-func isHostName(text string) bool {
-	return onlyOf(text, func(c byte) bool {
-		return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '.' || c == '_'
-	})
 }
 
 func isCanonicalID(text string) bool {

@@ -1,5 +1,7 @@
 package iam
 
+import "github.com/pullpass/pullpass/internal/awsname"
+
 // Repository is an ECR repository.
 type Repository struct {
 	Partition string `json:"partition"` // "aws" if empty
@@ -14,7 +16,7 @@ func (r Repository) ARN() string {
 	if partition == "" {
 		partition = "aws"
 	}
-	return "arn:" + partition + ":ecr:" + r.Region + ":" + r.Account + ":repository/" + r.Name
+	return awsname.RepositoryARN(partition, r.Region, r.Account, r.Name)
 }
 
 // Verb is what somebody wants of a repository.

@@ -3,6 +3,8 @@ package iam
 import (
 	"fmt"
 	"strings"
+
+	"github.com/pullpass/pullpass/internal/awsname"
 )
 
 // MappedClaims are the claims of an OIDC token that become condition keys,
@@ -15,7 +17,7 @@ func ProviderName(issuer string) string { return strings.TrimPrefix(issuer, "htt
 // ProviderARN is where STS looks for an issuer's provider: in the account of
 // the role that is asked for.
 func ProviderARN(partition, account, issuer string) string {
-	return "arn:" + partition + ":iam::" + account + ":oidc-provider/" + ProviderName(issuer)
+	return awsname.Partition(partition).IAM(account, "oidc-provider/"+ProviderName(issuer))
 }
 
 // WebIdentityContext turns a token's claims into the condition keys that STS

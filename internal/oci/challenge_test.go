@@ -36,20 +36,6 @@ func TestChooseChallenge(t *testing.T) {
 	}
 }
 
-func TestPolicyPrincipal(t *testing.T) {
-	for arn, want := range map[string]string{
-		"arn:aws:sts::111111111111:assumed-role/pull/session":    "arn:aws:iam::111111111111:role/pull",
-		"arn:aws-cn:sts::111111111111:assumed-role/pull/session": "arn:aws-cn:iam::111111111111:role/pull",
-		"arn:aws:iam::111111111111:user/pullpass":                "arn:aws:iam::111111111111:user/pullpass",
-		"arn:aws:sts::111111111111:federated-user/pullpass":      "arn:aws:sts::111111111111:federated-user/pullpass",
-		"nonsense": "nonsense",
-	} {
-		if got := policyPrincipal(arn); got != want {
-			t.Errorf("policyPrincipal(%q) = %q, want %q", arn, got, want)
-		}
-	}
-}
-
 func FuzzChallenge(f *testing.F) {
 	f.Add(`Bearer realm="https://auth.docker.io/token",service="registry.docker.io", Basic`)
 	f.Add(`a=b, "c\`)

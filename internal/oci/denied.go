@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/internal/awsname"
 )
 
 // awsDenial is the sentence that AWS writes: who, what, on which resource, and
@@ -23,7 +24,8 @@ func denied(on subject, e *pullpass.Error, message string) error {
 	if m == nil {
 		return e
 	}
-	principal, action, resource := policyPrincipal(m[1]), m[2], strings.TrimSuffix(m[3], ".")
+	principal, _ := awsname.RoleOfSession(m[1])
+	action, resource := m[2], strings.TrimSuffix(m[3], ".")
 	switch {
 	case strings.Contains(message, "explicit deny"):
 		e.Code = "denied_explicitly"
@@ -44,19 +46,4 @@ func denied(on subject, e *pullpass.Error, message string) error {
 		e.Hint = "ask for a credential for this repository"
 	}
 	return e
-}
-
-// policyPrincipal turns a session's ARN into the role's, which is what policies
-// name: arn:aws:sts::1:assumed-role/pull/session is arn:aws:iam::1:role/pull.
-func policyPrincipal(arn string) string {
-	parts := strings.SplitN(arn, ":", 6)
-	if len(parts) != 6 || parts[2] != "sts" {
-		return arn
-	}
-	rest, ok := strings.CutPrefix(parts[5], "assumed-role/")
-	if !ok {
-		return arn
-	}
-	role, _, _ := strings.Cut(rest, "/")
-	return "arn:" + parts[1] + ":iam::" + parts[4] + ":role/" + role
 }

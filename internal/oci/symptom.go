@@ -166,7 +166,7 @@ func nameUnknown(on subject, e *pullpass.Error, message string) error {
 func layerHint(on subject) string {
 	if on.host.ECR != nil {
 		r := on.host.ECR.Region
-		return "let the S3 endpoint policy allow s3:GetObject on arn:" + string(on.host.ECR.Partition) + ":s3:::prod-" + r + "-starport-layer-bucket/*"
+		return "let the S3 endpoint policy allow s3:GetObject on arn:" + string(on.host.ECR.Partition()) + ":s3:::prod-" + r + "-starport-layer-bucket/*"
 	}
 	return "let the network's policy allow the storage that the registry redirects to"
 }

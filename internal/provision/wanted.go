@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/pullpass/pullpass"
-	"github.com/pullpass/pullpass/internal/iam"
+	"github.com/pullpass/pullpass/internal/awsname"
 	"github.com/pullpass/pullpass/internal/reference"
 )
 
@@ -97,7 +97,7 @@ func (k *Keeper) place(ctx context.Context, r pullpass.Repository, w Wish) (refe
 func (k *Keeper) accountOf(ctx context.Context, id Identity) (string, error) {
 	i := id.Integration
 	if n := len(i.Chain); n > 0 {
-		if arn, ok := iam.ParseARN(i.Chain[n-1].RoleARN); ok {
+		if arn, ok := awsname.ParseARN(i.Chain[n-1].RoleARN); ok {
 			return arn.Account, nil
 		}
 	}
@@ -166,7 +166,7 @@ func (k *Keeper) runnerPrincipals(ctx context.Context, i pullpass.Integration) (
 		}
 		for _, runner := range l.Items {
 			if runner.AWSIdentity != "" && (len(i.Runners) == 0 || slices.Contains(i.Runners, runner.ID)) {
-				role, _ := iam.RoleOfSession(runner.AWSIdentity)
+				role, _ := awsname.RoleOfSession(runner.AWSIdentity)
 				out = append(out, role)
 			}
 		}
@@ -216,11 +216,11 @@ func CheckSettings(what string, s pullpass.RepositorySettings) error {
 }
 
 func isPrincipal(p string) bool {
-	if iam.IsAccountID(p) {
+	if awsname.ValidAccount(p) {
 		return true
 	}
-	arn, ok := iam.ParseARN(p)
-	return ok && arn.Service == "iam" && arn.Region == "" && iam.IsAccountID(arn.Account) && !strings.ContainsAny(p, "*?$") &&
+	arn, ok := awsname.ParseARN(p)
+	return ok && arn.Service == "iam" && arn.Region == "" && awsname.ValidAccount(arn.Account) && !strings.ContainsAny(p, "*?$") &&
 		(strings.HasPrefix(arn.Resource, "role/") || strings.HasPrefix(arn.Resource, "user/"))
 }
 

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/internal/awsname"
 )
 
 // Kind is what sort of registry answers at a host.
@@ -72,7 +73,7 @@ func hostNamed(name string) (Host, error) {
 	if e, ok := parseECR(name); ok {
 		return Host{Name: name, Kind: KindECR, ECR: e}, nil
 	}
-	if resemblesECR(name) {
+	if awsname.ResemblesRegistry(name) {
 		return Host{}, invalid("the registry host", name,
 			"it resembles an Amazon ECR host but is not one: an ECR host is exactly account.dkr.ecr.region.suffix, without a port",
 			"correct the name; a VPC endpoint, custom domain or emulator is added to the server's host mappings")

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/internal/awsname"
 	"github.com/pullpass/pullpass/internal/reference"
 )
 
@@ -12,7 +13,7 @@ func TestParseHostECR(t *testing.T) {
 	const id = "222222222222"
 	for _, test := range []struct {
 		host      string
-		partition reference.Partition
+		partition awsname.Partition
 		region    string
 		fips      bool
 		dual      bool
@@ -60,7 +61,7 @@ func TestParseHostECR(t *testing.T) {
 				continue
 			}
 			e := *h.ECR
-			if e.Account != id || e.Region != test.region || e.Partition != test.partition || e.FIPS != test.fips || e.DualStack != test.dual {
+			if e.Account != id || e.Region != test.region || e.Partition() != test.partition || e.FIPS != test.fips || e.DualStack != test.dual {
 				t.Errorf("ParseHost(%q).ECR = %+v", written, e)
 			}
 			if got := e.APIEndpoint(); got != test.api {

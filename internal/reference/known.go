@@ -1,6 +1,10 @@
 package reference
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/pullpass/pullpass/internal/awsname"
+)
 
 // dockerHub is Docker Hub's name in canonical references.
 const dockerHub = "docker.io"
@@ -19,7 +23,7 @@ func knownKind(name string) Kind {
 	switch name {
 	case dockerHub:
 		return KindDockerHub
-	case "public.ecr.aws", "ecr-public.aws.com":
+	case awsname.PublicRegistry, "ecr-public.aws.com":
 		return KindECRPublic
 	case "ghcr.io":
 		return KindGHCR

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/internal/awsname"
 )
 
 // Mapping is an operator's word on one host that the grammar cannot know: a VPC
@@ -108,18 +109,17 @@ func (m Mapping) resolve() (Host, error) {
 		}
 		return h, nil
 	case m.Account == "" && m.Region == "": // the grammar's own
-	case !ValidAccount(m.Account):
+	case !awsname.ValidAccount(m.Account):
 		return Host{}, bad("the account is not 12 digits")
 	default:
-		p, ok := partitionOfRegion(m.Region)
-		if !ok {
-			return Host{}, bad("the region is none of AWS")
+		if !awsname.ValidRegion(m.Region) {
+			return Host{}, bad("AWS has no region of this name")
 		}
 		if isECR && (e.Account != m.Account || e.Region != m.Region) {
 			return Host{}, bad("the host itself names another account or region")
 		}
 		if !isECR {
-			e = &ECR{Account: m.Account, Region: m.Region, Partition: p.id}
+			e = &ECR{Registry: awsname.Registry{Account: m.Account, Region: m.Region}}
 		}
 	}
 	e.api, e.sts = m.APIEndpoint, m.STSEndpoint

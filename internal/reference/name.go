@@ -111,7 +111,7 @@ func refuseLabels(host string) string {
 }
 
 func isNumber(label string) bool {
-	if digitsOnly(label) {
+	if label != "" && strings.Trim(label, "0123456789") == "" {
 		return true
 	}
 	hex, ok := strings.CutPrefix(label, "0x")

@@ -1,6 +1,9 @@
 package reference
 
-import "github.com/pullpass/pullpass"
+import (
+	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/internal/awsname"
+)
 
 // ECRAt returns the host of an account's private registry in a region: what the
 // operator has mapped to it, or its own name.
@@ -11,10 +14,10 @@ func (h *Hosts) ECRAt(account, region string) (Host, error) {
 			return host, nil
 		}
 	}
-	name, ok := ECR{Account: account, Region: region}.Host()
+	name, ok := awsname.Registry{Account: account, Region: region}.Host()
 	if !ok {
 		return Host{}, &pullpass.Error{Kind: pullpass.Invalid, Code: "reference_invalid", What: "there is no such registry",
-			Cause: "the account is not 12 digits, or the region none of AWS", Hint: "an account is 222222222222, a region eu-west-1"}
+			Cause: "the account is not 12 digits, or AWS has no region of this name", Hint: "an account is 222222222222, a region eu-west-1"}
 	}
 	return h.Parse(name)
 }

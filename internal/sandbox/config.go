@@ -10,6 +10,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/internal/awsname"
 )
 
 // Config describes the accounts that a sandbox starts with and where it
@@ -240,7 +241,7 @@ func (c Config) validate() error {
 	accounts := map[string]bool{}
 	for _, a := range c.Accounts {
 		switch {
-		case !validAccountID(a.ID):
+		case !awsname.ValidAccount(a.ID):
 			bad("account id %q is not 12 digits", a.ID)
 		case accounts[a.ID]:
 			bad("account %s is listed twice", a.ID)
@@ -259,8 +260,8 @@ func (c Config) validate() error {
 	}
 	regions := map[string]bool{}
 	for _, r := range c.Regions {
-		if !validRegion(r) {
-			bad("region %q does not look like eu-west-1", r)
+		if !awsname.ValidRegion(r) {
+			bad("AWS has no region of the name %q: a region looks like eu-west-1", r)
 		}
 		regions[r] = true
 	}

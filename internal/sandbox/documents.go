@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/pullpass/pullpass/internal/awsname"
 	"github.com/pullpass/pullpass/internal/iam"
 )
 
@@ -154,7 +155,7 @@ func (s *state) principalExists(text string) bool {
 	if text == "*" {
 		return true
 	}
-	if validAccountID(text) {
+	if awsname.ValidAccount(text) {
 		return s.accounts[text] != nil
 	}
 	parts := strings.SplitN(text, ":", 6)

@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/pullpass/pullpass/internal/awsname"
 )
 
 func (b *Sandbox) ecrService() *service {
@@ -64,7 +66,7 @@ type registry struct {
 func (c *call) registryIn(registryID string) (*registry, *apiError) {
 	a := c.principal.account
 	if registryID != "" && registryID != a.id {
-		if !validAccountID(registryID) {
+		if !awsname.ValidAccount(registryID) {
 			return nil, errECRParameter("registryId", "Member must satisfy regular expression pattern: [0-9]{12}")
 		}
 		a = c.box.state.accounts[registryID]
@@ -88,7 +90,7 @@ func (c *call) repository(registryID, name, action string) (*registry, *reposito
 	if err != nil {
 		return nil, nil, err
 	}
-	if !validRepositoryName(name) {
+	if !awsname.ValidRepository(name) {
 		return nil, nil, errECRParameter("repositoryName", "Member must satisfy regular expression pattern: (?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*")
 	}
 	repo := reg.repositories[name]
@@ -128,10 +130,6 @@ func (reg *registry) question(p *principal, action, name string) question {
 
 func (reg *registry) unknownRepository(name string) *apiError {
 	return badRequest("RepositoryNotFoundException", "The repository with name '%s' does not exist in the registry with id '%s'", name, reg.account.id)
-}
-
-func validRepositoryName(name string) bool {
-	return len(name) >= 2 && len(name) <= 256 && repositoryPattern.MatchString(name)
 }
 
 // errECRParameter is ECR's way to refuse a parameter.

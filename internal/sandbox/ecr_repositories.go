@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/pullpass/pullpass/internal/awsname"
 )
 
 const (
@@ -69,7 +71,7 @@ func createRepository(c *call, in *createRepositoryInput) (any, *apiError) {
 	if err != nil {
 		return nil, err
 	}
-	if !validRepositoryName(in.RepositoryName) {
+	if !awsname.ValidRepository(in.RepositoryName) {
 		return nil, errECRParameter("repositoryName", "must satisfy regular expression '(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*'")
 	}
 	tags := tagMap(in.Tags)

@@ -5,6 +5,8 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"time"
+
+	"github.com/pullpass/pullpass/internal/awsname"
 )
 
 const tokenLife = 12 * time.Hour
@@ -41,7 +43,7 @@ func getAuthorizationToken(c *call, in *getAuthorizationTokenInput) (any, *apiEr
 	}
 	data := make([]authorizationData, len(accounts))
 	for i, id := range accounts {
-		if !validAccountID(id) {
+		if !awsname.ValidAccount(id) {
 			return nil, errECRParameter("registryIds", "Member must satisfy regular expression pattern: [0-9]{12}")
 		}
 		data[i] = authorizationData{

@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/pullpass/pullpass/internal/awsname"
 )
 
 // maxBody is far above any API call but PutImage and UploadLayerPart, whose
@@ -166,7 +168,7 @@ func (b *Sandbox) identify(c *call, op operation) *apiError {
 	if sig.service != c.service {
 		return errSignature("Credential should be scoped to correct service: '%s'.", c.service)
 	}
-	if !validRegion(sig.region) {
+	if !awsname.ValidRegion(sig.region) {
 		return errSignature("Credential should be scoped to a valid region.")
 	}
 	c.region = sig.region

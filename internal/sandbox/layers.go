@@ -14,6 +14,8 @@ import (
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/pullpass/pullpass/internal/awsname"
 )
 
 // layerLife is how long a layer's address stays valid.
@@ -178,7 +180,7 @@ func besideHost(registry, layers string) string {
 
 // layerHost is the real name of the bucket that a region's layers come from.
 func layerHost(region string) string {
-	return "prod-" + region + "-starport-layer-bucket.s3." + region + ".amazonaws.com"
+	return awsname.LayerHost(region)
 }
 
 func cutLast(text, sep string) (before, after string, found bool) {

@@ -7,24 +7,20 @@ import (
 	"encoding/hex"
 	"regexp"
 	"strings"
+
+	"github.com/pullpass/pullpass/internal/awsname"
 )
 
 const secretKeyLength = 40
 
 var (
-	accountPattern   = regexp.MustCompile(`^[0-9]{12}$`)
-	regionPattern    = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]$`)
-	accessKeyPattern = regexp.MustCompile(`^AKIA[A-Z2-7]{16}$`)
-	// https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html
-	repositoryPattern     = regexp.MustCompile(`^(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*$`)
+	accessKeyPattern      = regexp.MustCompile(`^AKIA[A-Z2-7]{16}$`)
 	entityPattern         = regexp.MustCompile(`^[\w+=,.@-]{1,128}$`)
 	sessionPattern        = regexp.MustCompile(`^[\w+=,.@-]{2,64}$`)
 	federationNamePattern = regexp.MustCompile(`^[\w+=,.@-]{2,32}$`)
 	pathPattern           = regexp.MustCompile(`^(/[!-~]{0,510}/|/)$`)
 )
 
-func validAccountID(id string) bool   { return accountPattern.MatchString(id) }
-func validRegion(region string) bool  { return regionPattern.MatchString(region) }
 func validAccessKeyID(id string) bool { return accessKeyPattern.MatchString(id) }
 
 // The prefixes of AWS's unique ids.
@@ -61,28 +57,14 @@ func randomBytes(n int) []byte {
 	return b
 }
 
-// partitionOf returns the first part of a region's ARNs.
-func partitionOf(region string) string {
-	switch {
-	case strings.HasPrefix(region, "cn-"):
-		return "aws-cn"
-	case strings.HasPrefix(region, "us-gov-"):
-		return "aws-us-gov"
-	}
-	return "aws"
-}
-
 // registryHost returns the real name of an account's registry.
 func registryHost(account, region string) string {
-	host := account + ".dkr.ecr." + region + ".amazonaws.com"
-	if partitionOf(region) == "aws-cn" {
-		host += ".cn"
-	}
+	host, _ := awsname.Registry{Account: account, Region: region}.Host()
 	return host
 }
 
 func repositoryARN(account, region, name string) string {
-	return "arn:" + partitionOf(region) + ":ecr:" + region + ":" + account + ":repository/" + name
+	return awsname.Registry{Account: account, Region: region}.RepositoryARN(name)
 }
 
 func iamARN(account, kind, path, name string) string {

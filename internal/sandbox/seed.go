@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/internal/awsname"
 )
 
 // seed builds the configured accounts. Whoever may be named in a policy is
@@ -131,7 +132,7 @@ func (b *Sandbox) seedTrust(_ Account, acct *account) error {
 func (b *Sandbox) seedRegistries(a Account, acct *account) error {
 	for _, r := range a.Repositories {
 		reg := acct.registries[r.Region]
-		if !validRepositoryName(r.Name) || reg.repositories[r.Name] != nil {
+		if !awsname.ValidRepository(r.Name) || reg.repositories[r.Name] != nil {
 			return fmt.Errorf("repository %q: not a repository name, or listed twice", r.Name)
 		}
 		in := &createRepositoryInput{RepositoryName: r.Name, ImageTagMutability: mutable}

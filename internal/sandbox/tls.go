@@ -14,10 +14,11 @@ import (
 	"math/big"
 	"net"
 	"net/http"
-	"regexp"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/pullpass/pullpass/internal/awsname"
 )
 
 // authority is the sandbox's own CA. It signs for AWS's names only, and its key
@@ -41,7 +42,7 @@ func newAuthority(now time.Time) (*authority, error) {
 		SerialNumber: serialNumber(), Subject: pkix.Name{CommonName: "Pullpass sandbox CA"},
 		NotBefore: now.Add(-time.Hour), NotAfter: now.AddDate(1, 0, 0),
 		KeyUsage: x509.KeyUsageCertSign, BasicConstraintsValid: true, IsCA: true, MaxPathLenZero: true,
-		PermittedDNSDomainsCritical: true, PermittedDNSDomains: []string{"amazonaws.com", "amazonaws.com.cn", "on.aws", "api.aws", "ecr.aws", "localhost"},
+		PermittedDNSDomainsCritical: true, PermittedDNSDomains: append(awsname.Domains(), "localhost"),
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
@@ -125,35 +126,18 @@ type route struct {
 	region  string
 }
 
-var hostPatterns = []struct {
-	kind    string
-	pattern *regexp.Regexp
-}{
-	{"registry", regexp.MustCompile(`^(?P<account>[0-9]{12})\.dkr\.ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?$`)},
-	{"registry", regexp.MustCompile(`^(?P<account>[0-9]{12})\.dkr-ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.on\.aws$`)},
-	{"api", regexp.MustCompile(`^(?:api\.ecr|ecr-fips)\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?$`)},
-	{"api", regexp.MustCompile(`^(?:ecr|sts)(?:-fips)?\.(?P<region>[a-z0-9-]+)\.api\.aws$`)},
-	{"api", regexp.MustCompile(`^sts(?:-fips)?\.(?:(?P<region>[a-z0-9-]+)\.)?amazonaws\.com(?:\.cn)?$`)},
-	{"api", regexp.MustCompile(`^iam\.amazonaws\.com$`)},
-	{"api", regexp.MustCompile(`^api\.ecr-public\.us-east-1\.amazonaws\.com$`)},
-	{"public", regexp.MustCompile(`^` + regexp.QuoteMeta(publicHost) + `$`)},
-	{"layers", regexp.MustCompile(`^prod-(?P<region>[a-z0-9-]+)-starport-layer-bucket\.s3\.[a-z0-9-]+\.amazonaws\.com$`)},
-}
-
 func routeOf(host string) route {
-	for _, p := range hostPatterns {
-		m := p.pattern.FindStringSubmatch(host)
-		if m == nil {
-			continue
-		}
-		r := route{kind: p.kind}
-		if i := p.pattern.SubexpIndex("account"); i > 0 {
-			r.account = m[i]
-		}
-		if i := p.pattern.SubexpIndex("region"); i > 0 {
-			r.region = m[i]
-		}
-		return r
+	if r, ok := awsname.ParseRegistry(host); ok {
+		return route{kind: "registry", account: r.Account, region: r.Region}
+	}
+	if e, ok := awsname.ParseEndpoint(host); ok {
+		return route{kind: "api", region: e.Region}
+	}
+	if region, ok := awsname.LayerRegion(host); ok {
+		return route{kind: "layers", region: region}
+	}
+	if host == awsname.PublicRegistry {
+		return route{kind: "public"}
 	}
 	return route{}
 }

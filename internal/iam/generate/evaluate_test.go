@@ -8,6 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/pullpass/pullpass/internal/awsname"
 	"github.com/pullpass/pullpass/internal/iam"
 	"github.com/pullpass/pullpass/internal/iam/lint"
 )
@@ -116,7 +117,7 @@ const (
 // named repositories, the login, and nothing else anywhere.
 func TestRoleAllowsExactly(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		name := rapid.StringMatching(repositoryGrammar).Filter(isRepository).Draw(t, "repository")
+		name := rapid.StringMatching(repositoryGrammar).Filter(awsname.ValidRepository).Draw(t, "repository")
 		o := RoleOptions{
 			Registry: ireland, Access: accessSets.Draw(t, "access"), Repositories: []string{name},
 			PullThrough: rapid.Bool().Draw(t, "pull-through"), Role: rapid.StringMatching(nameGrammar).Draw(t, "role"),
@@ -169,7 +170,7 @@ func TestRepositoryAllowsExactly(t *testing.T) {
 		named := "arn:aws:iam::111111111111:role/" + rapid.StringMatching(nameGrammar).Draw(t, "role")
 		o := RepositoryOptions{
 			Registry: ireland, Access: accessSets.Draw(t, "access"), Principals: []string{named},
-			Repository: rapid.StringMatching(repositoryGrammar).Filter(isRepository).Draw(t, "repository"),
+			Repository: rapid.StringMatching(repositoryGrammar).Filter(awsname.ValidRepository).Draw(t, "repository"),
 		}
 		stack, err := Repository(o)
 		if err != nil {

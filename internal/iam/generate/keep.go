@@ -1,5 +1,7 @@
 package generate
 
+import "github.com/pullpass/pullpass/internal/awsname"
+
 // keepActions are what it takes to create a repository and to put it right
 // again; what it takes to delete it is apart.
 var keepActions = []string{
@@ -27,7 +29,7 @@ func Remove(registry ECR, repository string) (Policy, error) {
 func only(registry ECR, repository, sid string, actions []string) (Policy, error) {
 	c := &check{}
 	registry = c.registry(registry, false)
-	if !isRepository(repository) {
+	if !awsname.ValidRepository(repository) {
 		c.failf("%q is not the name of a repository", repository)
 	}
 	if err := c.err("the identity policy"); err != nil {

@@ -1,8 +1,9 @@
 package generate
 
 import (
-	"strconv"
 	"strings"
+
+	"github.com/pullpass/pullpass/internal/awsname"
 )
 
 // ECR names one private ECR registry. Partition is derived from Region
@@ -15,7 +16,7 @@ type ECR struct {
 
 // registry checks r and fills in its partition.
 func (c *check) registry(r ECR, anyRegion bool) ECR {
-	if !isAccount(r.Account) {
+	if !awsname.ValidAccount(r.Account) {
 		c.failf("registry account %q is not 12 digits", r.Account)
 	}
 	switch {
@@ -23,100 +24,33 @@ func (c *check) registry(r ECR, anyRegion bool) ECR {
 		if r.Partition == "" {
 			r.Partition = "aws"
 		}
-	case !isRegion(r.Region):
+	case !awsname.ValidRegion(r.Region):
 		c.failf("%q is not an AWS region such as eu-west-1", r.Region)
 	case r.Partition == "":
 		r.Partition = partitionOf(r.Region)
 	case r.Partition != partitionOf(r.Region):
 		c.failf("region %s lies in partition %s, not %q", r.Region, partitionOf(r.Region), r.Partition)
 	}
-	if r.Partition != "" && !isPartition(r.Partition) {
+	if r.Partition != "" && !awsname.ValidPartition(r.Partition) {
 		c.failf("%q is not an AWS partition such as aws or aws-cn", r.Partition)
 	}
 	return r
 }
 
+// partitionOf is the partition of a region that was checked.
+func partitionOf(region string) string {
+	p, _ := awsname.PartitionOf(region)
+	return string(p)
+}
+
 // arn builds the ARN of a repository, or of a pattern of repositories.
 func (r ECR) arn(repository string) string {
-	return "arn:" + r.Partition + ":ecr:" + r.Region + ":" + r.Account + ":repository/" + repository
-}
-
-func isAccount(s string) bool {
-	return len(s) == 12 && strings.Trim(s, "0123456789") == ""
-}
-
-// isRegion accepts the grammar of region names: words of lower-case letters and
-// a number of one or two digits, such as us-gov-west-1 or ap-southeast-2.
-func isRegion(s string) bool {
-	parts := strings.Split(s, "-")
-	if len(parts) < 3 || len(s) > 32 {
-		return false
-	}
-	for _, p := range parts[:len(parts)-1] {
-		if len(p) < 2 || strings.Trim(p, "abcdefghijklmnopqrstuvwxyz") != "" {
-			return false
-		}
-	}
-	last := parts[len(parts)-1]
-	n, err := strconv.Atoi(last)
-	return err == nil && n > 0 && len(last) <= 2 && strconv.Itoa(n) == last
-}
-
-// partitionOf derives the partition from a region's first words.
-func partitionOf(region string) string {
-	for _, p := range []struct{ prefix, partition string }{
-		{"cn-", "aws-cn"}, {"us-gov-", "aws-us-gov"},
-		{"us-iso-", "aws-iso"}, {"us-isob-", "aws-iso-b"}, {"eu-isoe-", "aws-iso-e"}, {"us-isof-", "aws-iso-f"},
-		{"eusc-", "aws-eusc"},
-	} {
-		if strings.HasPrefix(region, p.prefix) {
-			return p.partition
-		}
-	}
-	return "aws"
-}
-
-func isPartition(s string) bool {
-	switch s {
-	case "aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f", "aws-eusc":
-		return true
-	}
-	return false
-}
-
-// isRepository follows ECR's grammar for repository names.
-func isRepository(s string) bool {
-	if len(s) < 2 || len(s) > 256 {
-		return false
-	}
-	for _, part := range strings.Split(s, "/") {
-		if !isRepositoryPart(part) {
-			return false
-		}
-	}
-	return true
-}
-
-// isRepositoryPart accepts words of [a-z0-9] joined by single separators.
-func isRepositoryPart(s string) bool {
-	separator := true // a part may not start with one
-	for i := 0; i < len(s); i++ {
-		ch := s[i]
-		switch {
-		case ch >= 'a' && ch <= 'z' || ch >= '0' && ch <= '9':
-			separator = false
-		case (ch == '.' || ch == '_' || ch == '-') && !separator:
-			separator = true
-		default:
-			return false
-		}
-	}
-	return !separator
+	return awsname.RepositoryARN(r.Partition, r.Region, r.Account, repository)
 }
 
 // isRepositoryPattern also accepts "*" and a name that ends in "/*".
 func isRepositoryPattern(s string) bool {
-	return s == "*" || isRepository(strings.TrimSuffix(s, "/*"))
+	return s == "*" || awsname.ValidRepository(strings.TrimSuffix(s, "/*"))
 }
 
 func (c *check) repositories(in []string) []string {

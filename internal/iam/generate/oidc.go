@@ -3,6 +3,8 @@ package generate
 import (
 	"net/url"
 	"strings"
+
+	"github.com/pullpass/pullpass/internal/awsname"
 )
 
 // defaultAudience is the audience that AWS's own tools ask tokens for.
@@ -58,7 +60,7 @@ type oidcProvider struct {
 }
 
 func (p oidcProvider) arn(partition, account string) string {
-	return "arn:" + partition + ":iam::" + account + ":oidc-provider/" + p.name
+	return awsname.Partition(partition).IAM(account, "oidc-provider/"+p.name)
 }
 
 // issuer checks and rebuilds an issuer URL.

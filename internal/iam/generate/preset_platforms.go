@@ -1,5 +1,7 @@
 package generate
 
+import "github.com/pullpass/pullpass/internal/awsname"
+
 // publishedPull is what the guides list for pulls, in each one's own order.
 // BatchCheckLayerAvailability is not needed, but harmless.
 const (
@@ -29,7 +31,7 @@ func releaseRepository(c *check, p Preset, o PresetOptions) (Stack, error) {
 
 func (c *check) publishedRepository(p Preset, o PresetOptions, principals []string, sid string, actions []string) (Stack, error) {
 	registry := c.registry(o.Registry, false)
-	if !isRepository(o.Repository) {
+	if !awsname.ValidRepository(o.Repository) {
 		c.failf("%q is not the name of a repository", o.Repository)
 	}
 	named := c.principals(principals, registry.Partition)
@@ -81,7 +83,7 @@ func (c *check) publishedRole(p Preset, o PresetOptions, name string, statements
 	repositories := c.repositories([]string{o.Repository})
 	role := orDefault(o.Role, name)
 	c.names(role, "unused")
-	if o.Account != "" && !isAccount(o.Account) {
+	if o.Account != "" && !awsname.ValidAccount(o.Account) {
 		c.failf("role account %q is not 12 digits", o.Account)
 	}
 	if err := c.err(p.Name); err != nil {
@@ -131,7 +133,7 @@ func gitlabRunner(c *check, p Preset, o PresetOptions) (Stack, error) {
 // roleHome says where a role lives whose account is the registry's by default.
 func (c *check) roleHome(o PresetOptions) (partition, account string) {
 	partition = o.Registry.Partition
-	if partition == "" && isRegion(o.Registry.Region) {
+	if partition == "" && awsname.ValidRegion(o.Registry.Region) {
 		partition = partitionOf(o.Registry.Region)
 	}
 	return orDefault(partition, "aws"), orDefault(o.Account, o.Registry.Account)

@@ -1,6 +1,10 @@
 package generate
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/pullpass/pullpass/internal/awsname"
+)
 
 // iamARN is the ARN of a role or user, in parts.
 type iamARN struct {
@@ -27,7 +31,7 @@ func parseIAM(s string) (iamARN, bool) {
 		return iamARN{}, false
 	}
 	a := iamARN{Partition: parts[1], Account: parts[4]}
-	if !isPartition(a.Partition) || !isAccount(a.Account) {
+	if !awsname.ValidPartition(a.Partition) || !awsname.ValidAccount(a.Account) {
 		return iamARN{}, false
 	}
 	if parts[5] == "root" {
@@ -71,7 +75,7 @@ func (c *check) principals(in []string, partition string) []string {
 	}
 	var out []string
 	for _, p := range in {
-		if isAccount(p) {
+		if awsname.ValidAccount(p) {
 			out = append(out, iamARN{Partition: partition, Account: p, Type: "root"}.String())
 			continue
 		}

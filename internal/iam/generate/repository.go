@@ -1,5 +1,7 @@
 package generate
 
+import "github.com/pullpass/pullpass/internal/awsname"
+
 // RepositoryOptions says who may do what with one repository.
 type RepositoryOptions struct {
 	Registry   ECR
@@ -13,7 +15,7 @@ type RepositoryOptions struct {
 func Repository(o RepositoryOptions) (Stack, error) {
 	c := &check{hint: "pullpass policy repository --account 222222222222 --region eu-west-1 --repository team/app --principal arn:aws:iam::111111111111:role/pull --access pull"}
 	registry := c.registry(o.Registry, false)
-	if !isRepository(o.Repository) {
+	if !awsname.ValidRepository(o.Repository) {
 		c.failf("%q is not the name of a repository", o.Repository)
 	}
 	principals := c.principals(o.Principals, registry.Partition)

@@ -3,6 +3,8 @@ package generate
 import (
 	"strconv"
 	"strings"
+
+	"github.com/pullpass/pullpass/internal/awsname"
 )
 
 // RoleOptions says what a role may do in a registry.
@@ -22,7 +24,7 @@ func Role(o RoleOptions) (Stack, error) {
 	c := &check{hint: "pullpass policy role --account 222222222222 --region eu-west-1 --repository team/app --access pull"}
 	role, policyName := orDefault(o.Role, "pullpass-pull"), orDefault(o.PolicyName, "ecr-access")
 	c.names(role, policyName)
-	if o.Account != "" && !isAccount(o.Account) {
+	if o.Account != "" && !awsname.ValidAccount(o.Account) {
 		c.failf("role account %q is not 12 digits", o.Account)
 	}
 	policy := c.permissions(o)
@@ -149,10 +151,10 @@ type trustPolicy struct {
 
 func (c *check) trust(o TrustOptions, role string) trustPolicy {
 	out := trustPolicy{Policy: Policy{Kind: TrustPolicy}, partition: orDefault(o.Partition, "aws")}
-	if !isAccount(o.Account) {
+	if !awsname.ValidAccount(o.Account) {
 		c.failf("role account %q is not 12 digits", o.Account)
 	}
-	if !isPartition(out.partition) {
+	if !awsname.ValidPartition(out.partition) {
 		c.failf("%q is not an AWS partition such as aws or aws-cn", out.partition)
 	}
 	if o.MaxSession != 0 && (o.MaxSession < 3600 || o.MaxSession > 43200) {
@@ -206,7 +208,7 @@ func (c *check) trustPrincipals(out *trustPolicy, o TrustOptions, role string) {
 	}
 	if len(o.Services) > 0 {
 		for _, s := range o.Services {
-			if !isServicePrincipal(s) {
+			if !awsname.IsServicePrincipal(s) {
 				c.failf("%q is not a service such as ec2.amazonaws.com", s)
 			}
 		}

@@ -1,5 +1,7 @@
 package generate
 
+import "github.com/pullpass/pullpass/internal/awsname"
+
 // Compute says where a runner runs, and so who hands it the role.
 type Compute string
 
@@ -60,15 +62,12 @@ func Runner(o RunnerOptions) (Stack, error) {
 }
 
 func (c *check) compute(o RunnerOptions, t *TrustOptions) {
-	suffix := "amazonaws.com"
-	if t.Partition == "aws-cn" {
-		suffix = "amazonaws.com.cn"
-	}
+	partition := awsname.Partition(t.Partition)
 	switch o.Compute {
 	case EC2, none:
-		t.Services = []string{"ec2." + suffix}
+		t.Services = []string{partition.Service("ec2")}
 	case ECS:
-		t.Services = []string{"ecs-tasks.amazonaws.com"}
+		t.Services = []string{partition.Service("ecs-tasks")}
 	case Web:
 		if o.OIDC == nil {
 			c.failf("compute oidc needs an issuer and a subject")

@@ -19,8 +19,3 @@ func isExternalID(s string) bool {
 	}
 	return true
 }
-
-// isServicePrincipal accepts DNS names under Amazon's own domains.
-func isServicePrincipal(s string) bool {
-	return isHost(s) && (strings.HasSuffix(s, ".amazonaws.com") || strings.HasSuffix(s, ".amazonaws.com.cn"))
-}

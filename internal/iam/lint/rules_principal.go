@@ -3,6 +3,7 @@ package lint
 import (
 	"strings"
 
+	"github.com/pullpass/pullpass/internal/awsname"
 	"github.com/pullpass/pullpass/internal/iam"
 )
 
@@ -194,7 +195,7 @@ func patternForm(text string) string {
 	if !ok || !iam.IsAccountID(arn.Account) || arn.Service != "iam" {
 		return ""
 	}
-	return `"Principal": {"AWS": ` + quoted("arn:"+arn.Partition+":iam::"+arn.Account+":root") +
+	return `"Principal": {"AWS": ` + quoted(awsname.Partition(arn.Partition).IAM(arn.Account, "root")) +
 		`}, "Condition": {"ArnLike": {"aws:PrincipalArn": ` + quoted(text) + `}}`
 }
 

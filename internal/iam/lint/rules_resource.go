@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pullpass/pullpass/internal/awsname"
 	"github.com/pullpass/pullpass/internal/iam"
 )
 
@@ -127,16 +128,15 @@ func withoutTag(resource string) string {
 func arnOfImage(text string) (string, bool) {
 	text = strings.TrimPrefix(text, "https://")
 	host, path, found := strings.Cut(text, "/")
-	labels := strings.Split(host, ".")
-	if !found || len(labels) < 6 || labels[1] != "dkr" || labels[2] != "ecr" || !iam.IsAccountID(labels[0]) || labels[4] != "amazonaws" {
+	registry, ok := awsname.ParseRegistry(host)
+	if !found || !ok {
 		return "", false
 	}
 	name := withoutTag(path)
 	if name == "" || strings.Contains(name, ":") {
 		return "", false
 	}
-	region := labels[3]
-	return "arn:" + partitionOf(region) + ":ecr:" + region + ":" + labels[0] + ":repository/" + name, true
+	return registry.RepositoryARN(name), true
 }
 
 func checkResourceForm(p *pass) {
@@ -156,46 +156,19 @@ func checkImpossibleARNs(p *pass) {
 			return
 		}
 		name, isRepository := strings.CutPrefix(arn.Resource, "repository/")
+		partition, isRegion := awsname.PartitionOf(arn.Region)
 		switch {
 		case arn.Region == "":
 			p.report(r, quoted(r.text)+" has no region")
 		case !iam.IsAccountID(arn.Account) && !hasWildcard(arn.Account) && !strings.Contains(arn.Account, "${"):
 			p.report(r, quoted(r.text)+" has no account of 12 digits")
-		case isRegion(arn.Region) && arn.Partition != partitionOf(arn.Region) && !hasWildcard(arn.Partition):
-			arn.Partition = partitionOf(arn.Region)
+		case isRegion && arn.Partition != string(partition) && !hasWildcard(arn.Partition):
+			arn.Partition = string(partition)
 			p.report(r, "region "+arn.Region+" lies in partition "+arn.Partition, replaceString(r, arn.String()))
 		case isRepository && strings.ToLower(name) != name && !strings.Contains(name, "${"):
 			p.report(r, "names of repositories are lower-case: "+quoted(name)+" matches none")
 		}
 	})
-}
-
-// partitionOf is the partition in which a region lies.
-func partitionOf(region string) string {
-	for _, p := range [...]struct{ prefix, partition string }{
-		{"cn-", "aws-cn"}, {"us-gov-", "aws-us-gov"}, {"us-iso-", "aws-iso"}, {"us-isob-", "aws-iso-b"},
-		{"eu-isoe-", "aws-iso-e"}, {"us-isof-", "aws-iso-f"}, {"eusc-", "aws-eusc"},
-	} {
-		if strings.HasPrefix(region, p.prefix) {
-			return p.partition
-		}
-	}
-	return "aws"
-}
-
-// isRegion accepts words and a number: eu-west-1, us-gov-east-1.
-func isRegion(s string) bool {
-	parts := strings.Split(s, "-")
-	for i, part := range parts {
-		letters := "abcdefghijklmnopqrstuvwxyz"
-		if i == len(parts)-1 {
-			letters = "0123456789"
-		}
-		if part == "" || strings.Trim(part, letters) != "" {
-			return false
-		}
-	}
-	return len(parts) >= 3
 }
 
 func checkAnyResource(p *pass) {

@@ -3,6 +3,7 @@ package lint
 import (
 	"strings"
 
+	"github.com/pullpass/pullpass/internal/awsname"
 	"github.com/pullpass/pullpass/internal/iam"
 )
 
@@ -79,27 +80,18 @@ func (s *statement) providers() []provider {
 			arn, _ := iam.ParseARN(p.text)
 			_, issuer, _ := strings.Cut(p.text, ":oidc-provider/")
 			out = append(out, provider{p, arn, issuer})
-		} else if isPublicProvider(p.text) {
+		} else if awsname.IsProvider(p.text) {
 			out = append(out, provider{at: p, issuer: p.text})
 		}
 	}
 	return out
 }
 
-// isPublicProvider knows the providers that need no registration.
-func isPublicProvider(s string) bool {
-	switch s {
-	case "accounts.google.com", "www.amazon.com", "graph.facebook.com", "cognito-identity.amazonaws.com":
-		return true
-	}
-	return false
-}
-
 func checkProviders(p *pass) {
 	p.each(func(s *statement) {
 		for _, principal := range s.principals {
 			text := principal.text
-			if principal.kind != "Federated" || text == "*" && s.element("NotPrincipal") != nil || isPublicProvider(text) {
+			if principal.kind != "Federated" || text == "*" && s.element("NotPrincipal") != nil || awsname.IsProvider(text) {
 				continue
 			}
 			arn, ok := iam.ParseARN(text)
