@@ -21,7 +21,7 @@ var floors = []struct {
 	floor int
 	rooms string
 }{
-	{0, ". internal/awsname"},
+	{0, ". internal/awsname internal/issuer"},
 	{1, "api internal/access internal/seal internal/config internal/reference internal/iam internal/spec internal/egress internal/audit internal/parts"},
 	{2, "client internal/broker internal/provision internal/identity internal/signin internal/webhook internal/runner internal/helper"},
 	{3, "internal/store internal/oci internal/aws internal/docker internal/agent internal/kubernetes internal/doctor internal/source internal/validate internal/delivery internal/catalog internal/gitops internal/sandbox internal/httpapi internal/web"},

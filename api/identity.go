@@ -66,7 +66,7 @@ type NewTrust struct {
 	Name       string             `json:"name" minLength:"1" maxLength:"127" example:"gitlab-payments"`
 	Issuer     string             `json:"issuer" minLength:"1" maxLength:"2048" doc:"Compared with the token's iss byte for byte." example:"https://gitlab.com"`
 	Audience   string             `json:"audience" minLength:"1" maxLength:"512" doc:"What the token's aud must hold." example:"https://pullpass.example.com"`
-	Conditions []string           `json:"conditions" minItems:"1" maxItems:"20" nullable:"false" doc:"claim=value, claim=a|b, or claim~pattern, in which * and ? do not cross a slash. All must hold." example:"[\"project_path=acme/payments\"]"`
+	Conditions []string           `json:"conditions" minItems:"1" maxItems:"20" nullable:"false" doc:"claim=value, claim=a|b, or claim~pattern, in which * is any text and ? any character. All must hold. In an issuer that signs for everybody one of them has to name the owner without a wildcard." example:"[\"project_path=acme/payments\"]"`
 	Project    pullpass.ProjectID `json:"project" doc:"What the exchanged token is limited to."`
 	Action     pullpass.Action    `json:"action,omitempty" enum:"pull,push" doc:"pull unless given; push includes pull."`
 	Life       int64              `json:"life_seconds,omitempty" minimum:"60" maximum:"43200" doc:"Of the exchanged token: an hour unless given."`

@@ -23,7 +23,7 @@ type trustAdd struct {
 	Preset   string        `enum:",gitlab,github,buildkite,circleci,kubernetes" default:"" placeholder:"NAME" help:"Fill in the issuer, and tell which claims to test: gitlab, github, buildkite, circleci or kubernetes."`
 	Issuer   string        `placeholder:"URL" help:"The iss of its tokens, byte for byte."`
 	Audience string        `placeholder:"TEXT" help:"The aud that its tokens have to have; the address of the server unless given."`
-	Claim    []string      `name:"claim" required:"" sep:"none" placeholder:"CLAIM=VALUE" help:"A claim that has to hold: claim=value, claim=a|b, or claim~pattern, where * and ? do not cross a slash. Can be repeated; all have to hold."`
+	Claim    []string      `name:"claim" required:"" sep:"none" placeholder:"CLAIM=VALUE" help:"A claim that has to hold: claim=value, claim=a|b, or claim~pattern, where * is any text and ? any character, a slash included. Can be repeated; all have to hold."`
 	Project  string        `required:"" placeholder:"NAME" help:"What the exchanged token is limited to."`
 	Action   string        `enum:"pull,push" default:"pull" help:"What it is for: ${enum}."`
 	Life     time.Duration `default:"1h" placeholder:"DURATION" help:"How long it lives, 1m to 12h."`
@@ -44,7 +44,7 @@ type trustPreset struct{ name, issuer, claims string }
 
 var trustPresets = []trustPreset{
 	{"gitlab", "https://gitlab.com", "--claim project_path=group/app --claim ref_protected=true"},
-	{"github", "https://token.actions.githubusercontent.com", "--claim repository=acme/app --claim ref=refs/heads/main"},
+	{"github", "https://token.actions.githubusercontent.com", "--claim repository_id=ID --claim ref=refs/heads/main"},
 	{"buildkite", "https://agent.buildkite.com", "--claim organization_slug=acme --claim pipeline_slug=app"},
 	{"circleci", "--issuer https://oidc.circleci.com/org/ORGANIZATION-ID", "--claim oidc.circleci.com/project-id=PROJECT-ID"},
 	{"kubernetes", "--issuer as kubectl get --raw /.well-known/openid-configuration tells it", "--claim sub=system:serviceaccount:NAMESPACE:NAME"},

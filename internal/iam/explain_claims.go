@@ -2,12 +2,16 @@ package iam
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+
+	"github.com/pullpass/pullpass/internal/issuer"
 )
 
 // claimsOf lays the conditions of a trust policy's web identity statements
 // beside the token's claims, one by one.
-func claimsOf(trust []*Policy, r *Request, issuer string) []Claim {
+func claimsOf(trust []*Policy, r *Request, url string) []Claim {
+	shared, _ := issuer.Shared(url)
 	var ev evaluation
 	ev.begin(r)
 	var claims []Claim
@@ -18,6 +22,7 @@ func claimsOf(trust []*Policy, r *Request, issuer string) []Claim {
 			if s.Effect != Allow || s.Principals == nil || !ev.matchesAction(&compiled) {
 				continue
 			}
+			named := s.NamesOwner(url)
 			for j, c := range s.Conditions {
 				values := ev.lookup(c.Key.Text)
 				claim := Claim{
@@ -28,7 +33,10 @@ func claimsOf(trust []*Policy, r *Request, issuer string) []Claim {
 				for k := range values.len() {
 					claim.Values = append(claim.Values, values.at(k))
 				}
-				claim.Note = claimNote(c, values.len() == 0, claim.Matched, issuer)
+				claim.Note = claimNote(c, claim, url)
+				if claim.Note == "" && c.opens(shared) && !named {
+					claim.Note = "it does not say whose tokens are meant: " + shared.Name + " signs for everybody, so strangers match it"
+				}
 				claims = append(claims, claim)
 			}
 		}
@@ -37,36 +45,102 @@ func claimsOf(trust []*Policy, r *Request, issuer string) []Claim {
 }
 
 // claimNote is what a reader of the condition would get wrong.
-func claimNote(c Condition, absent, matched bool, issuer string) string {
-	prefix := ProviderName(issuer) + ":"
+func claimNote(c Condition, claim Claim, url string) string {
+	prefix := ProviderName(url) + ":"
 	name, ofToken := cutPrefixFold(c.Key.Text, prefix)
 	switch {
-	case ofToken && !mapped(name):
-		return fmt.Sprintf("STS makes no such key of a token; it makes %s%s", prefix, strings.Join(MappedClaims(), ", "+prefix))
+	case ofToken && !MappedClaim(url, name):
+		return fmt.Sprintf("STS makes no such key of a token; it makes %s%s", prefix, strings.Join(MappedClaims(url), ", "+prefix))
 	case ofToken && (c.Operator.IfExists || c.Operator.Quantifier == ForAllValues):
 		return "it passes a token that has no such claim: use plain StringEquals or StringLike"
 	case ofToken && c.Operator.comparison == compareEqual && hasWildcard(c.Values):
 		return "StringEquals takes * and ? literally: use StringLike for a pattern"
 	case !ofToken && strings.Contains(c.Key.Text, "/") && looksLikeClaim(c.Key.Text):
 		return fmt.Sprintf("the key belongs to another issuer: this token's keys begin with %s", prefix)
-	case absent && !matched:
+	case len(claim.Values) == 0 && !claim.Matched:
 		return "the token has no such claim"
+	case ofToken && equalFold(name, "sub") && !claim.Matched:
+		return subjectForms(claim)
 	}
 	return ""
 }
 
-func mapped(name string) bool {
-	for _, claim := range MappedClaims() {
-		if equalFold(claim, name) {
+// subjectForms tells when the token and the patterns are of GitHub's two forms.
+func subjectForms(claim Claim) string {
+	if len(claim.Values) != 1 {
+		return ""
+	}
+	switch ids := issuer.HasIDs(claim.Values[0]); {
+	case ids && slices.ContainsFunc(claim.Patterns, issuer.NamesWithoutIDs):
+		return "the token has the immutable form, " + issuer.ImmutableForm + ", which GitHub writes for repositories created, renamed or " +
+			"transferred since " + issuer.ImmutableSince + ", and the pattern has names only: allow both forms"
+	case !ids && slices.ContainsFunc(claim.Patterns, issuer.HasIDs):
+		return "the pattern has the immutable form, " + issuer.ImmutableForm + ", and the token has names only, as GitHub writes it for " +
+			"older repositories: allow both forms"
+	}
+	return ""
+}
+
+// opens reports whether the condition is about the owner of the token and leaves
+// it open.
+func (c Condition) opens(shared issuer.Issuer) bool {
+	claim, ofToken := cutPrefixFold(c.Key.Text, shared.URL+":")
+	return ofToken && shared.Decides(strings.ToLower(claim))
+}
+
+// NamesOwner reports whether the statement's conditions say whose tokens of this
+// issuer are meant. An issuer that signs for one owner only needs none.
+func (s *Statement) NamesOwner(url string) bool {
+	shared, found := issuer.Shared(url)
+	if !found || len(shared.Owners) == 0 {
+		return true
+	}
+	for _, c := range s.Conditions {
+		claim, ofToken := cutPrefixFold(c.Key.Text, ProviderName(shared.URL)+":")
+		if !ofToken || !c.Operator.Demands() || len(c.Values) == 0 {
+			continue
+		}
+		open := slices.ContainsFunc(c.Values, func(v Value) bool { return !shared.NamesOwner(strings.ToLower(claim), c.Operator.pattern(v.Text)) })
+		if !open {
 			return true
 		}
 	}
 	return false
 }
 
+// Demands reports whether the operator fails on a request without the key, and
+// compares it with what the policy lists: it can restrict who is meant.
+func (o Operator) Demands() bool {
+	return !o.Negated && !o.IfExists && o.Quantifier != ForAllValues && (o.Family == StringFamily || o.Family == ARNFamily || o.Family == NumericFamily && o.comparison == compareNumberEqual)
+}
+
+// pattern is the value as the operator takes it: only …Like knows wildcards, so that
+// in any other operator they are ordinary characters, here of no owner's name.
+func (o Operator) pattern(text string) string {
+	if o.comparison == compareLike || o.Family == ARNFamily {
+		return unescaped(text)
+	}
+	return strings.NewReplacer("*", "\x00", "?", "\x00").Replace(unescaped(text))
+}
+
+// unescaped replaces ${*} and its like by a character that no owner's name has, and
+// any other variable by a wildcard: what it stands for is the caller's to choose.
+func unescaped(text string) string {
+	text = strings.NewReplacer("${*}", "\x00", "${?}", "\x00", "${$}", "$").Replace(text)
+	for {
+		before, rest, found := strings.Cut(text, "${")
+		_, after, closed := strings.Cut(rest, "}")
+		if !found || !closed {
+			return text
+		}
+		text = before + "*" + after
+	}
+}
+
+// looksLikeClaim knows keys of any issuer: an address, a colon and a claim.
 func looksLikeClaim(key string) bool {
 	i := strings.LastIndexByte(key, ':')
-	return i >= 0 && mapped(key[i+1:])
+	return i >= 0 && MappedClaim(key[:i], key[i+1:])
 }
 
 func hasWildcard(values []Value) bool {

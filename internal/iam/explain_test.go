@@ -9,15 +9,15 @@ import (
 )
 
 const (
-	pullRole = "arn:aws:iam::222222222222:role/pull"
-	issuer   = "https://" + gitpodIssuer
+	pullRole  = "arn:aws:iam::222222222222:role/pull"
+	gitpodURL = "https://" + gitpodIssuer
 )
 
 var app = Repository{Account: theirs, Region: "eu-west-1", Name: "team/app"}
 
 func gitpodToken(sub string) *Token {
-	return &Token{Issuer: issuer, Claims: map[string]any{
-		"iss": issuer, "sub": sub, "aud": []any{"sts.amazonaws.com"}, "exp": float64(1767225600),
+	return &Token{Issuer: gitpodURL, Claims: map[string]any{
+		"iss": gitpodURL, "sub": sub, "aud": []any{"sts.amazonaws.com"}, "exp": float64(1767225600),
 	}}
 }
 
@@ -31,7 +31,7 @@ func oidcDocuments(t *testing.T, trust string) *Documents {
 		Identity:   map[string][]*Policy{pullRole: {mustParse(t, enterprisePermissions)}},
 		Trust:      map[string]*Policy{pullRole: mustParse(t, trust)},
 		Repository: map[string]*Policy{app.ARN(): nil},
-		Clients:    map[string][]string{ProviderARN("aws", theirs, issuer): {"sts.amazonaws.com"}},
+		Clients:    map[string][]string{ProviderARN("aws", theirs, gitpodURL): {"sts.amazonaws.com"}},
 	}
 }
 
@@ -74,12 +74,12 @@ func TestExplainTheEnterpriseSeed(t *testing.T) {
 	// As published: the provider's ARN is in the platform's account.
 	story = explain(t, oidcJourney(), oidcDocuments(t, enterpriseTrust(ours)))
 	wantTold(t, story, StepDenied, "names the provider of account 111111111111", "but STS looks in account 222222222222",
-		"name "+ProviderARN("aws", theirs, issuer)+" as the Federated principal", `"Federated": "`+ProviderARN("aws", theirs, issuer)+`"`)
+		"name "+ProviderARN("aws", theirs, gitpodURL)+" as the Federated principal", `"Federated": "`+ProviderARN("aws", theirs, gitpodURL)+`"`)
 }
 
 func TestExplainClaims(t *testing.T) {
 	trust := func(condition string) string {
-		return `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Federated":"` + ProviderARN("aws", theirs, issuer) +
+		return `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Federated":"` + ProviderARN("aws", theirs, gitpodURL) +
 			`"},"Action":"sts:AssumeRoleWithWebIdentity","Condition":` + condition + `}]}`
 	}
 	tests := []struct {
@@ -90,7 +90,7 @@ func TestExplainClaims(t *testing.T) {
 		{`{"StringEquals":{"` + gitpodIssuer + `:sub":"https://github.com/org/repo/tree/main"}}`, true, ""},
 		{`{"StringLike":{"` + gitpodIssuer + `:sub":"https://github.com/org/other/*"}}`, false, ""},
 		{`{"StringEquals":{"` + gitpodIssuer + `:sub":"https://github.com/org/repo/*"}}`, false, "StringLike"},
-		{`{"StringEquals":{"` + gitpodIssuer + `:iss":"` + issuer + `"}}`, false, "STS makes no such key"},
+		{`{"StringEquals":{"` + gitpodIssuer + `:iss":"` + gitpodURL + `"}}`, false, "STS makes no such key"},
 		{`{"ForAllValues:StringEquals":{"` + gitpodIssuer + `:aud":"sts.amazonaws.com"}}`, true, "passes a token"},
 		{`{"StringEquals":{"other.example.com/idp:sub":"x"}}`, false, "another issuer"},
 		{`{"StringEquals":{"` + gitpodIssuer + `:amr":"authenticated"}}`, false, "no such claim"},
@@ -107,9 +107,9 @@ func TestExplainClaims(t *testing.T) {
 func TestExplainTheChecksBeforeTheTrustPolicy(t *testing.T) {
 	documents := oidcDocuments(t, enterpriseTrust(theirs))
 	documents.Clients = map[string][]string{}
-	wantTold(t, explain(t, oidcJourney(), documents), StepDenied, "No OpenIDConnect provider found", "create-open-id-connect-provider --url "+issuer)
+	wantTold(t, explain(t, oidcJourney(), documents), StepDenied, "No OpenIDConnect provider found", "create-open-id-connect-provider --url "+gitpodURL)
 
-	documents.Clients = map[string][]string{ProviderARN("aws", theirs, issuer): {"other"}}
+	documents.Clients = map[string][]string{ProviderARN("aws", theirs, gitpodURL): {"other"}}
 	wantTold(t, explain(t, oidcJourney(), documents), StepDenied, "Incorrect token audience", "add-client-id-to-open-id-connect-provider")
 
 	late := oidcJourney()
@@ -236,6 +236,7 @@ func TestWebIdentityContext(t *testing.T) {
 	}
 	want := map[string]string{
 		"accounts.google.com:aud": "client", "accounts.google.com:azp": "client", "accounts.google.com:sub": "1", "accounts.google.com:amr": "a,b",
+		"accounts.google.com:oaud": "app",
 	}
 	if len(got) != len(want) {
 		t.Errorf("context = %v, want %v", got, want)
@@ -247,5 +248,93 @@ func TestWebIdentityContext(t *testing.T) {
 	}
 	if got, err := WebIdentityContext("https://x", map[string]any{"aud": 7}); err == nil {
 		t.Errorf("a number as audience: %v", got)
+	}
+}
+
+// TestProviderClaims: the claims that STS makes condition keys of, by issuer, and no
+// others.
+func TestProviderClaims(t *testing.T) {
+	for _, c := range []struct {
+		url, claim string
+		want       bool
+	}{
+		{"https://token.actions.githubusercontent.com", "repository_id", true},
+		{"https://token.actions.githubusercontent.com", "Repository_Owner_ID", true},
+		{"https://token.actions.githubusercontent.com", "job_workflow_ref", true},
+		{"https://token.actions.githubusercontent.com", "enterprise_id", true},
+		{"https://token.actions.githubusercontent.com", "repository_owner", false},
+		{"https://token.actions.githubusercontent.com", "event_name", false},
+		{"https://token.actions.githubusercontent.com", "iss", false},
+		{"https://token.actions.githubusercontent.com/acme", "ref", true},
+		{"https://token.actions.githubusercontent.com/acme/x", "ref", false},
+		{"https://token.actions.acme.ghe.com", "actor_id", true},
+		{"https://token.actions.acme.evil.ghe.com", "actor_id", false},
+		{"https://token.actions.githubusercontent.com.evil.example", "ref", false},
+		{"https://gitlab.com", "project_id", true},
+		{"https://gitlab.com", "project_path", false},
+		{"https://gitlab.acme.example", "project_id", false},
+		{"https://agent.buildkite.com", "organization_slug", true},
+		{"https://accounts.google.com", "oaud", true},
+		{"https://accounts.google.com", "google/organization_number", true},
+		{"https://accounts.google.com", "email", false},
+		{"https://oidc.circleci.com/org/11111111-1111-1111-1111-111111111111", "oidc.circleci.com/project-id", true},
+		{"https://oidc.circleci.com", "oidc.circleci.com/project-id", false},
+		{"https://idcs-abc.identity.oraclecloud.com", "rpst_id", true},
+		{"https://id.example.com", "azp", true},
+		{"https://id.example.com", "repository_id", false},
+	} {
+		if got := MappedClaim(c.url, c.claim); got != c.want {
+			t.Errorf("MappedClaim(%s, %s) = %v, want %v", c.url, c.claim, got, c.want)
+		}
+	}
+	got, err := WebIdentityContext("https://accounts.google.com", map[string]any{
+		"sub": "1", "google": map[string]any{"organization_number": float64(123456789012)}})
+	if err != nil || strings.Join(got["accounts.google.com:google/organization_number"], "") != "123456789012" {
+		t.Errorf("Google's organization: %v, %v", got, err)
+	}
+	got, err = WebIdentityContext("https://gitlab.com", map[string]any{"sub": "1", "ref_protected": true, "project_path": "a/b"})
+	if err != nil || strings.Join(got["gitlab.com:ref_protected"], "") != "true" || got["gitlab.com:project_path"] != nil {
+		t.Errorf("GitLab's claims: %v, %v", got, err)
+	}
+}
+
+// TestExplainSharedIssuers: a token of GitHub with its provider's claims, names with
+// and without ids, and patterns that let strangers in.
+func TestExplainSharedIssuers(t *testing.T) {
+	const prefix = "token.actions.githubusercontent.com:"
+	names, ids := "repo:octo-org/octo-repo:ref:refs/heads/main", "repo:octo-org@123456/octo-repo@456789:ref:refs/heads/main"
+	for _, c := range []struct {
+		name, condition, subject string
+		want                     Status
+		told                     string
+	}{
+		{"mapped claims", `"StringEquals":{"` + prefix + `repository_id":"456789","` + prefix + `ref":"refs/heads/main"},"StringLike":{"` +
+			prefix + `sub":"repo:octo-org@123456/octo-repo@456789:*"}`, ids, StepOK, ""},
+		{"another repository", `"StringEquals":{"` + prefix + `repository_id":"1"},"StringLike":{"` + prefix + `sub":"repo:octo-org@123456/*"}`, ids, StepDenied, ""},
+		{"names only, token with ids", `"StringLike":{"` + prefix + `sub":"repo:octo-org/octo-repo:*"}`, ids, StepDenied, "the token has the immutable form"},
+		{"ids, token with names", `"StringLike":{"` + prefix + `sub":"repo:octo-org@123456/octo-repo@456789:*"}`, names, StepDenied, "the pattern has the immutable form"},
+		{"both forms", `"StringLike":{"` + prefix + `sub":["repo:octo-org/octo-repo:*","repo:octo-org@123456/octo-repo@456789:*"]}`, ids, StepOK, ""},
+		{"wildcard owner", `"StringLike":{"` + prefix + `sub":"repo:octo*/*"}`, names, StepOK, "strangers match it"},
+		{"open owner", `"StringLike":{"` + prefix + `sub":"repo:octo-org*"}`, names, StepOK, "strangers match it"},
+		{"wildcard owner, fixed by the id", `"StringEquals":{"` + prefix + `repository_id":"456789"},"StringLike":{"` + prefix + `sub":"repo:*"}`, names, StepOK, ""},
+		{"unmapped", `"StringEquals":{"` + prefix + `event_name":"push","` + prefix + `sub":"` + names + `"}`, names, StepDenied, "STS makes no such key"},
+	} {
+		reader := &Documents{
+			Trust: map[string]*Policy{pullRole: mustParse(t, `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Federated":"`+
+				"arn:aws:iam::222222222222:oidc-provider/token.actions.githubusercontent.com"+
+				`"},"Action":"sts:AssumeRoleWithWebIdentity","Condition":{`+c.condition+`}}]}`)},
+		}
+		story := explain(t, Journey{Verb: Pull, Repository: app, Roles: []Hop{{RoleARN: pullRole}}, Token: &Token{
+			Issuer: "https://token.actions.githubusercontent.com",
+			Claims: map[string]any{"aud": "sts.amazonaws.com", "sub": c.subject, "repository_id": "456789", "ref": "refs/heads/main", "event_name": "push"},
+		}}, reader)
+		step := story.Steps[0]
+		if step.Status != c.want {
+			t.Errorf("%s: %s, want %s\n%s", c.name, step.Status, c.want, story)
+		}
+		notes := strings.Join(step.Notes, "\n")
+		if c.told == "" && notes != "" || !strings.Contains(notes, c.told) {
+			t.Errorf("%s: notes %q, want %q", c.name, notes, c.told)
+		}
 	}
 }

@@ -75,8 +75,8 @@ func TestSeedEnterpriseTrust(t *testing.T) {
 		{"other repository", theirs, theirs, "sts.amazonaws.com", "https://github.com/org/other/tree/main", ImplicitDeny},
 		{"repository with the same beginning", theirs, theirs, "sts.amazonaws.com", "https://github.com/org/repo2/tree/main", ImplicitDeny},
 		{"other audience", theirs, theirs, "gitlab", good, ImplicitDeny},
-		{"by the issuer's URL", "", theirs, "sts.amazonaws.com", good, Allowed},
-		{"by the issuer's URL, as published", "", ours, "sts.amazonaws.com", good, ImplicitDeny},
+		{"by the gitpodURL's URL", "", theirs, "sts.amazonaws.com", good, Allowed},
+		{"by the gitpodURL's URL, as published", "", ours, "sts.amazonaws.com", good, ImplicitDeny},
 		{"no subject at all passes", theirs, theirs, "sts.amazonaws.com", "", Allowed},
 	}
 	for _, test := range tests {

@@ -164,6 +164,9 @@ func (t Trust) match(claims map[string]any) Match {
 	for _, c := range t.Conditions {
 		m.add(c.check(claims))
 	}
+	if err := CheckOwner(t); err != nil { // saved by an older version
+		m.add(ClaimResult{Claim: "sub", Got: m.Subject, Why: "the trust does not say whose tokens are meant: add it again with the owner written out"})
+	}
 	return m
 }
 

@@ -9,6 +9,8 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
+
+	"github.com/pullpass/pullpass/internal/iam"
 )
 
 // webIdentityAlgorithms are those that STS accepts.
@@ -25,6 +27,8 @@ type claims struct {
 	Methods  []string         `json:"amr"`
 	Expiry   *jwt.NumericDate `json:"exp"`
 	IssuedAt *jwt.NumericDate `json:"iat"`
+
+	all map[string]any // every claim, for the condition keys that AWS makes of them
 }
 
 // audience is the value of the condition key aud: azp wins where it is set.
@@ -63,7 +67,7 @@ func verifyWebIdentity(c *call) *apiError {
 		return errInvalidToken("The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)")
 	}
 	id := &webIdentity{}
-	if err := parsed.UnsafeClaimsWithoutVerification(&id.claims); err != nil {
+	if err := parsed.UnsafeClaimsWithoutVerification(&id.claims, &id.claims.all); err != nil {
 		return errInvalidToken("The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)")
 	}
 	if refusal := c.findProvider(id); refusal != nil {
@@ -185,24 +189,16 @@ func assumeRoleWithWebIdentity(c *call) (any, *apiError) {
 	}, nil
 }
 
-// context are the condition keys that a web identity has: the provider's name
-// with aud, sub, amr, and nothing else.
+// context are the condition keys that a web identity has: those that AWS makes of
+// this issuer's claims. A claim of the wrong type makes no key.
 func (id *webIdentity) context(session string) map[string][]string {
-	name := id.provider.url
-	context := map[string][]string{
-		name + ":aud":           id.claims.audience(),
-		"sts:RoleSessionName":   {session},
-		"aws:FederatedProvider": {id.provider.arn},
+	context, err := iam.WebIdentityContext(id.provider.url, id.claims.all)
+	if err != nil {
+		context = map[string][]string{}
 	}
-	if id.claims.Subject != "" {
-		context[name+":sub"] = []string{id.claims.Subject}
-	}
-	if id.claims.Party != "" {
-		context[name+":azp"] = []string{id.claims.Party}
-	}
-	if len(id.claims.Methods) > 0 {
-		context[name+":amr"] = id.claims.Methods
-	}
+	context[id.provider.url+":aud"] = id.claims.audience()
+	context["sts:RoleSessionName"] = []string{session}
+	context["aws:FederatedProvider"] = []string{id.provider.arn}
 	return context
 }
 

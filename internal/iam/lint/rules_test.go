@@ -29,6 +29,16 @@ const (
 	role     = `"Principal":{"AWS":"arn:aws:iam::111111111111:role/pull"}`
 )
 
+const gitHub = "token.actions.githubusercontent.com"
+
+func gitHubTrust(conditions string) string { return sharedTrust(gitHub, conditions) }
+
+// sharedTrust trusts an issuer, with an audience and the given conditions.
+func sharedTrust(issuer, conditions string) string {
+	return doc(`{"Effect":"Allow","Principal":{"Federated":"arn:aws:iam::222222222222:oidc-provider/` + issuer +
+		`"},"Action":"sts:AssumeRoleWithWebIdentity","Condition":{` + conditions + `}}`)
+}
+
 func doc(statements ...string) string {
 	return `{"Version":"2012-10-17","Statement":[` + strings.Join(statements, ",") + `]}`
 }
@@ -193,6 +203,8 @@ func trustCases() []ruleCase {
 		{rule: "audience-missing", kind: Trust, doc: strings.Replace(web(`"StringEquals":{`+sub+`}`), provider, "«"+provider+"»", 1)},
 		{rule: "subject-too-broad", kind: Trust, doc: web(`"StringEquals":{` + aud + `},"StringLike":{"id.example.com:sub":«"repo:*"»}`)},
 		{rule: "subject-too-broad", kind: Trust, doc: web(`"StringEquals":{` + aud + `},"StringLike":{"id.example.com:sub":["repo:team/*",«"https://github.com/*"»]}`)},
+		{rule: "subject-too-broad", kind: Trust, doc: gitHubTrust(`"StringLike":{"` + gitHub + `:sub":«"repo:octo*/app*"»}`)},
+		{rule: "subject-without-ids", kind: Trust, doc: gitHubTrust(`"StringLike":{"` + gitHub + `:sub":«"repo:acme/app:*"»}`)},
 		{rule: "claim-if-exists", kind: Trust, doc: web(`"StringEquals":{` + aud + `},«"StringEqualsIfExists"»:{` + sub + `}`), fixed: `"StringEquals":{` + aud + `,` + sub + `}`},
 		{rule: "claim-for-all-values", kind: Trust, doc: web(`«"ForAllValues:StringLike"»:{` + sub + `},"StringEquals":{` + aud + `}`), fixed: `"StringLike":{` + sub + `}`},
 		{rule: "claim-unmapped", kind: Trust, doc: web(`"StringEquals":{` + aud + `,` + sub + `,«"id.example.com:iss"»:"https://id.example.com"}`)},

@@ -1,10 +1,12 @@
 package lint
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/pullpass/pullpass/internal/awsname"
 	"github.com/pullpass/pullpass/internal/iam"
+	"github.com/pullpass/pullpass/internal/issuer"
 )
 
 func webIdentityRules() []Rule {
@@ -18,7 +20,8 @@ func webIdentityRules() []Rule {
 		},
 		{
 			ID: "subject-missing", Severity: Error, Title: "No condition on the token's subject", Kinds: kinds,
-			Why:   "Everyone who can get a token of this issuer can take the role: with a public issuer, everyone.",
+			Why: "Everyone who can get a token of this issuer can take the role: with a public issuer, everyone. AWS refuses to save such a " +
+				"trust policy for the shared issuers that it knows.",
 			Fix:   "Add a StringEquals or StringLike condition on ISSUER:sub.",
 			check: checkSubjects,
 		},
@@ -30,9 +33,18 @@ func webIdentityRules() []Rule {
 		},
 		{
 			ID: "subject-too-broad", Severity: Error, Title: "The subject's pattern lets in everyone", Kinds: kinds,
-			Why:   "The wildcard begins before the organization or repository is named, so everyone at this issuer matches.",
-			Fix:   "Name the organization and the repository in front of the first wildcard.",
+			Why: "The wildcard stands where the owner should be named in full, up to the separator behind it: strangers, or everyone at this " +
+				"issuer, match. repo:acme*/app lets in acme-evil, too.",
+			Fix:   "Write the owner out, with the separator behind it, in front of the first wildcard: repo:acme/*.",
 			check: checkBroadSubjects,
+		},
+		{
+			ID: "subject-without-ids", Severity: Info, Title: "GitHub's subjects with ids do not match", Kinds: kinds,
+			Why: "For repositories created, renamed or transferred since " + issuer.ImmutableSince + " GitHub writes " + issuer.ImmutableForm +
+				": a pattern with names only misses their tokens.",
+			Fix: "Allow both forms, or the one that the repository's tokens have: " +
+				"pullpass policy trust --form github --owner-id ID --repository-id ID writes them.",
+			check: checkSubjectForms,
 		},
 		{
 			ID: "claim-if-exists", Severity: Error, Title: "…IfExists on a token's claim", Kinds: kinds, Mechanical: true,
@@ -48,7 +60,8 @@ func webIdentityRules() []Rule {
 		},
 		{
 			ID: "claim-unmapped", Severity: Error, Title: "A claim that AWS does not make a condition key", Kinds: kinds,
-			Why:   "Only aud, sub, amr and azp of a token become keys. Any other is never there, so the condition never holds.",
+			Why: "aud, sub, amr and azp of a token become keys, and a few claims more of GitHub, GitLab, Buildkite, Google, CircleCI and Oracle " +
+				"Cloud. Any other is never there, so the condition never holds.",
 			Fix:   "Put what matters into the subject. The issuer needs no condition: it is the provider's.",
 			check: checkUnmappedClaims,
 		},
@@ -139,18 +152,65 @@ func (s *statement) restricts(claim string) bool {
 
 func (s *statement) takesTokens() bool { return s.grants("sts:AssumeRoleWithWebIdentity") }
 
+// tenancy is the claim that says whose token it is: the subject, but for the shared
+// issuers that write it into the audience.
+func (pr provider) tenancy() string {
+	if shared, found := issuer.Shared(pr.issuer); found && shared.Required != "" {
+		return shared.Required
+	}
+	return "sub"
+}
+
 func checkSubjects(p *pass) {
 	p.eachProvider(func(s *statement, pr provider) {
-		if s.restricts("sub") {
+		claim := pr.tenancy()
+		if s.restricts(claim) || strings.Contains(claim, ":") && s.restrictsKey(claim) || pr.byApplication() && s.namesOwner(pr.issuer) {
 			return
 		}
 		value := quoted("…")
-		if t := p.facts.Token; t != nil && t.Subject != "" {
+		if t := p.facts.Token; t != nil && t.Subject != "" && claim == "sub" {
 			value = quoted(t.Subject)
 		}
-		p.suggest(pr.at, "no condition on "+pr.issuer+":sub: any token of this issuer will do",
-			`"StringEquals": {`+quoted(canonicalIssuer(pr.issuer)+":sub")+": "+value+"}")
+		key := canonicalIssuer(pr.issuer) + ":" + claim
+		if strings.Contains(claim, ":") {
+			key = claim
+		}
+		p.suggest(pr.at, "no condition on "+key+": any token of this issuer will do", `"StringEquals": {`+quoted(key)+": "+value+"}")
 	})
+}
+
+// byApplication knows the issuers of people's logins, whose tokens are told apart by
+// the application that they were made for.
+func (pr provider) byApplication() bool {
+	shared, found := issuer.Shared(pr.issuer)
+	return found && shared.Required == "" && !shared.Decides("sub")
+}
+
+// restrictsKey is restricts for a key that is no claim of the token.
+func (s *statement) restrictsKey(key string) bool {
+	return slices.ContainsFunc(s.conditions, func(c condition) bool {
+		return strings.EqualFold(c.key.name, key) && c.known && c.parsed.Demands()
+	})
+}
+
+// namesOwner asks package iam, so that the linter and the evaluator agree.
+func (s *statement) namesOwner(url string) bool {
+	var out iam.Statement
+	for _, c := range s.conditions {
+		if !c.known {
+			continue
+		}
+		values := make([]iam.Value, len(c.values))
+		for i, v := range c.values {
+			values[i].Text = v.text
+		}
+		key := c.key.name
+		if issuer, claim, ok := c.claim(); ok {
+			key = canonicalIssuer(issuer) + ":" + claim
+		}
+		out.Conditions = append(out.Conditions, iam.Condition{Operator: c.parsed, Key: iam.Value{Text: key}, Values: values})
+	}
+	return out.NamesOwner(url)
 }
 
 func checkAudiences(p *pass) {
@@ -194,36 +254,91 @@ func (p *pass) eachClaim(check func(s *statement, c condition, claim string)) {
 	})
 }
 
+// checkBroadSubjects asks of a shared issuer that a condition names the owner, and
+// of any other that the subject's pattern names somebody.
 func checkBroadSubjects(p *pass) {
-	p.eachClaim(func(_ *statement, c condition, claim string) {
-		if claim != "sub" || c.parsed.Name != "StringLike" || c.parsed.Negated {
+	p.each(func(s *statement) {
+		if !s.allows() {
 			return
 		}
-		for _, v := range c.values {
-			if broad(v.text) {
-				p.report(v, quoted(v.text)+" matches everyone's tokens")
+		for _, pr := range s.providers() {
+			shared, found := issuer.Shared(pr.issuer)
+			if found && s.namesOwner(pr.issuer) {
+				continue
+			}
+			for _, c := range s.conditions {
+				host, claim, ok := c.claim()
+				if !ok || c.parsed.Family != iam.StringFamily || c.parsed.Negated || !strings.EqualFold(canonicalIssuer(host), canonicalIssuer(pr.issuer)) {
+					continue
+				}
+				claim = strings.ToLower(claim)
+				for _, v := range c.values {
+					switch {
+					case found && shared.Decides(claim) && !shared.NamesOwner(claim, withoutVariables(v.text)):
+						p.report(v, quoted(v.text)+" does not name the owner: strangers' tokens of "+shared.Name+" match")
+					case !found && claim == "sub" && c.parsed.Name == "StringLike" && broad(v.text):
+						p.report(v, quoted(v.text)+" matches everyone's tokens")
+					}
+				}
 			}
 		}
 	})
 }
 
-// broad reports whether the text in front of the first wildcard names nobody:
-// only a scheme or a marker such as repo:, project_path: or https://HOST/.
+// withoutVariables replaces a policy variable by the wildcard that it amounts to.
+func withoutVariables(s string) string {
+	for found := variable(s); found != ""; found = variable(s) {
+		s = strings.ReplaceAll(s, found, "*")
+	}
+	return strings.NewReplacer("${*}", "\x00", "${?}", "\x00", "${$}", "$").Replace(s)
+}
+
+// checkSubjectForms finds patterns of names only, where neither a pattern with ids
+// stands beside them nor the repository's id fixes what is meant.
+func checkSubjectForms(p *pass) {
+	const gitHub = "token.actions.githubusercontent.com"
+	p.each(func(s *statement) {
+		if !s.allows() || !slices.ContainsFunc(s.providers(), func(pr provider) bool { return canonicalIssuer(pr.issuer) == gitHub }) {
+			return
+		}
+		var names []*node
+		for _, c := range s.claims(gitHub, "sub") {
+			if c.parsed.Family != iam.StringFamily || c.parsed.Negated {
+				continue
+			}
+			for _, v := range c.values {
+				if !issuer.NamesWithoutIDs(v.text) {
+					return
+				}
+				names = append(names, v)
+			}
+		}
+		for _, v := range names {
+			p.report(v, quoted(v.text)+" misses the tokens of repositories created, renamed or transferred since "+issuer.ImmutableSince+
+				", whose subject is "+issuer.ImmutableForm)
+		}
+	})
+}
+
+// broad reports whether the text in front of the first wildcard names nobody: only
+// a scheme or a marker such as repo:, project_path: or https://HOST/.
 func broad(pattern string) bool {
 	plain := withoutEscapes(pattern)
 	i := strings.IndexAny(plain, "*?")
 	if i < 0 {
 		return false
 	}
-	head, tail := plain[:i], strings.Trim(plain[i:], "*?/:")
-	if tail != "" && strings.ContainsAny(tail, "/:") && len(tail) > 8 {
-		return false // names somebody behind the wildcard, as editors' prefixes need it
+	head, tail := plain[:i], plain[i:]
+	if strings.HasPrefix(head, "referrer:jetbrains-gateway:") {
+		// Editors' prefixes: the address behind the wildcard has to name somebody.
+		_, address, found := strings.Cut(tail, "https://")
+		return !found || broad("https://"+address)
 	}
 	if after, isURL := strings.CutPrefix(head, "https://"); isURL {
 		_, path, hasPath := strings.Cut(after, "/")
 		return !hasPath || path == ""
 	}
-	for _, marker := range []string{"repo:", "project_path:", "system:serviceaccount:", "organization:", "org:", "referrer:jetbrains-gateway:"} {
+	for _, marker := range []string{"repo:", "project_path:", "system:serviceaccount:", "organization:", "org:", "org/", "account:", "owner:"} {
 		if head == marker {
 			return true
 		}
@@ -254,26 +369,10 @@ func checkClaimForAllValues(p *pass) {
 func checkUnmappedClaims(p *pass) {
 	p.eachClaim(func(_ *statement, c condition, claim string) {
 		issuer, _, _ := c.claim()
-		if !mappedClaim(issuer, claim) {
-			p.report(c.key.key, quoted(c.key.name)+" is no condition key: AWS maps aud, sub, amr and azp")
+		if name := canonicalIssuer(issuer); !iam.MappedClaim(name, claim) {
+			p.report(c.key.key, quoted(c.key.name)+" is not a condition key: AWS maps "+strings.Join(iam.MappedClaims(name), ", "))
 		}
 	})
-}
-
-// mappedClaim knows the claims that become condition keys, and those of the
-// public providers besides.
-func mappedClaim(issuer, claim string) bool {
-	switch claim {
-	case "aud", "sub", "amr", "azp":
-		return true
-	case "oaud", "email":
-		return issuer == "accounts.google.com"
-	case "app_id", "id":
-		return issuer == "graph.facebook.com"
-	case "user_id":
-		return issuer == "www.amazon.com"
-	}
-	return false
 }
 
 func checkClaimIssuers(p *pass) {
@@ -284,7 +383,7 @@ func checkClaimIssuers(p *pass) {
 		}
 		for _, c := range s.conditions {
 			issuer, claim, ok := c.claim()
-			if !ok || placeholder(issuer) != "" || namesIssuer(providers, issuer) || !mappedClaim(issuer, strings.ToLower(claim)) {
+			if !ok || placeholder(issuer) != "" || namesIssuer(providers, issuer) || !iam.MappedClaim(canonicalIssuer(issuer), claim) {
 				continue
 			}
 			p.claimIssuer(c, providers, issuer, claim)
