@@ -133,23 +133,28 @@ type issuedOpener struct {
 	whom   string
 }
 
-// explainMessage finds a foreign message in the table.
+// explainMessage says what another program's message means, with what it names
+// filled into cause and fix.
 func (d *doctorCommand) explainMessage(t *terminal) error {
 	text, err := readFile(t, d.Message)
 	if err != nil {
 		return misuseError{err}
 	}
-	s, ok := doctor.Recognize(string(text))
+	found, ok := doctor.Explain(string(text))
 	if !ok {
-		return &pullpass.Error{Kind: pullpass.NotFound, What: "the message is none that the doctor knows", Hint: "let the doctor make the pull: pullpass doctor IMAGE"}
+		return &pullpass.Error{
+			Kind: pullpass.NotFound, What: "cannot explain the message", Code: "message_unknown",
+			Cause: "it names no cause that the doctor knows", Hint: doctor.WouldTell(string(text)),
+		}
 	}
 	shown := struct {
-		Symptom string `json:"symptom"`
-		Seen    string `json:"seen"`
-		Cause   string `json:"cause"`
-		Fix     string `json:"fix"`
-	}{s.Code, s.Seen, s.Cause, s.Fix}
+		Symptom string            `json:"symptom"`
+		Seen    string            `json:"seen"`
+		Cause   string            `json:"cause"`
+		Fix     string            `json:"fix"`
+		Facts   map[string]string `json:"facts,omitempty"`
+	}{found.Code, found.Seen, found.Cause, found.Fix, found.Facts}
 	return t.show(shown, func(w io.Writer) {
-		facts(w, "symptom", s.Code, "cause", s.Cause, "fix", s.Fix)
+		facts(w, "symptom", found.Code, "cause", found.Cause, "fix", found.Fix)
 	})
 }

@@ -162,7 +162,7 @@ func TestDoctorFindsWhatTakesAServer(t *testing.T) {
 func TestEverySymptomHasAVisit(t *testing.T) {
 	seen := visited()
 	for _, s := range doctor.Symptoms() {
-		if !seen[s.Code] {
+		if !seen[s.Code] && !s.FromText { // internal/doctor has a message for each of those
 			t.Errorf("no test produces %s: %s", s.Code, s.Seen)
 		}
 		delete(seen, s.Code)

@@ -47,9 +47,17 @@ server's network is not told. With several places the JSON is ` + "`{\"healthy\"
 
 No secret is part of a diagnosis.
 
+## Messages
+
+` + "`pullpass doctor --message FILE`" + ` (` + "`-`" + ` reads standard input) says what a message of another program means:
+docker, containerd, a kubelet, podman, skopeo, kaniko, helm, Terraform, ECS, Lambda, the AWS CLI, GitHub Actions
+and GitLab Runner. Programs wrap each other's messages; the innermost reason decides. Account, region, repository,
+image, principal and action are read from the message and filled into cause and fix; ` + "`--json`" + ` has them as
+` + "`facts`" + `. Where a message names no cause, the command exits with 1 and says what would tell.
+
 ## Symptoms
 
 Tests produce every row against the sandbox and real clients, some by faults that the sandbox is told to
-make (throttling, failures of AWS, refusing endpoints), except pull_secret_late: no cluster was at hand, so it is
-recognized in text written after that of kubectl describe pod.
+make (throttling, failures of AWS, refusing endpoints), except pull_secret_late and the rows marked "recognized
+in text": other programs say them, and internal/doctor/testdata/messages.txt has an example of each.
 `

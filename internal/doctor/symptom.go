@@ -13,11 +13,16 @@ type Symptom struct {
 	Cause string
 	Fix   string
 
-	// errors are the codes of this house's errors that mean this symptom.
+	// FromText marks a row that no pull of ours ends with: it is recognized only in
+	// what other programs print.
+	FromText bool
+
+	// errors are the codes of Pullpass errors that mean this symptom.
 	errors []string
-	// said recognizes it in what other programs print.
-	said *regexp.Regexp
 }
+
+// symptoms is the whole table. docs/doctor.md is made from it.
+var symptoms = slices.Concat(pullSymptoms, clientSymptoms)
 
 // Symptoms lists the table, in the order of a pull.
 func Symptoms() []Symptom { return slices.Clone(symptoms) }
@@ -26,27 +31,6 @@ func Symptoms() []Symptom { return slices.Clone(symptoms) }
 func SymptomOf(code string) (Symptom, bool) {
 	return first(func(s Symptom) bool { return s.Code == code })
 }
-
-// Recognize finds the symptom in what another program printed: docker, the AWS
-// CLI, kubectl. The more telling lines are tried first.
-func Recognize(text string) (Symptom, bool) {
-	if lateSecret.MatchString(text) {
-		return SymptomOf("pull_secret_late")
-	}
-	for _, code := range recognizeFirst {
-		if s, ok := SymptomOf(code); ok && s.said.MatchString(text) {
-			return s, true
-		}
-	}
-	return first(func(s Symptom) bool { return s.said != nil && s.said.MatchString(text) })
-}
-
-// recognizeFirst are symptoms whose text holds another one's, too.
-var recognizeFirst = []string{"denied_explicitly", "token_denied"}
-
-// lateSecret is a Pod that was refused for want of any credential. A Pod that cannot
-// pull for another reason (no such tag, a timeout) says ImagePullBackOff as well.
-var lateSecret = saying(`unable to retrieve some image pull secrets|(?s:imagepullbackoff.*(?:no basic auth credentials|authentication required|pull access denied)|(?:no basic auth credentials|authentication required|pull access denied).*imagepullbackoff)`)
 
 func symptomOfError(code string) (Symptom, bool) {
 	return first(func(s Symptom) bool { return slices.Contains(s.errors, code) })

@@ -108,7 +108,7 @@ func TestRecognize(t *testing.T) {
 		{"An error occurred (SignatureDoesNotMatch) when calling the GetCallerIdentity operation: The request signature we calculated does not match", "signature"},
 		{"An error occurred (SignatureDoesNotMatch) when calling the GetCallerIdentity operation: Signature expired: 20260101T000000Z is now earlier than", "clock"},
 		{"Error saving credentials: error storing credentials - err: exit status 1, out: `not implemented`", "helper_cannot_store"},
-		{"Back-off pulling image \"x\": ImagePullBackOff", "pull_secret_late"},
+		{"Back-off pulling image \"x\": ImagePullBackOff", ""},
 		{"Failed to pull image \"x\": no basic auth credentials\nError: ImagePullBackOff", "pull_secret_late"},
 		{"Reason: ImagePullBackOff\nFailed to pull image \"x\": no basic auth credentials", "pull_secret_late"},
 		{"Unable to retrieve some image pull secrets (ecr); attempting to pull the image may not succeed", "pull_secret_late"},

@@ -74,6 +74,9 @@ func Markdown() string {
 	b.WriteString(page)
 	for _, s := range symptoms {
 		fmt.Fprintf(&b, "\n### `%s`\n\n", s.Code)
+		if s.FromText {
+			b.WriteString("Recognized in text.\n\n")
+		}
 		fmt.Fprintf(&b, "- **What is seen:** `%s`\n- **Cause:** %s\n- **Fix:** %s\n", strings.ReplaceAll(s.Seen, "`", "'"), s.Cause, s.Fix)
 	}
 	return b.String()
