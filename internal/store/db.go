@@ -33,6 +33,7 @@ type DB struct {
 	now     func() time.Time
 	hub     *hub
 	recent  *recent
+	heads   *heads
 	stop    context.CancelFunc
 	running sync.WaitGroup
 }
@@ -47,7 +48,7 @@ func Open(ctx context.Context, conns Connections, d Dialect, listener Listener, 
 		o.Now = time.Now
 	}
 	db := &DB{
-		dialect: d, conns: conns, now: o.Now, hub: newHub(), recent: newRecent(),
+		dialect: d, conns: conns, now: o.Now, hub: newHub(), recent: newRecent(), heads: newHeads(),
 		read:   reader{conns.Read, newPrepared(conns.Read, d.Prepare), d.Local},
 		writes: newPrepared(conns.Write, d.Prepare),
 	}
@@ -63,7 +64,7 @@ func Open(ctx context.Context, conns Connections, d Dialect, listener Listener, 
 	return db, nil
 }
 
-func (db *DB) migrate(ctx context.Context) error {
+func (db *DB) migrate(ctx context.Context) (err error) {
 	dir, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return err
@@ -73,7 +74,12 @@ func (db *DB) migrate(ctx context.Context) error {
 		goose.WithGoMigrations(migration(2, db.dialect.AppendOnly), migration(6, sharedTables(db.dialect.Unlogged))),
 		goose.WithLogger(goose.NopLogger()),
 	}, db.dialect.GooseOptions...)
-	provider, err := goose.NewProvider(db.dialect.Goose, db.conns.Write, dir, options...)
+	pool := db.conns.Write
+	if db.conns.Migrate != nil {
+		pool = db.conns.Migrate
+		defer func() { err = errors.Join(err, pool.Close()) }()
+	}
+	provider, err := goose.NewProvider(db.dialect.Goose, pool, dir, options...)
 	if err != nil {
 		return err
 	}

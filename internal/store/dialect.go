@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 
 	"github.com/pressly/goose/v3"
 )
@@ -26,6 +27,9 @@ type Dialect struct {
 	Clock string
 	// Unlogged makes a table that is in no log and no backup, if there is such a thing.
 	Unlogged string
+	// Arrays says that a list can be an argument (unnest): audit records are then
+	// appended with one statement.
+	Arrays bool
 	// EventRows is how many audit records one INSERT holds.
 	EventRows int
 	// Notify, with the payload as its argument, tells other servers of a change
@@ -33,7 +37,14 @@ type Dialect struct {
 	Notify string
 	// Fault classifies an error of the driver.
 	Fault func(error) Fault
+	// Reason says in words what keeps the database from working, "" if the error
+	// does not tell: its disk is full, it is read-only.
+	Reason func(error) string
 }
+
+// ErrOutcome is in the chain of an error after which nobody knows whether the
+// transaction happened: the database was told to commit, and did not answer.
+var ErrOutcome = errors.New("the database did not confirm the transaction")
 
 // Fault is what an error of the database means to us.
 type Fault int
@@ -45,6 +56,7 @@ const (
 	FaultForeign       // a foreign key refused it
 	FaultCheck         // a check refused it, or a value cannot be stored
 	FaultBusy          // lock, deadlock or serialization: the transaction may be tried again
+	FaultCut           // the connection was cut in the middle: another one may do
 	FaultLost          // the connection or the server is gone, or the disk is full
 )
 
@@ -55,8 +67,12 @@ type Listener interface {
 	Listen(ctx context.Context, heard func(payload string), missed func())
 }
 
-// Connections are the pools of a database. For PostgreSQL both are the same.
+// Connections are the pools of a database. For PostgreSQL reading and writing are
+// the same.
 type Connections struct {
 	Read  *sql.DB
 	Write *sql.DB
+	// Migrate changes the schema, which may take longer than any request; closed
+	// when that is done. Nil: Write does.
+	Migrate *sql.DB
 }

@@ -1,12 +1,19 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 
 	"github.com/pullpass/pullpass"
 )
+
+// CodeOutcome is the code of an error after which it is not known whether the
+// change was made.
+const CodeOutcome = "outcome_unknown"
+
+const hintLost = "see the server's log and /readyz"
 
 // explain maps err to the kinds of the root package. Errors that have a kind
 // already (decided in a transaction) pass as they are.
@@ -17,7 +24,16 @@ func (db *DB) explain(what string, err error) error {
 	}
 	out := &pullpass.Error{Kind: pullpass.Internal, What: "cannot " + what, Err: err}
 	switch {
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, ErrOutcome):
+		out.Kind, out.Code = pullpass.Unavailable, CodeOutcome
+		out.What, out.Cause = "cannot say whether it happened: "+what, "the database did not confirm it in time"
+		out.Hint = "look whether it is there before you try again"
+		return out
+	case errors.Is(err, context.DeadlineExceeded):
+		out.Kind, out.Code = pullpass.Unavailable, "database_timeout"
+		out.Cause, out.Hint = "the database did not answer in time; nothing was changed", hintLost
+		return out
+	case errors.Is(err, context.Canceled):
 		out.Kind, out.Cause = pullpass.Unavailable, "the request ended before the database answered"
 		return out
 	case errors.Is(err, sql.ErrNoRows):
@@ -38,9 +54,11 @@ func (db *DB) explain(what string, err error) error {
 		out.Kind, out.Cause = pullpass.Invalid, "a value has a form that cannot be stored"
 	case FaultBusy:
 		out.Kind, out.Cause, out.Hint = pullpass.Unavailable, "the database is busy", "try again"
-	case FaultLost:
-		out.Kind, out.Cause = pullpass.Unavailable, "the database does not answer"
-		out.Hint = "see the server's log and /readyz"
+	case FaultLost, FaultCut:
+		out.Kind, out.Cause, out.Hint = pullpass.Unavailable, "the database does not answer", hintLost
+		if db.dialect.Reason != nil {
+			out.Cause = cmp.Or(db.dialect.Reason(err), out.Cause)
+		}
 	case FaultOther:
 	}
 	return out

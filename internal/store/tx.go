@@ -23,6 +23,10 @@ type tx struct {
 // attempts bounds how often a transaction is tried that lost against another.
 const attempts = 8
 
+// attemptsCut bounds how often one is tried whose connection was cut: if the
+// database is gone, whoever asks is to hear it soon.
+const attemptsCut = 3
+
 // tx runs f in a writing transaction, again if it lost a lock or a race, and maps
 // what comes out to the kinds of error. f must not keep results of a failed try.
 func (db *DB) tx(ctx context.Context, what string, f func(*tx) error) error {
@@ -31,7 +35,7 @@ func (db *DB) tx(ctx context.Context, what string, f func(*tx) error) error {
 		if err == nil {
 			return nil
 		}
-		if attempt+1 < attempts && db.retryable(err) && pause(ctx, attempt) {
+		if attempt+1 < db.attemptsAfter(err) && pause(ctx, attempt) {
 			continue
 		}
 		return db.explain(what, err)
@@ -83,12 +87,24 @@ func rollback(t *sql.Tx, cause error) error {
 // has changed.
 var errAgain = errors.New("changed meanwhile")
 
-func (db *DB) retryable(err error) bool {
+// attemptsAfter is how often a transaction may be tried that failed with err.
+// Until the database is told to commit, nothing has happened; after that nobody
+// knows, and a second try could do it twice.
+func (db *DB) attemptsAfter(err error) int {
 	var decided *pullpass.Error
-	if errors.As(err, &decided) {
-		return false
+	switch {
+	case errors.As(err, &decided), errors.Is(err, ErrOutcome):
+		return 1
+	case errors.Is(err, errAgain):
+		return attempts
 	}
-	return errors.Is(err, errAgain) || db.dialect.Fault(err) == FaultBusy
+	switch db.dialect.Fault(err) {
+	case FaultBusy:
+		return attempts
+	case FaultCut:
+		return attemptsCut
+	}
+	return 1
 }
 
 // pause waits a little, longer after each try; false if the context ends first.

@@ -2,9 +2,6 @@ package postgres_test
 
 import (
 	"context"
-	"io"
-	"net"
-	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -18,76 +15,6 @@ import (
 	"github.com/pullpass/pullpass/internal/store/postgres"
 	"github.com/pullpass/pullpass/internal/store/storetest"
 )
-
-// cable is a connection to the database that can be pulled out and put back.
-type cable struct {
-	t      *testing.T
-	target string
-	addr   string
-	mu     sync.Mutex
-	out    bool
-	ends   map[net.Conn]bool
-}
-
-// plug puts a cable between the test and the database at address, and returns
-// the address of its near end.
-func plug(t *testing.T, address string) (*cable, string) {
-	t.Helper()
-	u, err := url.Parse(address)
-	if err != nil {
-		t.Fatal("the address of the database is not a URL")
-	}
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &cable{t: t, target: u.Host, addr: l.Addr().String(), ends: map[net.Conn]bool{}}
-	go c.serve(l)
-	t.Cleanup(func() { _ = l.Close(); c.pull(true) })
-	u.Host = c.addr
-	return c, u.String()
-}
-
-func (c *cable) serve(l net.Listener) {
-	for {
-		near, err := l.Accept()
-		if err != nil {
-			return
-		}
-		far, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", c.target)
-		c.mu.Lock()
-		if c.out || err != nil {
-			_ = near.Close()
-			if far != nil {
-				_ = far.Close()
-			}
-			c.mu.Unlock()
-			continue
-		}
-		c.ends[near], c.ends[far] = true, true
-		c.mu.Unlock()
-		for _, pair := range [][2]net.Conn{{near, far}, {far, near}} {
-			go func() {
-				_, _ = io.Copy(pair[0], pair[1])
-				_ = pair[0].Close()
-			}()
-		}
-	}
-}
-
-// pull cuts every connection and, while out, every new one.
-func (c *cable) pull(out bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.out = out
-	if !out {
-		return
-	}
-	for end := range c.ends {
-		_ = end.Close()
-		delete(c.ends, end)
-	}
-}
 
 func openAt(t *testing.T, address string, keyring *seal.Keyring) *store.DB {
 	t.Helper()

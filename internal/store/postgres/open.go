@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"fmt"
@@ -33,25 +34,63 @@ func Open(ctx context.Context, url string, keyring *seal.Keyring, o store.Option
 			Cause: "its address is not a PostgreSQL URL", Hint: "give it as postgres://USER:PASSWORD@HOST/DATABASE",
 		}
 	}
-	// What is acknowledged is on disk, whatever the default of the server is.
-	config.RuntimeParams["synchronous_commit"] = "on"
-	config.RuntimeParams["application_name"] = "pullpass"
-	if config.ConnectTimeout == 0 {
-		config.ConnectTimeout = 10 * time.Second
-	}
-	pool := stdlib.OpenDB(*config)
+	set(config)
+	pool := sql.OpenDB(newConnector(config))
 	pool.SetMaxOpenConns(maxConnections)
 	pool.SetMaxIdleConns(maxConnections)
 	pool.SetConnMaxIdleTime(5 * time.Minute)
+	migrating := config.Copy()
+	for _, limit := range []string{"statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"} {
+		delete(migrating.RuntimeParams, limit)
+	}
 	d, err := dialect()
 	if err != nil {
 		return nil, errors.Join(err, pool.Close())
 	}
+	conns := store.Connections{Read: pool, Write: pool, Migrate: stdlib.OpenDB(*migrating)}
 	logger := o.Logger
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)
 	}
-	return store.Open(ctx, store.Connections{Read: pool, Write: pool}, d, &listener{config: config, logger: logger}, keyring, o)
+	return store.Open(ctx, conns, d, &listener{config: config, logger: logger}, keyring, o)
+}
+
+// defaults are what every session is told unless its address says otherwise. A
+// server that stops in the middle of a transaction (a paused machine, a network
+// that forgets a connection) gives its locks back after seconds, not when TCP
+// finds out; and nobody waits for a lock, or runs, longer than anybody waits for
+// the answer. The limits do not hold while the schema changes.
+var defaults = map[string]string{
+	"application_name":                    "pullpass",
+	"idle_in_transaction_session_timeout": "3000",
+	"lock_timeout":                        "2000",
+	"statement_timeout":                   "30000",
+	"tcp_keepalives_idle":                 "5",
+	"tcp_keepalives_interval":             "2",
+	"tcp_keepalives_count":                "3",
+	"tcp_user_timeout":                    "10000",
+}
+
+const connectWithin = 4 * time.Second
+
+func set(config *pgx.ConnConfig) {
+	for name, value := range defaults {
+		if _, given := config.RuntimeParams[name]; !given {
+			config.RuntimeParams[name] = value
+		}
+	}
+	// What is acknowledged is on disk, whatever the default of the server is, and
+	// whatever the address says.
+	config.RuntimeParams["synchronous_commit"] = "on"
+	if config.ConnectTimeout == 0 {
+		config.ConnectTimeout = connectWithin
+	}
+	config.DialFunc = dialer().DialContext
+	fatal := config.OnPgError
+	config.OnPgError = func(conn *pgconn.PgConn, err *pgconn.PgError) bool {
+		// A standby stays one: after a failover the next connection finds the primary.
+		return err.Code != readOnly && (fatal == nil || fatal(conn, err))
+	}
 }
 
 // dialect is what PostgreSQL does differently. Its advisory lock lets one of
@@ -76,9 +115,11 @@ func dialect() (store.Dialect, error) {
 		ForShare:  " FOR SHARE",
 		Clock:     "CAST(EXTRACT(EPOCH FROM statement_timestamp()) * 1000000 AS BIGINT)",
 		Unlogged:  "UNLOGGED",
+		Arrays:    true,
 		EventRows: 64,
 		Notify:    "SELECT pg_notify('" + channel + "', $1)",
 		Fault:     fault,
+		Reason:    reason,
 	}, nil
 }
 
@@ -96,23 +137,52 @@ func fault(err error) store.Fault {
 		return store.FaultForeign
 	case "23514", "23502", "22021", "22P05", "22001":
 		return store.FaultCheck
-	case "40001", "40P01", "55P03":
+	case "40001", "40P01", "55P03": // serialization, deadlock, lock_timeout
 		return store.FaultBusy
+	case "25P03", "57P01", "57P02", "57P05": // cut by a time limit, an administrator, a crash
+		return store.FaultCut
 	}
 	switch e.Code[:min(2, len(e.Code))] {
-	case "08", "53", "57", "58": // connection, resources, operator, system
+	case "08", "25", "40", "53", "57", "58": // connection, transaction state, rollback, resources, operator, system
 		return store.FaultLost
 	}
 	return store.FaultOther
+}
+
+const readOnly = "25006"
+
+// reason says what keeps the database from working.
+func reason(err error) string {
+	var e *pgconn.PgError
+	if !errors.As(err, &e) {
+		return ""
+	}
+	switch e.Code {
+	case readOnly:
+		return "the database is read-only: a standby, or a primary that was told so"
+	case "53100":
+		return "the database's disk is full"
+	case "53200":
+		return "the database is out of memory"
+	case "53300":
+		return "the database has no connection left (max_connections)"
+	case "57P01", "57P02", "57P03":
+		return "the database is starting, stopping or recovering"
+	case "57014":
+		return "the database stopped the statement: it took too long"
+	}
+	return ""
 }
 
 func networkFault(err error) store.Fault {
 	var connect *pgconn.ConnectError
 	var network net.Error
 	switch {
-	case errors.As(err, &connect), errors.As(err, &network), pgconn.SafeToRetry(err), pgconn.Timeout(err),
-		errors.Is(err, net.ErrClosed), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, driver.ErrBadConn):
+	case errors.As(err, &connect), pgconn.Timeout(err):
 		return store.FaultLost
+	case errors.As(err, &network), pgconn.SafeToRetry(err),
+		errors.Is(err, net.ErrClosed), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, driver.ErrBadConn):
+		return store.FaultCut
 	}
 	return store.FaultOther
 }

@@ -1,0 +1,292 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"maps"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/internal/audit"
+)
+
+// AppendEvents appends events to the chains of their organizations in one
+// durable transaction and returns them with Sequence, Previous and Hash.
+//
+// Where the database is beyond a network, the usual way is one statement that
+// says after which links it goes: the database holds no lock while it waits for
+// this server, so that a server that stops in between stops no other. Where
+// other servers have moved the chain meanwhile, the heads are locked first.
+func (db *DB) AppendEvents(ctx context.Context, events []pullpass.Event) ([]pullpass.Event, error) {
+	out := make([]pullpass.Event, len(events))
+	for i, e := range events {
+		out[i] = audit.Normalize(e)
+	}
+	chains := chainsOf(out)
+	if db.dialect.Arrays {
+		done, err := db.appendAtOnce(ctx, out, chains)
+		if done || err != nil {
+			return out, err
+		}
+	}
+	var heads map[pullpass.OrganizationID]audit.Head
+	err := db.tx(ctx, whatAppend, func(x *tx) error {
+		heads = make(map[pullpass.OrganizationID]audit.Head, len(chains))
+		for _, org := range slices.Sorted(maps.Keys(chains)) {
+			head, err := x.extend(org, out, chains[org])
+			if err != nil {
+				return err
+			}
+			heads[org] = head
+		}
+		return x.insertEvents(out)
+	})
+	if err != nil {
+		db.heads.forget(chains)
+		return nil, err
+	}
+	db.heads.keep(heads)
+	return out, nil
+}
+
+const whatAppend = "append to the audit log"
+
+// chainsOf says which of the events belong to each organization, in their order.
+func chainsOf(events []pullpass.Event) map[pullpass.OrganizationID][]int {
+	chains := map[pullpass.OrganizationID][]int{}
+	for i, e := range events {
+		chains[e.Organization] = append(chains[e.Organization], i)
+	}
+	return chains
+}
+
+// heads are the ends of the chains as this server last saw them.
+type heads struct {
+	mu        sync.Mutex
+	known     map[pullpass.OrganizationID]audit.Head
+	contested int // how many appends lock first, since another server was faster
+}
+
+// contestedFor is how many appends lock first after another server was faster:
+// trying at once would be a wasted way for each.
+const contestedFor = 8
+
+func newHeads() *heads { return &heads{known: map[pullpass.OrganizationID]audit.Head{}} }
+
+// find returns the heads of all the chains; not, if one is unknown or contested.
+func (h *heads) find(chains map[pullpass.OrganizationID][]int) (map[pullpass.OrganizationID]audit.Head, bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.contested > 0 {
+		h.contested--
+		return nil, false
+	}
+	found := make(map[pullpass.OrganizationID]audit.Head, len(chains))
+	for org := range chains {
+		head, ok := h.known[org]
+		if !ok {
+			return nil, false
+		}
+		found[org] = head
+	}
+	return found, true
+}
+
+func (h *heads) keep(found map[pullpass.OrganizationID]audit.Head) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	maps.Copy(h.known, found)
+}
+
+func (h *heads) forget(chains map[pullpass.OrganizationID][]int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for org := range chains {
+		delete(h.known, org)
+	}
+}
+
+func (h *heads) contest() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.contested = contestedFor
+}
+
+// appendAtOnce appends if the chains end where this server believes; otherwise
+// it has done nothing. The database locks the heads in one order within the
+// statement, so that two servers wait for each other and not in a circle.
+func (db *DB) appendAtOnce(ctx context.Context, events []pullpass.Event, chains map[pullpass.OrganizationID][]int) (bool, error) {
+	before, ok := db.heads.find(chains)
+	if !ok {
+		return false, nil
+	}
+	after := make(map[pullpass.OrganizationID]audit.Head, len(chains))
+	var moves moves
+	for org, places := range chains {
+		after[org] = link(before[org], events, places)
+		moves.add(org, before[org], after[org])
+	}
+	args, err := eventColumns(events)
+	if err != nil {
+		return false, db.explain(whatAppend, err)
+	}
+	args = append(args, moves.organizations, moves.sequences, moves.hashes, moves.nexts, moves.nextHashes)
+	result, err := db.conns.Write.ExecContext(ctx, appendEvents, args...)
+	var n int64
+	if err == nil {
+		n, err = result.RowsAffected()
+	}
+	switch {
+	case err != nil:
+		db.heads.forget(chains) // it may be written all the same
+		if db.dialect.Fault(err) == FaultBusy {
+			return false, nil
+		}
+		return false, db.explain(whatAppend, err)
+	case n == 0:
+		db.heads.forget(chains)
+		db.heads.contest()
+		return false, nil
+	}
+	db.heads.keep(after)
+	return true, nil
+}
+
+// moves are the ends of chains before and after an append, a list a column.
+type moves struct {
+	organizations, hashes, nextHashes []string
+	sequences, nexts                  []int64
+}
+
+func (m *moves) add(org pullpass.OrganizationID, before, after audit.Head) {
+	m.organizations = append(m.organizations, string(org))
+	m.sequences, m.hashes = append(m.sequences, before.Sequence), append(m.hashes, before.Hash)
+	m.nexts, m.nextHashes = append(m.nexts, after.Sequence), append(m.nextHashes, after.Hash)
+}
+
+// appendEvents writes everything or, if a chain ends elsewhere, nothing.
+const appendEvents = `WITH wanted AS (
+		SELECT * FROM unnest($21::text[], $22::bigint[], $23::text[], $24::bigint[], $25::text[])
+			AS w (organization, sequence, hash, next, next_hash)
+	), locked AS (
+		SELECT organization, sequence, hash FROM event_heads WHERE organization = ANY ($21::text[]) ORDER BY organization FOR UPDATE
+	), same AS (
+		SELECT w.* FROM wanted w JOIN locked l ON l.organization = w.organization AND l.sequence = w.sequence AND l.hash = w.hash
+	), agreed AS (
+		SELECT (SELECT COUNT(*) FROM same) = (SELECT COUNT(*) FROM wanted) AS yes
+	), moved AS (
+		UPDATE event_heads h SET sequence = s.next, hash = s.next_hash FROM same s
+			WHERE h.organization = s.organization AND (SELECT yes FROM agreed)
+	)
+	INSERT INTO events (` + eventFields + `) SELECT * FROM unnest(
+		$1::text[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::text[], $8::text[],
+		$9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::bigint[],
+		$18::text[], $19::text[], $20::text[]) WHERE (SELECT yes FROM agreed)`
+
+// eventColumns are the fields of the events, a list a column.
+func eventColumns(events []pullpass.Event) ([]any, error) {
+	texts, numbers := make([][]string, eventFieldCount), make([][]int64, eventFieldCount)
+	for _, e := range events {
+		for i, field := range eventArgs(e) {
+			switch v := field.(type) {
+			case int64:
+				numbers[i] = append(numbers[i], v)
+			case asJSON:
+				text, err := json.Marshal(v.v)
+				if err != nil {
+					return nil, err
+				}
+				texts[i] = append(texts[i], string(text))
+			default:
+				texts[i] = append(texts[i], reflect.ValueOf(v).String())
+			}
+		}
+	}
+	columns := make([]any, eventFieldCount)
+	for i := range columns {
+		columns[i] = texts[i]
+		if numbers[i] != nil {
+			columns[i] = numbers[i]
+		}
+	}
+	return columns, nil
+}
+
+// extend locks the head of the organization's chain and links the events at the
+// given places to it.
+func (x *tx) extend(org pullpass.OrganizationID, events []pullpass.Event, places []int) (audit.Head, error) {
+	head, err := x.lockHead(org)
+	if err != nil {
+		return head, err
+	}
+	head = link(head, events, places)
+	_, err = x.exec(`UPDATE event_heads SET sequence = $2, hash = $3 WHERE organization = $1`, org, head.Sequence, head.Hash)
+	return head, err
+}
+
+// link makes the events at the given places the next of the chain that ends with
+// head, and returns its new end.
+func link(head audit.Head, events []pullpass.Event, places []int) audit.Head {
+	for _, i := range places {
+		e := &events[i]
+		e.Sequence, e.Previous = head.Sequence+1, head.Hash
+		e.Hash = audit.Hash(*e)
+		head = audit.Head{Sequence: e.Sequence, Hash: e.Hash}
+	}
+	return head
+}
+
+func (x *tx) lockHead(org pullpass.OrganizationID) (head audit.Head, err error) {
+	for range 2 {
+		err = x.one(`SELECT sequence, hash FROM event_heads WHERE organization = $1`+x.db.dialect.ForUpdate, org).Scan(&head.Sequence, &head.Hash)
+		if !errors.Is(err, sql.ErrNoRows) {
+			return head, err
+		}
+		// The first event of the organization: whoever inserts second finds the row.
+		if _, err := x.exec(`INSERT INTO event_heads (organization, sequence, hash) VALUES ($1, 0, '')
+			ON CONFLICT (organization) DO NOTHING`, org); err != nil {
+			return head, err
+		}
+	}
+	return head, err
+}
+
+// insertEvents writes as many rows with one statement as is best for the
+// database: PostgreSQL saves round trips, SQLite searches its parameters one by
+// one.
+func (x *tx) insertEvents(events []pullpass.Event) error {
+	for chunk := range slices.Chunk(events, x.db.dialect.EventRows) {
+		args := make([]any, 0, len(chunk)*eventFieldCount)
+		for _, e := range chunk {
+			args = append(args, eventArgs(e)...)
+		}
+		if _, err := x.exec(insertEvents(len(chunk)), args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func insertEvents(rows int) string {
+	var b strings.Builder
+	b.WriteString(`INSERT INTO events (` + eventFields + `) VALUES `)
+	for i := range rows * eventFieldCount {
+		switch {
+		case i == 0:
+			b.WriteString("($")
+		case i%eventFieldCount == 0:
+			b.WriteString("), ($")
+		default:
+			b.WriteString(", $")
+		}
+		b.WriteString(strconv.Itoa(i + 1))
+	}
+	b.WriteString(")")
+	return b.String()
+}
