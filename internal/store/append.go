@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"reflect"
 	"slices"
@@ -147,6 +148,9 @@ func (db *DB) appendAtOnce(ctx context.Context, events []pullpass.Event, chains 
 		db.heads.forget(chains) // it may be written all the same
 		if db.dialect.Fault(err) == FaultBusy {
 			return false, nil
+		}
+		if ctx.Err() != nil {
+			err = fmt.Errorf("%w: %w", ErrOutcome, err) // it was one statement, and that was sent
 		}
 		return false, db.explain(whatAppend, err)
 	case n == 0:

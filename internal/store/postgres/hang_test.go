@@ -92,16 +92,17 @@ func TestNothingAfterTheDeadline(t *testing.T) {
 	ctx := t.Context()
 	org, err := db.CreateOrganization(ctx, pullpass.Organization{Name: "acme"})
 	must(t, "CreateOrganization", err)
-	for try := range 12 {
+	for try := range 24 {
 		name := "p" + string(rune('a'+try))
-		short, cancel := context.WithTimeout(ctx, 700*time.Millisecond)
+		short, cancel := context.WithTimeout(ctx, 300*time.Millisecond)
 		done := make(chan error, 1)
 		go func() {
 			_, err := db.CreateProject(short, pullpass.Project{Organization: org.ID, Name: name})
 			done <- err
 		}()
-		for range try * 40 { // at another place of the transaction each time
-			_ = short.Err()
+		for range try % 8 { // at another place of the transaction each time
+			_, err := other.Organization(ctx, org.ID)
+			must(t, "Organization", err)
 		}
 		wire.freeze()
 		err := <-done
