@@ -28,6 +28,8 @@ const (
 	exitDone   = 0
 	exitFailed = 1
 	exitMisuse = 2
+	// exitUnknown: what was asked cannot be told from what is known here.
+	exitUnknown = 3
 )
 
 // commandLine is every verb; kong makes the parser and --help from it.

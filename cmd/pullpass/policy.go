@@ -12,7 +12,7 @@ import (
 
 type policyCommand struct {
 	Evaluate   policyEvaluate   `cmd:"" help:"Decide one request as AWS would. Exit code 0 allowed, 1 denied, 2 misused."`
-	Explain    policyExplain    `cmd:"" help:"Tell a whole pull or push as a story: roles, token, policies, and the fix."`
+	Explain    policyExplain    `cmd:"" help:"Tell a whole pull or push as a story: roles, token, policies, and the fix. Exit code 0 allowed, 1 denied, 2 misused, 3 not known."`
 	Lint       policyLint       `cmd:"" help:"Find mistakes in policy documents, with the corrected text."`
 	Repository policyRepository `cmd:"" help:"Write the policy of an ECR repository: the owner's half of cross-account access."`
 	Registry   policyRegistry   `cmd:"" help:"Write a registry policy: for all repositories of an account and region."`

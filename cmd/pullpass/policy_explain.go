@@ -25,13 +25,14 @@ type policyExplain struct {
 	Roles      []string `name:"role" placeholder:"ARN" help:"Role to be assumed. Repeated: one after the other."`
 	ExternalID string   `placeholder:"ID" help:"External id given to the last role."`
 	Token      string   `placeholder:"FILE" help:"OIDC token with which the first role is assumed; - is standard input. Its claims are laid beside the trust policy; its signature is not looked at."`
+	Context    []string `name:"context" sep:"none" placeholder:"KEY=VALUE" help:"What the real request has for a condition key, such as aws:PrincipalOrgID=o-abc. Can be repeated, also for several values; KEY= says that the request does not have it."`
 	Policies   string   `placeholder:"FILE" help:"JSON with the policies: identity, boundary, trust, repository and registry by ARN or account, clients by provider ARN."`
 	Live       bool     `help:"Read the policies from AWS, with the default profile or those given."`
 	Profiles   []string `name:"profile" placeholder:"NAME" help:"AWS profile to read with. Repeated: one for each account."`
 	Endpoint   string   `name:"endpoint-url" placeholder:"URL" help:"Where AWS is asked, such as the sandbox."`
 }
 
-// Run prints the story. Exit code 0 allowed, 1 denied or not known, 2 misused.
+// Run prints the story. Exit code 0 allowed, 1 denied, 2 misused, 3 not known.
 func (p *policyExplain) Run(ctx context.Context, t *terminal) error {
 	journey, err := p.journey(t)
 	if err != nil {
@@ -49,14 +50,39 @@ func (p *policyExplain) Run(ctx context.Context, t *terminal) error {
 	if err := t.show(story, func(w io.Writer) { failed = story.WriteText(w) }); err != nil {
 		return err
 	}
-	if failed == nil && story.Status != iam.StepOK {
-		return exitCode(exitFailed)
+	switch {
+	case failed != nil || story.Status == iam.StepOK:
+		return failed
+	case story.Status == iam.StepUnknown:
+		return exitCode(exitUnknown)
 	}
-	return failed
+	return exitCode(exitFailed)
+}
+
+// context reads KEY=VALUE. A key without a value is known to be absent.
+func (p *policyExplain) context() (map[string][]string, error) {
+	context := map[string][]string{}
+	for _, pair := range p.Context {
+		key, value, found := strings.Cut(pair, "=")
+		if !found || key == "" || !strings.Contains(key, ":") {
+			return nil, misuse("--context takes KEY=VALUE", "--context aws:PrincipalOrgID=o-abc")
+		}
+		if _, given := context[key]; !given {
+			context[key] = []string{}
+		}
+		if value != "" {
+			context[key] = append(context[key], value)
+		}
+	}
+	return context, nil
 }
 
 func (p *policyExplain) journey(t *terminal) (iam.Journey, error) {
-	j := iam.Journey{Verb: iam.Verb(p.Verb), Now: time.Now()}
+	context, err := p.context()
+	j := iam.Journey{Verb: iam.Verb(p.Verb), Now: time.Now(), Context: context}
+	if err != nil {
+		return j, err
+	}
 	image, err := reference.ParseImage(p.Image)
 	if err != nil {
 		return j, err

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,6 +32,7 @@ func (d *Doctor) policies(ctx context.Context, r *report, host reference.Host, i
 	}
 	took, pulled := time.Since(began), r.failed() == nil
 	unread := false
+	var deciding []string
 	for _, s := range story.Steps {
 		switch s.Status {
 		case iam.StepOK:
@@ -38,7 +40,8 @@ func (d *Doctor) policies(ctx context.Context, r *report, host reference.Host, i
 		case iam.StepDenied:
 			r.add(deniedStep(s, pulled))
 		case iam.StepUnknown:
-			unread = true
+			unread = unread || len(s.Additions) > 0
+			deciding = append(deciding, s.Unknown...)
 		case iam.StepNote: // for those who read policies: pullpass policy explain tells it
 		}
 	}
@@ -48,6 +51,11 @@ func (d *Doctor) policies(ctx context.Context, r *report, host reference.Host, i
 			reason += "; --reader PROFILE reads another account's"
 		}
 		r.skip(reason, StepPolicy)
+	}
+	if len(deciding) > 0 {
+		slices.Sort(deciding)
+		r.skip("the policies leave it to what only the real request shows ("+strings.Join(slices.Compact(deciding), ", ")+
+			"); pullpass policy explain takes it as --context KEY=VALUE", StepPolicy)
 	}
 	if last := r.last(); last.Name == StepPolicy {
 		last.Millis = millis(took) // one reading for all of them

@@ -64,6 +64,9 @@ func compileOperand(o Operator, text string, variables bool) operand {
 // Deny narrowed, by a negation over a comparison that could not be made.
 func (c *condition) holds(ev *evaluation, effect Effect) bool {
 	values := ev.lookup(c.key)
+	if values.len() == 0 && ev.request.unknown != nil && isUnknowable(c.key) && !ev.knownAbsent(c.key) {
+		return ev.request.unknown.guess(c.key, effect)
+	}
 	if c.operator.comparison == compareNull {
 		return c.null(values.len() == 0)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 )
 
@@ -106,8 +107,18 @@ func (e *explainer) calls(ctx context.Context, who traveller) error {
 	if err != nil {
 		return err
 	}
+	known, err := e.known(ctx, who)
+	if err != nil {
+		return err
+	}
 	for _, need := range needs[e.Verb] {
-		r := Request{Action: need.action, Resource: e.Repository.ARN(), Principal: who.Principal, Context: e.Context}
+		r := Request{Action: need.action, Resource: e.Repository.ARN(), Principal: who.Principal,
+			Context: e.context("aws:RequestedRegion", e.Repository.Region)}
+		for key, values := range known {
+			if _, given := r.Context[key]; !given {
+				r.Context[key] = values
+			}
+		}
 		both := caller.join(owner)
 		if need.action == tokenAction {
 			// The repository's policies are given all the same: a statement
@@ -126,4 +137,25 @@ func (e *explainer) calls(ctx context.Context, who traveller) error {
 		e.story.add(step)
 	}
 	return nil
+}
+
+// known asks the reader for what it knows of the request. What it may not read stays
+// unknown.
+func (e *explainer) known(ctx context.Context, who traveller) (map[string][]string, error) {
+	reader, ok := e.reader.(ContextReader)
+	if !ok {
+		return nil, nil
+	}
+	all := map[string][]string{}
+	caller, err := reader.PrincipalContext(ctx, who.Principal)
+	if err != nil && !errors.Is(err, ErrNotReadable) {
+		return nil, err
+	}
+	maps.Copy(all, caller)
+	repository, err := reader.RepositoryContext(ctx, e.Repository)
+	if err != nil && !errors.Is(err, ErrNotReadable) {
+		return nil, err
+	}
+	maps.Copy(all, repository)
+	return all, nil
 }

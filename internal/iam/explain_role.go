@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -49,16 +50,27 @@ func (e *explainer) assume(ctx context.Context, who traveller, hop Hop) (travell
 	return next, nil
 }
 
-// context is the journey's context and the given keys, the empty ones left out.
+// context is the journey's context, the given keys, the empty ones left out, and what
+// every request of ours has. What the journey gives goes first.
 func (e *explainer) context(pairs ...string) map[string][]string {
-	context := make(map[string][]string, len(e.Context)+len(pairs)/2)
-	for key, values := range e.Context {
-		context[key] = values
+	context := make(map[string][]string, len(e.Context)+len(pairs)/2+4)
+	pairs = append(pairs, "aws:SecureTransport", "true", "aws:ViaAWSService", "false")
+	if !e.Now.IsZero() {
+		now := e.Now.UTC()
+		pairs = append(pairs, "aws:CurrentTime", now.Format(time.RFC3339), "aws:EpochTime", strconv.FormatInt(now.Unix(), 10))
 	}
 	for pair := range slices.Chunk(pairs, 2) {
 		if key, value := pair[0], pair[1]; value != "" {
 			context[key] = []string{value}
 		}
+	}
+	for key, values := range e.Context {
+		for have := range context {
+			if equalFold(have, key) {
+				delete(context, have)
+			}
+		}
+		context[key] = values
 	}
 	return context
 }

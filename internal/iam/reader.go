@@ -33,6 +33,14 @@ type ControlReader interface {
 	ResourceControlPolicies(ctx context.Context, account string) ([][]*Policy, error)
 }
 
+// ContextReader is a Reader that also knows condition keys of the real request: the
+// tags of the repository and of the caller, the organization. A key without a value,
+// or a family of keys such as aws:PrincipalTag/ without one, is known to be absent.
+type ContextReader interface {
+	PrincipalContext(ctx context.Context, principal Principal) (map[string][]string, error)
+	RepositoryContext(ctx context.Context, repository Repository) (map[string][]string, error)
+}
+
 // Documents is a Reader over policies that are at hand. What is not in a map
 // cannot be read; a nil value says that there is no such policy.
 type Documents struct {

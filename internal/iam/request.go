@@ -16,6 +16,8 @@ type Request struct {
 	// Context holds the request's condition keys. Global keys that follow from
 	// the principal and the resource need not be given.
 	Context map[string][]string
+
+	unknown *unknowns // what to take for keys that are not known, nil for nothing
 }
 
 // Longest strings that AWS itself accepts in a request: an ARN of 2,048

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // sources are the policies that could be read for a request, and the names of
@@ -107,30 +108,71 @@ func (e *explainer) ownerControls(ctx context.Context, s *sources, account strin
 	return s.take(err, unread{ResourceControlPolicy, account, account})
 }
 
-// decide makes a step of a request. Where a policy could not be read the
-// request is tried twice, with that policy allowing everything and nothing:
-// only if the answers differ is the step unknown.
+// decide makes a step of a request. Where a policy could not be read, or a condition
+// asks for what only the real request shows, the request is tried twice: with all of
+// that in the caller's favor, and with all of it against. Only if the answers differ
+// is the step unknown.
 func (s sources) decide(r Request) Step {
 	step := Step{Status: StepOK, Action: r.Action, Resource: r.Resource, Caller: r.Principal.orAnyone()}
-	optimistic := Evaluate(r, s.assumed(r))
-	step.Notes = optimistic.Notes
-	if optimistic.Effect != Allowed {
-		step.deny(optimistic)
+	assumed := s.assumed(r)
+	best, _ := r.guessed(true, "", assumed)
+	step.Notes = best.Notes
+	if best.Effect != Allowed {
+		step.deny(best)
 		return step
 	}
-	pessimistic := Evaluate(r, s.Policies)
 	for _, u := range s.unread {
 		step.Notes = append(step.Notes, fmt.Sprintf("the %s of %s in account %s could not be read: a deny in it would win", u.kind.Words(), u.of, u.account))
 	}
-	if pessimistic.Effect == Allowed {
+	if worst, _ := r.guessed(false, "", s.Policies); worst.Effect == Allowed {
 		return step
 	}
-	step.deny(pessimistic)
-	step.Status, step.Cause = StepUnknown, nil
-	for _, a := range step.Additions {
-		step.Cause = append(step.Cause, fmt.Sprintf("the %s of %s in account %s could not be read, and would have to allow it", a.Kind.Words(), a.To, a.Account))
+	if unread, _ := r.guessed(true, "", s.Policies); unread.Effect != Allowed {
+		step.deny(unread)
+		step.Cause = nil
+		for _, a := range step.Additions {
+			step.Cause = append(step.Cause, fmt.Sprintf("the %s of %s in account %s could not be read, and would have to allow it", a.Kind.Words(), a.To, a.Account))
+		}
 	}
+	if worst, _ := r.guessed(false, "", assumed); worst.Effect != Allowed {
+		step.undecided(r, assumed)
+	}
+	step.Status = StepUnknown
 	return step
+}
+
+// undecided names the keys that decide. It advises no change of a policy: whether
+// one is needed is not known, and a Deny on such a key is there to protect.
+func (s *Step) undecided(r Request, p Policies) {
+	s.Unknown = r.deciding(p)
+	for _, key := range s.Unknown {
+		wants := r.wanting(key, p)
+		text := key + " decides, and only the real request shows it"
+		if len(wants) > 0 {
+			text += ": " + strings.Join(wants, "; ")
+		}
+		s.Cause = append(s.Cause, text)
+		s.Fix = append(s.Fix, fmt.Sprintf("say what it is: --context %s=%s", key, sampleOf(key)))
+	}
+}
+
+// sampleOf shows what a key's value looks like.
+func sampleOf(key string) string {
+	switch lower := strings.ToLower(key); {
+	case strings.HasSuffix(lower, "orgid"):
+		return "o-EXAMPLE"
+	case strings.HasSuffix(lower, "orgpaths"):
+		return "o-EXAMPLE/r-ROOT/ou-UNIT/"
+	case strings.HasSuffix(lower, "ip"):
+		return "203.0.113.7"
+	case strings.HasSuffix(lower, "vpce"):
+		return "vpce-EXAMPLE"
+	case strings.HasSuffix(lower, "vpc"):
+		return "vpc-EXAMPLE"
+	case strings.HasSuffix(lower, "present"):
+		return "false"
+	}
+	return "VALUE"
 }
 
 // assumed puts a policy that allows everything where one could not be read.

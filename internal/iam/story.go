@@ -3,7 +3,8 @@ package iam
 // Status is how a step of a story went.
 type Status string
 
-// The statuses. Unknown means that a policy that decides could not be read.
+// The statuses. Unknown means that a policy that decides could not be read, or that a
+// condition asks for what only the real request shows.
 const (
 	StepOK      Status = "ok"
 	StepDenied  Status = "denied"
@@ -28,6 +29,8 @@ type Step struct {
 	Caller   string `json:"caller,omitempty"`
 	// Cause says why the step is not ok, in order of importance.
 	Cause []string `json:"cause,omitempty"`
+	// Unknown names the condition keys that decide and are not known.
+	Unknown []string `json:"unknown,omitempty"`
 	// Fix says what to do; Additions are the statements that it speaks of.
 	Fix       []string   `json:"fix,omitempty"`
 	Additions []Addition `json:"additions,omitempty"`

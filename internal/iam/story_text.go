@@ -30,7 +30,7 @@ func (s Status) outcome() string {
 	case StepDenied:
 		return "denied"
 	}
-	return "cannot be told, some policies could not be read"
+	return "not known"
 }
 
 const indent = "         "
