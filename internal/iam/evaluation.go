@@ -12,6 +12,7 @@ type evaluation struct {
 	isARN      bool
 	owner      string
 	work       work
+	bounded    bool // the caller has a permissions boundary
 	unresolved bool // a policy variable of the condition at hand has no value
 }
 
@@ -172,7 +173,9 @@ func (ev *evaluation) matchesPrincipal(s *statement, kind Kind) (grant, bool) {
 		g := s.principals.names(&ev.caller)
 		return g, g != noGrant
 	case s.notPrincipals != nil:
-		return noGrant, s.effect == Deny && !s.notPrincipals.exempts(&ev.caller)
+		// AWS: such a Deny "will always deny any IAM principal that has a permissions
+		// boundary policy attached, regardless of the values".
+		return noGrant, s.effect == Deny && (ev.bounded || !s.notPrincipals.exempts(&ev.caller))
 	}
 	return noGrant, s.effect == Deny
 }

@@ -3,6 +3,7 @@ package iam
 // facts is everything that the answer depends on. Allows, Evaluate and the
 // missing statements read nothing else.
 type facts struct {
+	always bool // the request needs no permission, and nothing can deny it
 	denied bool
 	// controlFails: a service or resource control level does not allow.
 	controlFails bool
@@ -50,11 +51,15 @@ func (rec *recorder) adjust(t tally) {
 
 func (e *Evaluator) facts(ev *evaluation, rec *recorder) facts {
 	f := facts{boundary: true, session: true, inside: ev.caller.inside()}
+	ev.bounded = len(e.boundaries) > 0
+	if f.always = f.inside && ev.is("sts", "GetCallerIdentity"); f.always {
+		return f // AWS: "No permissions are required", and no policy denies it
+	}
 	f.crossAccount = f.inside && ev.owner != ev.caller.Account
 	f.noResource = ev.isTokenRequest()
-	// A key always has a policy. Where none is given it is taken to be the
-	// one that AWS makes, which leaves the decision to the account.
-	f.needsGrant = !f.inside || f.crossAccount || ev.assumesRole() || ev.usesKey() && e.resourcePolicies > 0
+	// A key's policy is the root of its trust: identity policies open it only where
+	// the key's policy leaves the decision to the account.
+	f.needsGrant = !f.inside || f.crossAccount || ev.assumesRole() || ev.usesKey()
 	f.foreign = ev.foreignProvider()
 	f.addedGrant = directGrant
 	if ev.caller.RoleARN != "" || ev.caller.UserARN != "" {
@@ -124,6 +129,8 @@ func (e *Evaluator) callerSide(ev *evaluation, rec *recorder, f *facts) {
 
 func (f *facts) result() Result {
 	switch {
+	case f.always:
+		return Allowed
 	case f.denied:
 		return ExplicitDeny
 	case f.exhausted, f.foreign, f.controlFails, f.needsGrant && f.grant == noGrant:

@@ -222,7 +222,9 @@ func TestKeyPolicies(t *testing.T) {
 		p    Policies
 		want Result
 	}{
-		{"no policy given", Policies{Identity: docs(t, allowAll)}, Allowed},
+		{"identity policies alone", Policies{Identity: docs(t, allowAll)}, ImplicitDeny},
+		{"a statement that delegates other actions", Policies{Identity: docs(t, allowAll), Resource: docs(t,
+			`{"Effect":"Allow","Principal":`+aws(ours)+`,"Action":"kms:Describe*","Resource":"*"}`)}, ImplicitDeny},
 		{"the account named", Policies{Identity: docs(t, allowAll), Resource: policy(ours)}, Allowed},
 		{"another named", Policies{Identity: docs(t, allowAll), Resource: policy(theirs)}, ImplicitDeny},
 		{"the user named", Policies{Resource: policy(ciUser)}, Allowed},
@@ -231,6 +233,27 @@ func TestKeyPolicies(t *testing.T) {
 		if d := checked(t, r, test.p); d.Effect != test.want {
 			t.Errorf("%s: %s, want %s", test.name, d.Effect, test.want)
 		}
+	}
+}
+
+// TestGetCallerIdentity: AWS answers it whatever policies say.
+func TestGetCallerIdentity(t *testing.T) {
+	r := Request{Action: "sts:GetCallerIdentity", Resource: "*", Principal: caller(t, ciUser)}
+	for name, p := range map[string]Policies{
+		"no policy": {}, "denied": {Identity: docs(t, denyAll)}, "boundary": {Identity: docs(t, denyAll), Boundaries: docs(t, denyAll)},
+		"organization": {ServiceControl: [][]*Policy{docs(t, denyAll)}}, "session": {Session: docs(t, allowOther)},
+	} {
+		if d := checked(t, r, p); d.Effect != Allowed || len(d.Notes) == 0 {
+			t.Errorf("%s: %s, want allowed with a note", name, d.Effect)
+		}
+	}
+	r.Principal = caller(t, "*")
+	if d := checked(t, r, Policies{}); d.Effect == Allowed {
+		t.Error("somebody without an identity has one")
+	}
+	r.Principal, r.Action = caller(t, ciUser), "sts:GetCallerIdentityX"
+	if d := checked(t, r, Policies{Identity: docs(t, denyAll)}); d.Effect != ExplicitDeny {
+		t.Errorf("another action: %s", d.Effect)
 	}
 }
 

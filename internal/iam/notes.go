@@ -73,6 +73,8 @@ func resourceNote(ev *evaluation, s *statement) string {
 		return "NotPrincipal works only with Deny; this Allow never applies"
 	case s.notPrincipals != nil && ev.assumesRole():
 		return "a trust policy cannot have NotPrincipal"
+	case s.notPrincipals != nil && ev.bounded:
+		return "a Deny with NotPrincipal always denies a caller with a permissions boundary, whoever is listed: write it with a condition on aws:PrincipalArn"
 	case s.principals == nil && s.notPrincipals == nil:
 		return "without a Principal it names nobody; an Allow without it never applies"
 	case !s.hasResource && !ev.policyStandsOnResource():

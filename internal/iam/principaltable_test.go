@@ -166,3 +166,20 @@ func TestNotPrincipal(t *testing.T) {
 		}
 	}
 }
+
+// TestNotPrincipalWithABoundary: AWS lets a Deny with NotPrincipal deny every principal
+// with a permissions boundary, whoever is listed.
+func TestNotPrincipalWithABoundary(t *testing.T) {
+	listed := `{"Effect":"Deny","NotPrincipal":{"AWS":["` + runnerRole + `","` + runnerSession + `","` + ciUser + `","arn:aws:iam::111111111111:root"]},"Action":"*"}`
+	for _, who := range []string{runnerSession, ciUser} {
+		r := Request{Action: pullAction, Resource: ownRepository, Principal: caller(t, who)}
+		p := Policies{Identity: docs(t, allowAll), Resource: docs(t, listed)}
+		if d := checked(t, r, p); d.Effect != Allowed {
+			t.Errorf("%s without a boundary: %s", who, d.Effect)
+		}
+		p.Boundaries = docs(t, allowAll)
+		if d := checked(t, r, p); d.Effect != ExplicitDeny || len(d.Notes) == 0 {
+			t.Errorf("%s with a boundary: %s %v, want explicitDeny with a note", who, d.Effect, d.Notes)
+		}
+	}
+}

@@ -36,14 +36,28 @@ func principalRules() []Rule {
 		{
 			ID: "principal-anyone", Severity: Warning, Title: "Anyone may", Kinds: []Kind{Repository, Registry},
 			Why:   "Every principal of every AWS account can use what this statement allows.",
-			Fix:   "Name the principals, or add a condition such as StringEquals on aws:PrincipalOrgID.",
+			Fix:   "Name the principals, or add a condition that says who: StringEquals on aws:PrincipalOrgID or aws:PrincipalAccount.",
 			check: func(p *pass) { p.anyone() },
+		},
+		{
+			ID: "service-anyone", Severity: Warning, Title: "A service, for whomever it works", Kinds: []Kind{Repository, Registry},
+			Why: "An AWS service works for every account. Without a condition on the account or resource that it works for, anybody can have it " +
+				"use what this statement allows.",
+			Fix:   "Add a condition such as StringEquals on aws:SourceAccount, or ArnLike on aws:SourceArn with the account in it.",
+			check: checkServices,
 		},
 		{
 			ID: "trust-anyone", Severity: Error, Title: "Anyone may assume the role", Kinds: []Kind{Trust},
 			Why:   "Every principal of every AWS account can take this role.",
-			Fix:   "Name the principals, or add a condition such as StringEquals on aws:PrincipalOrgID.",
+			Fix:   "Name the principals, or add a condition that says who: StringEquals on aws:PrincipalOrgID or aws:PrincipalAccount.",
 			check: func(p *pass) { p.anyone() },
+		},
+		{
+			ID: "not-principal-account", Severity: Warning, Title: "NotPrincipal without the account", Kinds: []Kind{Repository, Registry},
+			Why: "A Deny may hit a listed user, role or session whose account, or whose role, is not listed beside it; it always hits those " +
+				"with a permissions boundary.",
+			Fix:   "Deny everyone, with ArnNotLike on aws:PrincipalArn for those who are spared.",
+			check: checkNotPrincipalAccounts,
 		},
 		{
 			ID: "principal-account", Severity: Info, Title: "A whole account is named", Kinds: principalKinds(),
@@ -201,12 +215,66 @@ func patternForm(text string) string {
 
 func (p *pass) anyone() {
 	p.each(func(s *statement) {
-		if !s.allows() || len(s.conditions) > 0 || s.element("Principal") == nil {
+		if !s.allows() || s.saysWho(principalKeys) || s.element("Principal") == nil {
 			return
 		}
 		for _, principal := range s.principals {
-			if principal.text == "*" {
-				p.report(principal, "anyone may "+actionList(s))
+			if principal.text == "*" && principal.kind != "Federated" && principal.kind != "Service" {
+				p.report(principal, "anyone may "+actionList(s)+s.figLeaf())
+			}
+		}
+	})
+}
+
+// figLeaf names the conditions that look like a limit and say nothing about who.
+func (s *statement) figLeaf() string {
+	if len(s.conditions) == 0 {
+		return ""
+	}
+	return ": the condition on " + s.conditions[0].key.name + " does not say who"
+}
+
+func checkServices(p *pass) {
+	p.each(func(s *statement) {
+		if !s.allows() || s.saysWho(sourceKeys) {
+			return
+		}
+		for _, principal := range s.principals {
+			if parsed, err := iam.ParsePrincipal(principal.text); principal.kind == "Service" && (err == nil && parsed.Kind == iam.Service || principal.text == "*") {
+				account := p.facts.account()
+				if account == "" {
+					account = "ACCOUNT"
+				}
+				p.suggest(principal, principal.text+" may "+actionList(s)+" for every account"+s.figLeaf(),
+					`"StringEquals": {"aws:SourceAccount": `+quoted(account)+"}")
+			}
+		}
+	})
+}
+
+// checkNotPrincipalAccounts wants the account beside each identity that a Deny spares,
+// and the role beside each session.
+func checkNotPrincipalAccounts(p *pass) {
+	p.each(func(s *statement) {
+		if s.allows() || s.element("NotPrincipal") == nil {
+			return
+		}
+		listed := map[string]bool{}
+		for _, principal := range s.principals {
+			parsed, err := iam.ParsePrincipal(principal.text)
+			if err == nil && parsed.Kind == iam.Root {
+				listed[parsed.Account] = true
+			}
+			listed[principal.text] = true
+		}
+		for _, principal := range s.principals {
+			parsed, err := iam.ParsePrincipal(principal.text)
+			switch {
+			case err != nil || principal.kind != "AWS" || parsed.Kind == iam.Root || !iam.IsAccountID(parsed.Account):
+			case !listed[parsed.Account]:
+				p.report(principal, "account "+parsed.Account+" is not listed beside "+principal.text)
+			case parsed.Kind == iam.RoleSession && !listed[parsed.RoleARN]:
+				p.report(principal, "the role "+parsed.RoleARN+" is not listed beside its session")
 			}
 		}
 	})

@@ -43,7 +43,7 @@ func checkSidCharacters(p *pass) {
 		}
 		plain := alphanumeric(m.value.text)
 		switch {
-		case plain == m.value.text && plain != "":
+		case plain == m.value.text: // an empty one is as good as none
 		case plain == "":
 			p.report(m, "the Sid has no letter or digit", removeMember(s.node, m))
 		default:

@@ -101,6 +101,8 @@ func principalCases() []ruleCase {
 		{rule: "principal-anyone", kind: Repository, doc: statement(`«"*"»`)},
 		{rule: "principal-anyone", kind: Repository, doc: statement(`{"AWS":[«"*"»]}`)},
 		{rule: "trust-anyone", kind: Trust, doc: doc(`{"Effect":"Allow","Principal":{"AWS":«"*"»},"Action":"sts:AssumeRole"}`)},
+		{rule: "service-anyone", kind: Repository, doc: statement(`{"Service":«"lambda.amazonaws.com"»}`)},
+		{rule: "not-principal-account", kind: Repository, doc: doc(`{"Effect":"Deny","NotPrincipal":{"AWS":«"arn:aws:iam::111111111111:role/pull"»},"Action":"ecr:*"}`)},
 		{rule: "principal-account", kind: Repository, doc: statement(`{"AWS":«"arn:aws:iam::111111111111:root"»}`)},
 		{rule: "principal-unique-id", kind: Trust, doc: doc(`{"Effect":"Allow","Principal":{"AWS":«"AROAEXAMPLEEXAMPLE123"»},"Action":"sts:AssumeRole"}`)},
 		{rule: "principal-session", kind: Repository, doc: statement(`{"AWS":«"arn:aws:sts::111111111111:assumed-role/pull/job-7"»}`)},
