@@ -1,23 +1,18 @@
 package sandbox
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
 
-	ociregistry "github.com/google/go-containerregistry/pkg/registry"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
 // blobStore holds one repository's layers: a digest opens nothing in a
-// repository that did not receive it. It serves the registry library, to which
-// a download is always a redirect.
+// repository that did not receive it.
 type blobStore struct {
 	repository string // account/region/name
 	dir        string // empty: in memory
@@ -36,38 +31,19 @@ func (b *Sandbox) newBlobStore(account, region, name string) *blobStore {
 	return s
 }
 
-// redirectKey carries the address of the layer store that a client can reach.
-type redirectKey struct{}
-
+// redirector builds the address of a layer that a client can reach.
 type redirector func(repository string, digest v1.Hash) string
 
-// Get answers every download with a redirect, as ECR does.
-func (s *blobStore) Get(ctx context.Context, _ string, h v1.Hash) (io.ReadCloser, error) {
-	if !s.has(h) {
-		return nil, ociregistry.ErrNotFound
-	}
-	to, ok := ctx.Value(redirectKey{}).(redirector)
-	if !ok {
-		return nil, errors.New("no address to redirect to")
-	}
-	return nil, ociregistry.RedirectError{Location: to(s.repository, h), Code: http.StatusTemporaryRedirect}
-}
-
-// Stat returns a layer's size.
-func (s *blobStore) Stat(_ context.Context, _ string, h v1.Hash) (int64, error) {
+// size returns a layer's size.
+func (s *blobStore) size(h v1.Hash) (size int64, ok bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	size, ok := s.sizes[h]
-	if !ok {
-		return 0, ociregistry.ErrNotFound
-	}
-	return size, nil
+	size, ok = s.sizes[h]
+	return size, ok
 }
 
 func (s *blobStore) has(h v1.Hash) bool {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	_, ok := s.sizes[h]
+	_, ok := s.size(h)
 	return ok
 }
 

@@ -224,7 +224,12 @@ func batchDeleteImage(c *call, in *batchImageInput) (any, *apiError) {
 			failures = append(failures, *failure)
 			continue
 		}
-		deleted = append(deleted, repo.deleteImage(img, id.ImageTag)...)
+		gone, failure := repo.deleteImage(img, id)
+		if failure != nil {
+			failures = append(failures, *failure)
+			continue
+		}
+		deleted = append(deleted, gone...)
 	}
 	return struct {
 		ImageIDs []imageID      `json:"imageIds"`
@@ -233,22 +238,28 @@ func batchDeleteImage(c *call, in *batchImageInput) (any, *apiError) {
 }
 
 // deleteImage takes a tag off an image, and the image away with its last tag
-// or when no tag is given.
-func (r *repository) deleteImage(img *image, tag string) []imageID {
+// or when no tag is given. An image that an index lists stays.
+func (r *repository) deleteImage(img *image, id imageID) ([]imageID, *imageFailure) {
 	tags := r.store.tagsOf(img.digest)
-	if tag != "" && len(tags) > 1 {
-		r.store.untag(r.name, tag)
-		return []imageID{{img.digest, tag}}
+	if id.ImageTag != "" && len(tags) > 1 {
+		delete(r.store.tags, id.ImageTag)
+		return []imageID{{img.digest, id.ImageTag}}, nil
 	}
-	r.store.remove(r.name, img.digest)
+	if parents := r.store.listedBy(img.digest); len(parents) > 0 {
+		return nil, &imageFailure{
+			id, "ImageReferencedByManifestList",
+			"Requested image referenced by manifest list: [" + strings.Join(parents, ", ") + "]",
+		}
+	}
+	r.store.remove(img.digest)
 	if len(tags) == 0 {
-		return []imageID{{ImageDigest: img.digest}}
+		return []imageID{{ImageDigest: img.digest}}, nil
 	}
 	var gone []imageID
 	for _, t := range tags {
 		gone = append(gone, imageID{img.digest, t})
 	}
-	return gone
+	return gone, nil
 }
 
 func checkBatch(ids []imageID) *apiError {
@@ -275,6 +286,12 @@ func putImage(c *call, in *putImageInput) (any, *apiError) {
 	manifest, mediaType := []byte(in.ImageManifest), in.ManifestMediaType
 	if mediaType == "" {
 		mediaType = manifestMediaType(manifest)
+	}
+	if mediaType == "" {
+		return nil, errECRParameter("imageManifest", "The manifest has no mediaType, and imageManifestMediaType is not given")
+	}
+	if in.ImageTag != "" && !tagPattern.MatchString(in.ImageTag) {
+		return nil, errECRParameter("imageTag", "must satisfy regular expression '[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}'")
 	}
 	img, refusal := repo.store.inspect(repo.name, mediaType, manifest)
 	if refusal != nil {

@@ -1,9 +1,6 @@
 package sandbox
 
 import (
-	"errors"
-
-	ociregistry "github.com/google/go-containerregistry/pkg/registry"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
@@ -41,12 +38,12 @@ func batchCheckLayerAvailability(c *call, in *layersInput) (any, *apiError) {
 			failures = append(failures, layerFailure{printable(digest), "InvalidLayerDigest", "Invalid request parameters: layer digest is not valid"})
 			continue
 		}
-		switch size, err := repo.store.blobs.Stat(c.ctx, "", h); {
-		case err == nil:
-			layers = append(layers, layerShape{digest, "AVAILABLE", size, "application/vnd.docker.image.rootfs.diff.tar.gzip"})
-		case errors.Is(err, ociregistry.ErrNotFound):
+		size, ok := repo.store.blobs.size(h)
+		if !ok {
 			layers = append(layers, layerShape{LayerDigest: digest, LayerAvailability: "UNAVAILABLE"})
+			continue
 		}
+		layers = append(layers, layerShape{digest, "AVAILABLE", size, "application/vnd.docker.image.rootfs.diff.tar.gzip"})
 	}
 	return struct {
 		Layers   []layerShape   `json:"layers"`

@@ -10,6 +10,9 @@ import (
 // partSize is what ECR proposes for the parts of a layer.
 const partSize = 10 << 20
 
+// minPart is the least of every part but the last one.
+const minPart = 5 << 20
+
 type initiateUploadInput struct {
 	RegistryID     string `json:"registryId"`
 	RepositoryName string `json:"repositoryName"`
@@ -89,6 +92,13 @@ func completeLayerUpload(c *call, in *completeUploadInput) (any, *apiError) {
 	}
 	if up.size() == 0 {
 		return nil, badRequest("EmptyUploadException", "Upload with id '%s' in the repository with name '%s' in the registry with id '%s' is empty", up.id, repo.name, reg.account.id)
+	}
+	if up.hasShortPart() {
+		// Nothing can make a layer of it any more.
+		if err := repo.store.uploads.cancel(up); err != nil {
+			return nil, uploadRefusal(err).api()
+		}
+		return nil, badRequest("LayerPartTooSmallException", "Layer parts must be at least 5 MiB in size, all but the last one")
 	}
 	for _, digest := range in.LayerDigests {
 		if h, hashErr := v1.NewHash(digest); hashErr == nil && repo.store.blobs.has(h) {

@@ -2,60 +2,47 @@ package sandbox
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"io"
-	"log/slog"
 	"maps"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
 
-	ociregistry "github.com/google/go-containerregistry/pkg/registry"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
 const maxManifest = 4 << 20
 
-// imageStore holds one repository's images. The registry library speaks the
-// protocol and keeps manifests; the index beside it knows what ECR's API tells
-// about an image. Both change together, under the state's lock.
+// imageStore holds one repository's images, under the state's lock.
 type imageStore struct {
 	blobs   *blobStore
 	uploads *uploads
-	handler http.Handler
 	images  map[string]*image // by digest
 	tags    map[string]string // to digest
 }
 
 // image is one manifest.
 type image struct {
-	digest    string
-	mediaType string
-	manifest  []byte
-	size      int64 // of config and layers, compressed
-	pushed    time.Time
-	pulled    time.Time
-	artifact  string // media type of the config
+	digest      string
+	mediaType   string
+	manifest    []byte
+	size        int64 // of the layers, compressed: what ECR counts
+	pushed      time.Time
+	pulled      time.Time
+	artifact    string // its artifact type, or the media type of its config
+	subject     string // the digest that it refers to
+	annotations map[string]string
+	children    []string // the digests that an index lists
 }
 
 func (b *Sandbox) newImageStore(account, region, name string) *imageStore {
 	blobs := b.newBlobStore(account, region, name)
-	return &imageStore{
-		blobs:   blobs,
-		uploads: newUploads(blobs),
-		handler: ociregistry.New(
-			ociregistry.WithBlobHandler(blobs),
-			ociregistry.WithReferrersSupport(true),
-			ociregistry.Logger(slog.NewLogLogger(b.log.Handler(), slog.LevelDebug)),
-		),
-		images: map[string]*image{},
-		tags:   map[string]string{},
-	}
+	return &imageStore{blobs: blobs, uploads: newUploads(blobs), images: map[string]*image{}, tags: map[string]string{}}
 }
 
 // find resolves a tag or a digest.
@@ -87,126 +74,144 @@ func (s *imageStore) sorted() []*image {
 	return list
 }
 
-// put checks a manifest, hands it to the library and takes it into the index.
+// tagPattern is ECR's grammar of tags.
+var tagPattern = regexp.MustCompile(`^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$`)
+
+// put checks a manifest and keeps it under a tag or its digest.
 func (s *imageStore) put(name, reference, mediaType string, manifest []byte, now time.Time) (*image, *registryError) {
 	img, err := s.inspect(name, mediaType, manifest)
 	if err != nil {
 		return nil, err
 	}
-	if strings.HasPrefix(reference, "sha256:") && reference != img.digest {
+	isDigest := strings.HasPrefix(reference, "sha256:")
+	switch {
+	case isDigest && reference != img.digest:
 		return nil, &registryError{http.StatusBadRequest, "DIGEST_INVALID", "provided digest did not match uploaded content"}
-	}
-	if status := s.forward(http.MethodPut, name, reference, mediaType, manifest); status != http.StatusCreated {
-		return nil, &registryError{http.StatusBadRequest, "MANIFEST_INVALID", "manifest invalid"}
+	case !isDigest && !tagPattern.MatchString(reference):
+		return nil, &registryError{
+			http.StatusBadRequest, "TAG_INVALID",
+			"Invalid parameter at 'imageTag' failed to satisfy constraint: " +
+				"'must satisfy regular expression '[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}''",
+		}
 	}
 	img.pushed = now
 	if old := s.images[img.digest]; old != nil {
 		img = old
 	}
 	s.images[img.digest] = img
-	if reference != img.digest {
+	if !isDigest {
 		s.tags[reference] = img.digest
 	}
 	return img, nil
 }
 
-// inspect parses a manifest and checks that all it refers to has been pushed.
+// manifestFields are what the sandbox reads beyond the library's types.
+type manifestFields struct {
+	MediaType    string            `json:"mediaType"`
+	ArtifactType string            `json:"artifactType"`
+	Annotations  map[string]string `json:"annotations"`
+	Subject      *v1.Descriptor    `json:"subject"`
+}
+
+// inspect parses a manifest and checks that all it refers to has been pushed. A
+// manifest that states its own media type has to be sent under that one.
 func (s *imageStore) inspect(name, mediaType string, manifest []byte) (*image, *registryError) {
 	sum := sha256.Sum256(manifest)
 	img := &image{digest: "sha256:" + hex.EncodeToString(sum[:]), mediaType: mediaType, manifest: manifest}
-	invalid := &registryError{http.StatusBadRequest, "MANIFEST_INVALID", "manifest invalid"}
-	switch kind := types.MediaType(mediaType); {
-	case kind.IsIndex():
-		index, err := v1.ParseIndexManifest(bytes.NewReader(manifest))
-		if err != nil {
-			return nil, invalid
-		}
-		for _, d := range index.Manifests {
-			child := s.images[d.Digest.String()]
-			if child == nil {
-				return nil, &registryError{http.StatusNotFound, "MANIFEST_UNKNOWN", "Images with digests '[" + d.Digest.String() + "]' required for pushing image into repository with name '" + name + "' do not exist"}
-			}
-		}
-	case kind.IsImage():
-		m, err := v1.ParseManifest(bytes.NewReader(manifest))
-		if err != nil {
-			return nil, invalid
-		}
-		img.artifact = string(m.Config.MediaType)
-		for _, d := range append([]v1.Descriptor{m.Config}, m.Layers...) {
-			if !d.MediaType.IsDistributable() {
-				continue
-			}
-			if !s.blobs.has(d.Digest) {
-				return nil, &registryError{http.StatusNotFound, "BLOB_UNKNOWN", "Layers with digests '[" + d.Digest.String() + "]' required for pushing image into repository with name '" + name + "' do not exist"}
-			}
-			img.size += d.Size
-		}
-		img.size -= m.Config.Size // ECR counts layers
-	default:
+	kind := types.MediaType(mediaType)
+	if !kind.IsIndex() && !kind.IsImage() {
 		return nil, &registryError{http.StatusUnsupportedMediaType, "MANIFEST_INVALID", "Invalid or unsupported manifest media type"}
 	}
-	return img, nil
+	var fields manifestFields
+	if err := json.Unmarshal(manifest, &fields); err != nil || fields.MediaType != "" && fields.MediaType != mediaType {
+		return nil, errManifestInvalid()
+	}
+	img.artifact, img.annotations = fields.ArtifactType, fields.Annotations
+	if fields.Subject != nil {
+		img.subject = fields.Subject.Digest.String()
+	}
+	if kind.IsIndex() {
+		return img, s.inspectIndex(img, name)
+	}
+	return img, s.inspectImage(img, name)
+}
+
+func errManifestInvalid() *registryError {
+	return &registryError{http.StatusBadRequest, "MANIFEST_INVALID", "manifest invalid"}
+}
+
+func (s *imageStore) inspectIndex(img *image, name string) *registryError {
+	index, err := v1.ParseIndexManifest(bytes.NewReader(img.manifest))
+	if err != nil {
+		return errManifestInvalid()
+	}
+	var missing []string
+	for _, d := range index.Manifests {
+		digest := d.Digest.String()
+		img.children = append(img.children, digest)
+		if s.images[digest] == nil {
+			missing = append(missing, digest)
+		}
+	}
+	return errMissing("MANIFEST_UNKNOWN", "Images", name, missing)
+}
+
+func (s *imageStore) inspectImage(img *image, name string) *registryError {
+	m, err := v1.ParseManifest(bytes.NewReader(img.manifest))
+	if err != nil {
+		return errManifestInvalid()
+	}
+	if img.artifact == "" {
+		img.artifact = string(m.Config.MediaType)
+	}
+	var missing []string
+	for _, d := range append([]v1.Descriptor{m.Config}, m.Layers...) {
+		if !d.MediaType.IsDistributable() {
+			continue
+		}
+		if !s.blobs.has(d.Digest) {
+			missing = append(missing, d.Digest.String())
+		}
+		img.size += d.Size
+	}
+	img.size -= m.Config.Size
+	return errMissing("BLOB_UNKNOWN", "Layers", name, missing)
+}
+
+func errMissing(code, noun, name string, digests []string) *registryError {
+	if len(digests) == 0 {
+		return nil
+	}
+	return &registryError{
+		http.StatusNotFound, code,
+		noun + " with digests '[" + strings.Join(digests, ", ") + "]' required for pushing image into repository with name '" +
+			name + "' do not exist",
+	}
 }
 
 // remove deletes a digest with all its tags.
-func (s *imageStore) remove(name, digest string) {
-	for _, tag := range s.tagsOf(digest) {
-		s.untag(name, tag)
-	}
-	s.forward(http.MethodDelete, name, digest, "", nil)
+func (s *imageStore) remove(digest string) {
+	maps.DeleteFunc(s.tags, func(_, d string) bool { return d == digest })
 	delete(s.images, digest)
 }
 
-func (s *imageStore) untag(name, tag string) {
-	s.forward(http.MethodDelete, name, tag, "", nil)
-	delete(s.tags, tag)
-}
-
-// forward lets the library handle a manifest request of our own making.
-func (s *imageStore) forward(method, name, reference, mediaType string, body []byte) int {
-	r, err := http.NewRequestWithContext(context.Background(), method, "/v2/"+name+"/manifests/"+reference, bytes.NewReader(body))
-	if err != nil {
-		return http.StatusBadRequest
+// listedBy names the indexes that list an image.
+func (s *imageStore) listedBy(digest string) []string {
+	var parents []string
+	for _, img := range s.sorted() {
+		if slices.Contains(img.children, digest) {
+			parents = append(parents, img.digest)
+		}
 	}
-	r.Header.Set("Content-Type", mediaType)
-	var a discardedAnswer
-	s.handler.ServeHTTP(&a, r)
-	return a.status
+	return parents
 }
 
-// discardedAnswer is a ResponseWriter that keeps the status only.
-type discardedAnswer struct {
-	header http.Header
-	status int
-}
-
-func (a *discardedAnswer) Header() http.Header {
-	if a.header == nil {
-		a.header = http.Header{}
-	}
-	return a.header
-}
-
-func (a *discardedAnswer) WriteHeader(status int) { a.status = status }
-
-func (a *discardedAnswer) Write(p []byte) (int, error) { return io.Discard.Write(p) }
-
-// manifestMediaType is the type that a manifest states itself, for PutImage
-// calls that do not.
+// manifestMediaType is the type that a manifest states itself, "" for none:
+// PutImage then has to be told.
 func manifestMediaType(manifest []byte) string {
-	var m struct {
-		MediaType string            `json:"mediaType"`
-		Manifests []json.RawMessage `json:"manifests"`
-	}
-	if err := json.Unmarshal(manifest, &m); err != nil {
+	var fields manifestFields
+	if err := json.Unmarshal(manifest, &fields); err != nil {
 		return ""
 	}
-	switch {
-	case m.MediaType != "":
-		return m.MediaType
-	case m.Manifests != nil:
-		return string(types.OCIImageIndex)
-	}
-	return string(types.OCIManifestSchema1)
+	return fields.MediaType
 }

@@ -78,6 +78,10 @@ func (p *publicRegistry) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		(&registryError{http.StatusForbidden, "DENIED", "Not authorized to push."}).write(w)
 		return
 	}
+	if _, err := pageSize(r.URL.Query(), maxPage); err != nil { // the library panics at n=-1
+		err.write(w)
+		return
+	}
 	p.images.ServeHTTP(w, r)
 }
 

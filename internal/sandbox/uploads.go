@@ -30,6 +30,9 @@ type upload struct {
 	mu      sync.Mutex
 	content *spool
 	done    bool // its bytes are a layer's now, or gone
+
+	lastPart  int64
+	shortPart bool // a part that is not the last one is below minPart
 }
 
 func newUploads(blobs *blobStore) *uploads {
@@ -124,6 +127,16 @@ func (u *uploads) clear() error {
 	return errors.Join(errs...)
 }
 
+// hasShortPart reports whether a part before the last one is too small for S3,
+// which keeps what comes through the API.
+func (up *upload) hasShortPart() bool {
+	if up.hold() != nil {
+		return false
+	}
+	defer up.mu.Unlock()
+	return up.shortPart
+}
+
 // finish ends an upload: its bytes become a layer if they are what one of the
 // digests says, and are dropped if not.
 func (u *uploads) finish(up *upload, digests ...string) (v1.Hash, *registryError) {
@@ -168,7 +181,10 @@ func (up *upload) add(first int64, r io.Reader) (int64, error) {
 	if first >= 0 && first != up.content.size {
 		return up.content.size, errWrongPlace
 	}
-	if _, err := io.Copy(up.content, r); err != nil {
+	up.shortPart = up.shortPart || up.content.size > 0 && up.lastPart < minPart
+	n, err := io.Copy(up.content, r)
+	up.lastPart = n
+	if err != nil {
 		return up.content.size, fmt.Errorf("receiving a layer: %w", err)
 	}
 	return up.content.size, nil

@@ -27,9 +27,10 @@ func digestOf(text string) string {
 
 // registryClient speaks /v2/ by hand.
 type registryClient struct {
-	t    *testing.T
-	box  *box
-	auth string
+	t           *testing.T
+	box         *box
+	auth        string
+	contentType string
 }
 
 // registryAnswer is a whole answer.
@@ -45,6 +46,9 @@ func (c *registryClient) send(method, path, body, partRange string) registryAnsw
 	c.t.Helper()
 	r := must[*http.Request](c.t)(http.NewRequestWithContext(c.t.Context(), method, "http://"+c.box.Registry(owner, region)+path, strings.NewReader(body)))
 	r.Header.Set("Authorization", c.auth)
+	if c.contentType != "" {
+		r.Header.Set("Content-Type", c.contentType)
+	}
 	if partRange != "" {
 		r.Header.Set("Content-Range", partRange)
 	}
@@ -89,7 +93,7 @@ func inMemoryAndOnDisk(t *testing.T, what func(*testing.T, *box)) {
 // An upload in parts: interrupted, asked about, gone on with, ended or given up.
 func TestUploadInParts(t *testing.T) {
 	inMemoryAndOnDisk(t, func(t *testing.T, b *box) {
-		c := &registryClient{t, b, must[string](t)(basic(t, b))}
+		c := &registryClient{t: t, box: b, auth: must[string](t)(basic(t, b))}
 		at := c.begin()
 		resp := c.send(http.MethodPatch, at, "hello", "0-4")
 		c.want("first part", resp, http.StatusAccepted, "")
@@ -140,19 +144,32 @@ func TestUploadThroughTheAPI(t *testing.T) {
 		complete := func(id *string, digest string) (*ecr.CompleteLayerUploadOutput, error) {
 			return c.CompleteLayerUpload(ctx, &ecr.CompleteLayerUploadInput{RepositoryName: name, UploadId: id, LayerDigests: []string{digest}})
 		}
+		const minPart = 5 << 20
+		whole := strings.Repeat("x", minPart) + "!"
 		id := begin()
 		_, err := complete(id, digestOf("x"))
 		wantCode(t, "an empty upload", err, "EmptyUploadException", "is empty")
-		wantEqual(t, "last byte", aws.ToInt64(must[*ecr.UploadLayerPartOutput](t)(part(id, 0, "hello")).LastByteReceived), int64(4))
-		_, err = part(id, 9, "x")
+		last := must[*ecr.UploadLayerPartOutput](t)(part(id, 0, whole[:minPart])).LastByteReceived
+		wantEqual(t, "last byte", aws.ToInt64(last), int64(minPart-1))
+		_, err = part(id, minPart+9, "x")
 		wantCode(t, "a gap", err, "InvalidLayerPartException", "")
-		must[*ecr.UploadLayerPartOutput](t)(part(id, 5, "!"))
-		wantEqual(t, "digest", aws.ToString(must[*ecr.CompleteLayerUploadOutput](t)(complete(id, digestOf("hello!"))).LayerDigest), digestOf("hello!"))
-		layers := must[*ecr.BatchCheckLayerAvailabilityOutput](t)(c.BatchCheckLayerAvailability(ctx, &ecr.BatchCheckLayerAvailabilityInput{RepositoryName: name, LayerDigests: []string{digestOf("hello!")}})).Layers
+		must[*ecr.UploadLayerPartOutput](t)(part(id, minPart, "!"))
+		digest := must[*ecr.CompleteLayerUploadOutput](t)(complete(id, digestOf(whole))).LayerDigest
+		wantEqual(t, "digest", aws.ToString(digest), digestOf(whole))
+		layers := must[*ecr.BatchCheckLayerAvailabilityOutput](t)(c.BatchCheckLayerAvailability(ctx, &ecr.BatchCheckLayerAvailabilityInput{RepositoryName: name, LayerDigests: []string{digestOf(whole)}})).Layers
 		wantEqual(t, "availability", layers[0].LayerAvailability, types.LayerAvailabilityAvailable)
-		_, err = part(id, 6, "x")
+		_, err = part(id, minPart+1, "x")
 		wantCode(t, "after the end", err, "UploadNotFoundException", "does not exist")
 
+		id = begin()
+		must[*ecr.UploadLayerPartOutput](t)(part(id, 0, whole[1:minPart]))
+		must[*ecr.UploadLayerPartOutput](t)(part(id, minPart-1, "!"))
+		_, err = complete(id, digestOf(whole[1:]))
+		wantCode(t, "a short part that is not the last", err, "LayerPartTooSmallException", "5 MiB")
+
+		id = begin()
+		must[*ecr.UploadLayerPartOutput](t)(part(id, 0, "hello!"))
+		must[*ecr.CompleteLayerUploadOutput](t)(complete(id, digestOf("hello!")))
 		id = begin()
 		must[*ecr.UploadLayerPartOutput](t)(part(id, 0, "hello!"))
 		_, err = complete(id, digestOf("hello!"))
@@ -220,7 +237,7 @@ func TestFullDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := start(t, cfg)
-	c := &registryClient{t, b, must[string](t)(basic(t, b))}
+	c := &registryClient{t: t, box: b, auth: must[string](t)(basic(t, b))}
 	c.want("nowhere to write", c.send(http.MethodPost, "/v2/team/app/blobs/uploads/", "", ""), http.StatusInternalServerError, "the layer could not be stored")
 	_, err := ecrOf(b.owner()).InitiateLayerUpload(t.Context(), &ecr.InitiateLayerUploadInput{RepositoryName: aws.String("team/app")})
 	wantCode(t, "through the API", err, "ServerException", "could not be stored")

@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -83,8 +82,9 @@ func (v v2Request) action(method string) (string, bool) {
 		"uploads DELETE":   "ecr:UploadLayerPart", // giving it up, belong to it
 		"uploads PUT":      "ecr:CompleteLayerUpload",
 		"tags GET":         "ecr:ListImages",
-		"referrers GET":    "ecr:ListImageReferrers",
-		"catalog GET":      "ecr:DescribeRepositories",
+		// https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_ListImageReferrers.html
+		"referrers GET": "ecr:BatchGetImage",
+		"catalog GET":   "ecr:DescribeRepositories",
 	}
 	action, ok := actions[v.kind+" "+method]
 	return action, ok
@@ -144,43 +144,63 @@ func (h *registryHandler) serve(w http.ResponseWriter, r *http.Request, p *princ
 	case action == "ecr:BatchDeleteImage":
 		return h.deleteManifest(w, r, p, req)
 	}
-	repo, err := h.admit(r, p, req, action)
-	if err != nil {
+	repo, found, err := h.admit(r, p, req, action)
+	switch {
+	case err != nil:
 		return err
-	}
-	if req.kind == "uploads" {
+	case req.kind == "uploads":
 		return h.upload(w, r, repo, req)
+	case req.kind == "blobs":
+		return repo.store.serveBlob(w, r, req.reference, h.box.redirectFrom(r, h.registry.region))
 	}
-	ctx := context.WithValue(r.Context(), redirectKey{}, h.box.redirectFrom(r, h.registry.region))
-	repo.store.handler.ServeHTTP(w, r.WithContext(ctx))
+	found.serve(w, r)
 	return nil
 }
 
-// admit decides on everything but manifests that come and go.
-func (h *registryHandler) admit(r *http.Request, p *principal, req v2Request, action string) (*repository, *registryError) {
+// admit decides on everything but manifests that come and go. What the index
+// knows, it reads under the same lock: the answer to a manifest, a list of tags
+// or of referrers.
+func (h *registryHandler) admit(
+	r *http.Request, p *principal, req v2Request, action string,
+) (*repository, *v2Answer, *registryError) {
 	h.box.state.mu.Lock()
 	defer h.box.state.mu.Unlock()
 	repo, err := h.authorize(r, p, req, action)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if req.kind == "uploads" && r.Method == http.MethodPost && r.URL.Query().Has("digest") {
-		// An upload in one request needs the permissions of all three.
-		for _, more := range []string{"ecr:UploadLayerPart", "ecr:CompleteLayerUpload"} {
-			if _, err := h.authorize(r, p, req, more); err != nil {
-				return nil, err
-			}
+	switch req.kind {
+	case "uploads":
+		return repo, nil, h.admitWholeUpload(r, p, req)
+	case "manifests":
+		img := repo.store.find(req.reference)
+		if img == nil {
+			return nil, nil, &registryError{http.StatusNotFound, "MANIFEST_UNKNOWN", "Requested image not found"}
+		}
+		img.pulled = h.box.now()
+		return repo, img.answer(), nil
+	case "tags":
+		answer, err := repo.listTags(r.URL.Query())
+		return repo, answer, err
+	case "referrers":
+		answer, err := repo.store.listReferrers(req.reference, r.URL.Query())
+		return repo, answer, err
+	}
+	return repo, nil, nil
+}
+
+// admitWholeUpload asks for the permissions of all three steps of an upload where
+// one request does all of them.
+func (h *registryHandler) admitWholeUpload(r *http.Request, p *principal, req v2Request) *registryError {
+	if r.Method != http.MethodPost || !r.URL.Query().Has("digest") {
+		return nil
+	}
+	for _, more := range []string{"ecr:UploadLayerPart", "ecr:CompleteLayerUpload"} {
+		if _, err := h.authorize(r, p, req, more); err != nil {
+			return err
 		}
 	}
-	if req.kind != "manifests" {
-		return repo, nil
-	}
-	img := repo.store.find(req.reference)
-	if img == nil {
-		return nil, &registryError{http.StatusNotFound, "MANIFEST_UNKNOWN", "Requested image not found"}
-	}
-	img.pulled = h.box.now()
-	return repo, nil
+	return nil
 }
 
 func (h *registryHandler) putManifest(w http.ResponseWriter, r *http.Request, p *principal, req v2Request) *registryError {
@@ -200,6 +220,9 @@ func (h *registryHandler) putManifest(w http.ResponseWriter, r *http.Request, p 
 	img, err := repo.store.put(repo.name, req.reference, r.Header.Get("Content-Type"), manifest, h.box.now())
 	if err != nil {
 		return err
+	}
+	if img.subject != "" {
+		w.Header().Set("Oci-Subject", img.subject)
 	}
 	w.Header().Set("Docker-Content-Digest", img.digest)
 	w.Header().Set("Location", "/v2/"+repo.name+"/manifests/"+img.digest)
@@ -223,7 +246,9 @@ func (h *registryHandler) deleteManifest(w http.ResponseWriter, r *http.Request,
 	if req.reference != img.digest {
 		tag = req.reference
 	}
-	repo.deleteImage(img, tag)
+	if _, failure := repo.deleteImage(img, imageID{img.digest, tag}); failure != nil {
+		return &registryError{http.StatusBadRequest, "DENIED", failure.FailureReason}
+	}
 	w.WriteHeader(http.StatusAccepted)
 	return nil
 }

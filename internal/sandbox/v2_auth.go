@@ -5,9 +5,7 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
-	"net/url"
 	"slices"
-	"strconv"
 )
 
 // authenticate turns the token of a request into the principal that it stands
@@ -38,32 +36,17 @@ func (h *registryHandler) authenticate(r *http.Request) (*principal, *registryEr
 
 // catalog lists repositories. ECR refuses pages of more than 1,000.
 func (h *registryHandler) catalog(w http.ResponseWriter, r *http.Request, p *principal, action string) *registryError {
-	query := r.URL.Query()
-	size := defaultPage
-	if text := query.Get("n"); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > maxPage {
-			return &registryError{http.StatusBadRequest, "UNSUPPORTED", "Invalid parameter at 'maxResults' failed to satisfy constraint: 'Member must have value less than or equal to 1000'"}
-		}
-		size = n
+	size, err := pageSize(r.URL.Query(), defaultPage)
+	if err != nil {
+		return err
 	}
 	names, err := h.repositoryNames(r, p, action)
 	if err != nil {
 		return err
 	}
-	if i, found := slices.BinarySearch(names, query.Get("last")); found {
-		names = names[i+1:]
-	} else {
-		names = names[i:]
-	}
-	if len(names) > size {
-		names = names[:size]
-		next := url.Values{"n": {strconv.Itoa(size)}, "last": {names[size-1]}}
-		w.Header().Set("Link", "</v2/_catalog?"+next.Encode()+`>; rel="next"`)
-	}
+	names, next := pageAfter(names, "/v2/_catalog", r.URL.Query(), size)
 	text, _ := json.Marshal(map[string][]string{"repositories": append([]string{}, names...)}) // strings always marshal
-	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	_, _ = w.Write(text)
+	(&v2Answer{contentType: "application/json; charset=utf-8", link: next, body: text}).serve(w, r)
 	return nil
 }
 

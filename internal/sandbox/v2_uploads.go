@@ -20,22 +20,14 @@ func (h *registryHandler) upload(w http.ResponseWriter, r *http.Request, repo *r
 		return uploadRefusal(errUploadDone)
 	}
 	switch r.Method {
-	case http.MethodPatch:
-		first, ok := firstByte(r.Header.Get("Content-Range"))
-		if !ok {
-			return &registryError{http.StatusRequestedRangeNotSatisfiable, "BLOB_UPLOAD_INVALID", "Content-Range is written 0-1023"}
+	case http.MethodPatch, http.MethodPut:
+		if err := appendPart(w, r, repo, up); err != nil {
+			return err
 		}
-		size, err := up.add(first, r.Body)
-		tellProgress(w, repo, up, size)
-		if err != nil {
-			return uploadRefusal(err)
+		if r.Method == http.MethodPut {
+			return finishUpload(w, r, repo, up)
 		}
 		w.WriteHeader(http.StatusAccepted)
-	case http.MethodPut:
-		if _, err := up.add(-1, r.Body); err != nil {
-			return uploadRefusal(err)
-		}
-		return finishUpload(w, r, repo, up)
 	case http.MethodGet:
 		tellProgress(w, repo, up, up.size())
 		w.WriteHeader(http.StatusNoContent)
@@ -44,6 +36,21 @@ func (h *registryHandler) upload(w http.ResponseWriter, r *http.Request, repo *r
 			return uploadRefusal(err)
 		}
 		w.WriteHeader(http.StatusNoContent)
+	}
+	return nil
+}
+
+// appendPart takes a part, which may say where it begins: out of order it is
+// refused, and the client is told how far the upload came.
+func appendPart(w http.ResponseWriter, r *http.Request, repo *repository, up *upload) *registryError {
+	first, ok := firstByte(r.Header.Get("Content-Range"))
+	if !ok {
+		return &registryError{http.StatusRequestedRangeNotSatisfiable, "BLOB_UPLOAD_INVALID", "Content-Range is written 0-1023"}
+	}
+	size, err := up.add(first, r.Body)
+	tellProgress(w, repo, up, size)
+	if err != nil {
+		return uploadRefusal(err)
 	}
 	return nil
 }
