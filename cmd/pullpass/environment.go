@@ -5,11 +5,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/api"
 	"github.com/pullpass/pullpass/client"
+	"github.com/pullpass/pullpass/internal/runner"
 )
 
 type envCommand struct {
@@ -24,25 +27,31 @@ type envCommand struct {
 }
 
 type envCreate struct {
-	Name    string   `arg:"" help:"Name, unique in the project."`
-	Project string   `required:"" placeholder:"NAME" help:"Project it belongs to."`
-	Image   string   `placeholder:"IMAGE" help:"Image of its one service."`
-	Service []string `placeholder:"NAME=IMAGE" help:"A service. Can be repeated; instead of --image."`
-	Runner  string   `placeholder:"NAME" help:"Runner to start it on; not needed where there is only one."`
-	Ref     string   `placeholder:"REF" help:"Branch or tag of the project's repository; the server looks up its commit. Identity tokens name both."`
-	NoWait  bool     `help:"Do not wait until it runs."`
-	Command []string `arg:"" optional:"" passthrough:"" help:"Command of the one service, instead of the image's own."`
+	Name     string   `arg:"" help:"Name, unique in the project."`
+	Project  string   `required:"" placeholder:"NAME" help:"Project it belongs to."`
+	Image    string   `placeholder:"IMAGE" help:"Image of its one service."`
+	Service  []string `placeholder:"NAME=IMAGE" help:"A service. Can be repeated; instead of --image."`
+	Runner   string   `placeholder:"NAME" help:"Runner to start it on; not needed where there is only one."`
+	Ref      string   `placeholder:"REF" help:"Branch or tag of the project's repository; the server looks up its commit. Identity tokens name both."`
+	NoWait   bool     `xor:"wait" help:"Do not wait until it runs."`
+	UntilEnd bool     `xor:"wait" help:"Wait until its services have ended, and exit with the code of the first that failed."`
+	Command  []string `arg:"" optional:"" passthrough:"partial" help:"After --: command of the one service, instead of the image's own. If it ends at once, its code is the exit code."`
 }
 
+// lookAgain is how long a command that was given is watched after it has begun to
+// run: one that ends at once is reported as ended, with its code.
+const lookAgain = 2 * time.Second
+
 func (e *envCreate) Run(ctx context.Context, t *terminal) error {
+	services, err := e.services()
+	if err != nil {
+		return err
+	}
 	c, err := connect()
 	if err != nil {
 		return err
 	}
-	wanted := pullpass.Environment{Name: e.Name, Ref: e.Ref}
-	if wanted.Services, err = e.services(); err != nil {
-		return err
-	}
+	wanted := pullpass.Environment{Name: e.Name, Ref: e.Ref, Services: services}
 	if wanted.Project, err = optionalProject(ctx, c, e.Project); err != nil {
 		return err
 	}
@@ -57,12 +66,20 @@ func (e *envCreate) Run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return err
 	}
+	if !e.NoWait && (e.UntilEnd || len(e.Command) > 0) {
+		if made, err = watchEnd(ctx, c, t, made, e.UntilEnd); err != nil {
+			return err
+		}
+	}
 	return settle(ctx, c, t, made, e.NoWait)
 }
 
 func (e *envCreate) services() ([]pullpass.Service, error) {
 	command := e.Command
-	if len(command) > 0 && command[0] == "--" {
+	if len(command) > 0 {
+		if command[0] != "--" {
+			return nil, misuse("unexpected argument "+command[0], "a command comes after --: pullpass env create "+e.Name+" --project "+e.Project+" --image IMAGE -- "+strings.Join(command, " "))
+		}
 		command = command[1:]
 	}
 	switch {
@@ -93,13 +110,32 @@ func settle(ctx context.Context, c *client.Client, t *terminal, e pullpass.Envir
 	if err := showEnvironment(t, e); err != nil {
 		return err
 	}
-	if e.Phase == pullpass.PhaseFailed {
-		return exitCode(exitFailed)
-	}
 	if e.Phase == pullpass.PhaseRunning {
 		t.say("Next: pullpass env logs %s", e.ID)
 	}
-	return nil
+	if e.Wanted == pullpass.WantedRunning && e.Phase == pullpass.PhaseStopped {
+		t.say("Its command ended with code 0. Its output: pullpass env logs %s", e.ID)
+	}
+	return verdict(e)
+}
+
+// verdict is the exit code of a command that has waited for an environment: that of
+// the first service whose command failed, if it is only that.
+func verdict(e pullpass.Environment) error {
+	switch {
+	case e.Phase != pullpass.PhaseFailed:
+		return nil
+	case slices.ContainsFunc(e.Conditions, func(c pullpass.Condition) bool {
+		return c.Severity == pullpass.SeverityError && c.Code != runner.CodeServiceExited
+	}):
+		return exitCode(exitFailed)
+	}
+	for _, s := range e.Status {
+		if s.ExitCode != nil && *s.ExitCode > 0 && *s.ExitCode < 256 {
+			return exitCode(*s.ExitCode)
+		}
+	}
+	return exitCode(exitFailed)
 }
 
 type envList struct {

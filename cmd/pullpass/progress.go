@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/vbauerster/mpb/v8"
@@ -28,16 +29,41 @@ func watch(ctx context.Context, c *client.Client, t *terminal, e pullpass.Enviro
 	return e, nil
 }
 
+// watchEnd follows an environment until its services have ended or cannot start; one
+// that runs on is left alone after a moment, unless its end is waited for.
+func watchEnd(ctx context.Context, c *client.Client, t *terminal, e pullpass.Environment, untilEnd bool) (pullpass.Environment, error) {
+	e, err := watch(ctx, c, t, e)
+	deadline := time.Now().Add(lookAgain)
+	for err == nil && e.Phase == pullpass.PhaseRunning && (untilEnd || time.Now().Before(deadline)) {
+		wait := 20 * time.Second
+		if !untilEnd {
+			wait = time.Until(deadline)
+		}
+		var next pullpass.Environment
+		if next, err = c.WaitEnvironment(ctx, e.ID, e.Revision, wait); err == nil {
+			e = next
+		}
+	}
+	return e, err
+}
+
 // settled reports whether waiting on will not help: it is as wanted, or its
 // runner has said what keeps it.
 func settled(e pullpass.Environment) bool {
 	switch e.Wanted {
 	case pullpass.WantedRunning:
-		return e.Phase == pullpass.PhaseRunning || e.Phase == pullpass.PhaseFailed
+		// Stopped: every command has ended with code 0.
+		return e.Phase == pullpass.PhaseRunning || e.Phase == pullpass.PhaseFailed || ended(e)
 	case pullpass.WantedStopped:
 		return e.Phase == pullpass.PhaseStopped || e.Phase == pullpass.PhaseFailed
 	}
 	return e.Phase == pullpass.PhaseDeleted
+}
+
+// ended reports that the services of this start have ended by themselves.
+func ended(e pullpass.Environment) bool {
+	return e.Phase == pullpass.PhaseStopped && len(e.Status) > 0 &&
+		!slices.ContainsFunc(e.Status, func(s pullpass.ServiceStatus) bool { return s.State != pullpass.ServiceExited })
 }
 
 type display interface {

@@ -118,7 +118,7 @@ func runAgent(ctx context.Context, c *config.Runner, id runnerIdentity, log *slo
 	if err != nil {
 		return err
 	}
-	engine, err := docker.New(docker.Options{Host: c.DockerHost, Runner: id.Runner})
+	engine, err := docker.New(docker.Options{Host: c.DockerHost, Runner: id.Runner, Limits: limitsOf(c)})
 	if err != nil {
 		return err
 	}
@@ -158,6 +158,10 @@ func runAgent(ctx context.Context, c *config.Runner, id runnerIdentity, log *slo
 	}
 	log.Info("runner started", "runner", id.Runner, "server", c.Server)
 	return r.Run(ctx)
+}
+
+func limitsOf(c *config.Runner) docker.Limits {
+	return docker.Limits{Processes: c.PidsLimit, Memory: int64(c.MemoryLimit), Log: int64(c.LogLimit)}
 }
 
 // newRegistries makes the registry client of a process.

@@ -81,6 +81,28 @@ func TestFileOfRunner(t *testing.T) {
 	}
 }
 
+func TestSizes(t *testing.T) {
+	for text, want := range map[string]Size{"512MiB": 512 << 20, "4GiB": 4 << 30, "1KiB": 1 << 10, "2TiB": 2 << 40, "none": Unlimited, "auto": 0} {
+		var got Size
+		if err := got.UnmarshalText([]byte(text)); err != nil || got != want {
+			t.Errorf("%q = %d, %v, want %d", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"", "0GiB", "-1MiB", "4", "4GB", "4 GiB", "1.5GiB", "9999999999TiB", "GiB"} {
+		var got Size
+		if err := got.UnmarshalText([]byte(text)); err == nil {
+			t.Errorf("%q = %d, want an error", text, got)
+		}
+	}
+	r := Runner{Server: "http://127.0.0.1:1", Parallel: 4, MemoryLimit: 1 << 20, PidsLimit: -2, LogLimit: 1 << 20}
+	err := r.Check()
+	for _, option := range []string{"--memory-limit", "--pids-limit", "--log-limit"} {
+		if err == nil || !strings.Contains(err.Error(), option) {
+			t.Errorf("Check() = %v, want %s named", err, option)
+		}
+	}
+}
+
 func TestFileThatIsNoMapping(t *testing.T) {
 	for _, file := range []string{"- a\n- b\n", "{", "listen: [", "\x00"} {
 		if _, err := parse(t, "server", file, "server"); !pullpass.IsKind(err, pullpass.Invalid) {

@@ -14,12 +14,20 @@ type Runner struct {
 	Hosts       []string `name:"host" env:"PULLPASS_HOSTS" sep:";" placeholder:"MAPPING" help:"An ECR registry under another name, as for the server. Can be repeated."`
 	AllowEgress []string `name:"allow-egress" env:"PULLPASS_ALLOW_EGRESS" sep:"," placeholder:"PREFIX" help:"Private address ranges that registries may be in, as for the server."`
 	Parallel    int      `default:"4" env:"PULLPASS_RUNNER_PARALLEL" placeholder:"N" help:"Environments worked on at the same time."`
+	MemoryLimit Size     `default:"auto" env:"PULLPASS_RUNNER_MEMORY_LIMIT" placeholder:"SIZE" help:"Memory that one container may use, such as 4GiB; auto: three quarters of the machine's; none: all of it."`
+	PidsLimit   int64    `default:"4096" env:"PULLPASS_RUNNER_PIDS_LIMIT" placeholder:"N" help:"Processes and threads that one container may have; -1: unlimited."`
+	LogLimit    Size     `default:"64MiB" env:"PULLPASS_RUNNER_LOG_LIMIT" placeholder:"SIZE" help:"Output of one container that the engine keeps on its disk, at least 4MiB; none: all of it."`
 	AWSIdentity string   `name:"aws-identity" default:"ambient" enum:"ambient,none" env:"PULLPASS_RUNNER_AWS_IDENTITY" help:"ambient: lend this machine's AWS identity (profile, web identity, container or instance role) to registries with runner-native; none: do not."`
 	Log
 }
 
 // NoAWSIdentity keeps the machine's AWS identity from every registry.
 const NoAWSIdentity = "none"
+
+const (
+	minMemory Size = 6 << 20
+	minLog    Size = 4 << 20
+)
 
 // Check reports everything that is wrong with the options.
 func (r *Runner) Check() error {
@@ -28,6 +36,15 @@ func (r *Runner) Check() error {
 	p.allowances(r.AllowEgress)
 	if r.Parallel < 1 || r.Parallel > 256 {
 		p.add("--parallel", "want 1 to 256")
+	}
+	if r.MemoryLimit > 0 && r.MemoryLimit < minMemory {
+		p.add("--memory-limit", "want at least 6MiB, the least that an engine takes, or none")
+	}
+	if r.PidsLimit < -1 {
+		p.add("--pids-limit", "want 1 or more, or -1")
+	}
+	if r.LogLimit > 0 && r.LogLimit < minLog {
+		p.add("--log-limit", "want at least 4MiB, or none")
 	}
 	return p.err()
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/pkg/stdcopy"
 	"github.com/moby/moby/api/types/container"
-	"github.com/moby/moby/api/types/mount"
 	"github.com/moby/moby/client"
 
 	"github.com/pullpass/pullpass"
@@ -32,7 +31,7 @@ func (e *Engine) List(ctx context.Context, environment pullpass.EnvironmentID) (
 	}
 	var found []runner.Actual
 	for _, c := range list.Items {
-		a, ok := e.fromLabels(c.ID, c.Labels)
+		a, ok := e.fromLabels(c.ID, c.Names, c.Labels)
 		if !ok || c.State == container.StateRemoving {
 			continue
 		}
@@ -72,7 +71,7 @@ func (e *Engine) inspect(ctx context.Context, id string) (runner.Actual, error) 
 	if r.Container.Config == nil || r.Container.State == nil {
 		return runner.Actual{}, fmt.Errorf("the engine says nothing of container %s", short(id))
 	}
-	a, ok := e.fromLabels(r.Container.ID, r.Container.Config.Labels)
+	a, ok := e.fromLabels(r.Container.ID, []string{r.Container.Name}, r.Container.Config.Labels)
 	if !ok {
 		return runner.Actual{}, errForeign
 	}
@@ -110,8 +109,12 @@ func (e *Engine) create(ctx context.Context, s runner.StartRequest) (id string, 
 	case !missing(err):
 		return "", false, err
 	}
+	host, err := e.hostConfig(ctx, s)
+	if err != nil {
+		return "", false, err
+	}
 	c, err := e.client.ContainerCreate(ctx, client.ContainerCreateOptions{
-		Name: name(s), Config: e.config(s), HostConfig: hostConfig(s),
+		Name: name(s), Config: e.config(s), HostConfig: host,
 	})
 	if errdefs.IsConflict(err) && strings.Contains(err.Error(), "already in use") {
 		// Made between our look and our try, by a predecessor's last request perhaps.
@@ -149,16 +152,6 @@ func (e *Engine) config(s runner.StartRequest) *container.Config {
 	return &container.Config{
 		Image: s.Reference, Cmd: s.Service.Command, Env: env, Labels: e.labels(s),
 	}
-}
-
-func hostConfig(s runner.StartRequest) *container.HostConfig {
-	// No restart policy: the runner alone decides what runs.
-	h := &container.HostConfig{RestartPolicy: container.RestartPolicy{Name: container.RestartPolicyDisabled}}
-	for _, m := range s.Mounts {
-		// Mounts, unlike binds, are refused when the source is not there.
-		h.Mounts = append(h.Mounts, mount.Mount{Type: mount.TypeBind, Source: m.Source, Target: m.Target, ReadOnly: m.ReadOnly})
-	}
-	return h
 }
 
 func nameTaken(name string) error {

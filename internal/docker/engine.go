@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/moby/moby/client"
@@ -20,6 +21,7 @@ const DefaultHost = "unix:///var/run/docker.sock"
 type Options struct {
 	Host   string // unix:///var/run/docker.sock if empty; only a socket of this machine will do
 	Runner pullpass.RunnerID
+	Limits Limits
 }
 
 // Engine is a Docker Engine as the place where one runner's containers run.
@@ -27,6 +29,10 @@ type Engine struct {
 	client *client.Client
 	socket string
 	runner pullpass.RunnerID
+	limits Limits
+
+	mu            sync.Mutex
+	machineMemory int64 // what the engine's machine has; 0: not asked yet
 }
 
 var _ runner.Driver = (*Engine)(nil)
@@ -52,7 +58,7 @@ func New(o Options) (*Engine, error) {
 			Hint: "set DOCKER_HOST=" + DefaultHost,
 		}
 	}
-	return &Engine{client: c, socket: socket, runner: o.Runner}, nil
+	return &Engine{client: c, socket: socket, runner: o.Runner, limits: o.Limits.orDefaults()}, nil
 }
 
 // Close ends idle connections to the engine.

@@ -2,6 +2,7 @@ package docker
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/pullpass/pullpass"
@@ -34,13 +35,22 @@ func (e *Engine) labels(s runner.StartRequest) map[string]string {
 // name is the same for the same start of the same service: the engine itself
 // refuses a second container.
 func name(s runner.StartRequest) string {
-	return fmt.Sprintf("pullpass-%s-%s-%d", s.Environment, s.Service.Name, s.Start)
+	return nameOf(s.Environment, s.Service.Name, s.Start)
 }
 
-// fromLabels reads what labels wrote; ok is false for somebody else's container.
-func (e *Engine) fromLabels(id string, labels map[string]string) (a runner.Actual, ok bool) {
+func nameOf(environment pullpass.EnvironmentID, service string, start int64) string {
+	return fmt.Sprintf("pullpass-%s-%s-%d", environment, service, start)
+}
+
+// fromLabels reads what labels wrote; ok is false for somebody else's container. An
+// image can carry any label, and whoever runs it on this engine gets a container with
+// it: only a container that has the name, too, which no image can set, is ours.
+func (e *Engine) fromLabels(id string, names []string, labels map[string]string) (a runner.Actual, ok bool) {
 	start, err := strconv.ParseInt(labels[labelStart], 10, 64)
 	if err != nil || labels[labelRunner] != string(e.runner) || labels[labelEnvironment] == "" {
+		return runner.Actual{}, false
+	}
+	if !slices.Contains(names, "/"+nameOf(pullpass.EnvironmentID(labels[labelEnvironment]), labels[labelService], start)) {
 		return runner.Actual{}, false
 	}
 	return runner.Actual{

@@ -128,19 +128,27 @@ func (p *pump) send(ctx context.Context) error {
 	return nil
 }
 
-// tail keeps the end of what is written to it.
+// rereadable is how much of an output is certainly still there when it is read again
+// from its beginning: an engine keeps the end of a long one only.
+const rereadable = 1 << 20
+
+// tail keeps the end of what is written to it. Positions count from the beginning of
+// the output while it is short. Those of a long one cannot be found again by whoever
+// reads what the engine still has, so they leap ahead, once for each reading, to where
+// no earlier reading has been: time grows faster than any output.
 type tail struct {
-	mu   sync.Mutex
-	end  int64  // bytes written in all
-	sent int64  // bytes delivered in all
-	kept []byte // the last of those written
+	mu    sync.Mutex
+	end   int64  // position after the last byte written
+	sent  int64  // position up to which all is delivered
+	kept  []byte // the last of those written
+	leapt bool   // since the last rewind
 }
 
 // rewind prepares for reading the same output from its beginning.
 func (t *tail) rewind() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.end, t.kept = 0, t.kept[:0]
+	t.end, t.kept, t.leapt = 0, t.kept[:0], false
 }
 
 // Write keeps the last of p. It never fails.
@@ -148,6 +156,9 @@ func (t *tail) Write(p []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.end += int64(len(p))
+	if !t.leapt && t.end > rereadable {
+		t.leapt, t.end = true, max(t.end, time.Now().UnixNano())
+	}
 	t.kept = append(t.kept, p[max(0, len(p)-outputKept):]...)
 	if drop := len(t.kept) - outputKept; drop > 0 {
 		t.kept = append(t.kept[:0], t.kept[drop:]...)

@@ -109,6 +109,42 @@ func TestTail(t *testing.T) {
 	check(8, long[3:])
 }
 
+// An engine keeps the end of a long output only: a reading of what is left begins
+// where nobody can say. What is new arrives all the same.
+func TestTailOfAnOutputWhoseBeginningIsGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var first, successor tail
+		write := func(l *tail, n int, end string) {
+			_, _ = l.Write([]byte(strings.Repeat("x", n) + end))
+		}
+		server := int64(0) // the end of what the server has
+		deliver := func(l *tail, want string) {
+			t.Helper()
+			offset, data := l.unsent()
+			if end := offset + int64(len(data)); end <= server {
+				t.Errorf("%q ends at %d, and the server has up to %d: it is ignored", want, end, server)
+			} else {
+				server = end
+			}
+			if !strings.HasSuffix(string(data), want) {
+				t.Errorf("delivered %d bytes that do not end in %q", len(data), want)
+			}
+			l.delivered(offset + int64(len(data)))
+		}
+		write(&first, 50<<20, "first")
+		deliver(&first, "first")
+		write(&first, 100, "second")
+		deliver(&first, "second")
+		<-time.After(time.Second)
+		write(&successor, 3<<20, "third") // what the engine has kept
+		deliver(&successor, "third")
+		<-time.After(time.Second)
+		successor.rewind() // the engine was away
+		write(&successor, 2<<20, "fourth")
+		deliver(&successor, "fourth")
+	})
+}
+
 func TestPhase(t *testing.T) {
 	code := func(n int) *int { return &n }
 	running := pullpass.ServiceStatus{State: pullpass.ServiceRunning}
