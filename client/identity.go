@@ -11,6 +11,7 @@ import (
 
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/api"
+	"github.com/pullpass/pullpass/internal/printable"
 )
 
 // Identity gets the organization's identity provider.
@@ -117,8 +118,8 @@ func (c *Client) Exchange(ctx context.Context, org pullpass.OrganizationID, toke
 	}
 	if resp.StatusCode != http.StatusOK {
 		p := answer.Problem
-		return api.Exchanged{}, &pullpass.Error{Kind: knownKind(p.Kind, resp.StatusCode), Code: printable(p.Code),
-			What: printable(p.Detail), Cause: printable(p.Cause), Hint: printable(p.Hint)}
+		return api.Exchanged{}, &pullpass.Error{Kind: knownKind(p.Kind, resp.StatusCode), Code: printable.Text(p.Code, 0),
+			What: printable.Text(p.Detail, 0), Cause: printable.Text(p.Cause, 0), Hint: printable.Text(p.Hint, 0)}
 	}
 	return answer.Exchanged, nil
 }

@@ -7,12 +7,11 @@ import (
 	"mime"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
-	"unicode"
 
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/api"
+	"github.com/pullpass/pullpass/internal/printable"
 )
 
 // refusal turns an answer that is not a success into the error that the server
@@ -33,25 +32,25 @@ func (c *Client) problem(resp *http.Response, body io.Reader) *pullpass.Error {
 	if !ok {
 		return nil
 	}
-	cause := printable(p.Cause)
+	cause := printable.Text(p.Cause, 0)
 	for _, d := range p.Errors {
-		line := printable(d.Message)
+		line := printable.Text(d.Message, 0)
 		if d.Location != "" {
-			line = printable(d.Location) + ": " + line
+			line = printable.Text(d.Location, 0) + ": " + line
 		}
 		if cause != "" {
 			cause += "; "
 		}
 		cause += line
 	}
-	hint := printable(p.Hint)
+	hint := printable.Text(p.Hint, 0)
 	if p.Kind == pullpass.Internal && p.Instance != "" && hint == "" {
-		hint = "look for " + printable(p.Instance) + " in the server's log"
+		hint = "look for " + printable.Text(p.Instance, 0) + " in the server's log"
 	}
 	return &pullpass.Error{
 		Kind:  knownKind(p.Kind, resp.StatusCode),
-		Code:  printable(p.Code),
-		What:  printable(p.Detail),
+		Code:  printable.Text(p.Code, 0),
+		What:  printable.Text(p.Detail, 0),
 		Cause: cause,
 		Hint:  hint,
 	}
@@ -111,14 +110,4 @@ func kindOf(status int) pullpass.Kind {
 		return pullpass.Invalid
 	}
 	return pullpass.Internal
-}
-
-// printable keeps what a server says from steering the terminal it is shown on.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r == '\n' || unicode.IsPrint(r) {
-			return r
-		}
-		return -1
-	}, s)
 }

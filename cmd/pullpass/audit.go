@@ -50,7 +50,7 @@ func (a *auditList) lines(ctx context.Context, c *client.Client, t *terminal, fi
 		if err != nil {
 			return err
 		}
-		if err := writeLine(t.out, e); err != nil {
+		if err := t.line(e); err != nil {
 			return err
 		}
 	}

@@ -84,7 +84,7 @@ func (a *auditExport) Run(ctx context.Context, t *terminal) error {
 			return err
 		}
 		for _, e := range l.Items {
-			if err := writeLine(t.out, e); err != nil {
+			if err := t.line(e); err != nil {
 				return err
 			}
 			page.After = strconv.FormatInt(e.Sequence, 10)

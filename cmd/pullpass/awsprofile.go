@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/internal/atomicfile"
 )
 
 func itoa(n int32) string { return strconv.Itoa(int(n)) }
@@ -173,20 +173,7 @@ func editINI(path string, change func(*ini) error) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return failed(err)
 	}
-	return atomically(path, strings.Join(file.lines, "\n")+"\n", failed)
-}
-
-func atomically(path, text string, failed func(error) error) error {
-	fresh, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // mode 0600
-	if err != nil {
-		return failed(err)
-	}
-	defer func() { _ = os.Remove(fresh.Name()) }() // gone already if all went well
-	_, err = fresh.WriteString(text)
-	if err := errors.Join(err, fresh.Sync(), fresh.Close()); err != nil {
-		return failed(fmt.Errorf("writing: %w", err))
-	}
-	if err := os.Rename(fresh.Name(), path); err != nil {
+	if err := atomicfile.Write(path, []byte(strings.Join(file.lines, "\n")+"\n"), 0o600); err != nil {
 		return failed(err)
 	}
 	return nil

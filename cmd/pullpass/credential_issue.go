@@ -14,7 +14,7 @@ import (
 type issueCommand struct{}
 
 func (issueCommand) Run(ctx context.Context, t *terminal) error {
-	return helper.Serve(ctx, serverIssuer, t.in, t.out)
+	return helper.Serve(ctx, serverIssuer, t.in, t.raw)
 }
 
 // issuing asks the server of the login for credentials.

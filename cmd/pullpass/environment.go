@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -316,6 +315,7 @@ func (e *envDelete) Run(ctx context.Context, t *terminal) error {
 type envLogs struct {
 	envRef
 	Service string `placeholder:"NAME" help:"Which service; not needed where there is only one."`
+	Raw     bool   `help:"Print every byte as it is: on a terminal, escape sequences and other controls are shown as text otherwise."`
 }
 
 func (e *envLogs) Run(ctx context.Context, t *terminal) error {
@@ -330,7 +330,21 @@ func (e *envLogs) Run(ctx context.Context, t *terminal) error {
 	if len(output.Data) == 0 {
 		t.say("It has printed nothing yet; it is %s.", env.Phase)
 	}
-	return t.show(output, func(w io.Writer) { _, _ = w.Write(output.Data) })
+	if t.json {
+		return t.encode(output)
+	}
+	printOutput(t, output.Data, e.Raw)
+	return nil
+}
+
+// printOutput shows what a container has printed. It must not steer the screen; a
+// pipe or a file takes the bytes.
+func printOutput(t *terminal, data []byte, raw bool) {
+	to := t.out
+	if raw || !isTerminal(t.raw) {
+		to = t.raw
+	}
+	_, _ = to.Write(data)
 }
 
 func images(services []pullpass.Service) string {
@@ -350,5 +364,3 @@ func problem(conditions []pullpass.Condition) string {
 	}
 	return ""
 }
-
-func writeLine(w io.Writer, v any) error { return json.NewEncoder(w).Encode(v) }

@@ -39,7 +39,7 @@ func (i *idpToken) Run(ctx context.Context, t *terminal) error {
 		return err
 	}
 	if i.Decode {
-		return decodeToken(t.out, token.Token.Secret())
+		return decodeToken(t, token.Token.Secret())
 	}
 	return t.show(token, func(w io.Writer) { _, _ = fmt.Fprintln(w, token.Token.Secret().Reveal()) })
 }
@@ -60,7 +60,7 @@ func askToken(ctx context.Context, r api.IdentityTokenRequest) (api.IdentityToke
 }
 
 // decodeToken prints the header and the claims of our own token.
-func decodeToken(w io.Writer, token pullpass.Secret) error {
+func decodeToken(t *terminal, token pullpass.Secret) error {
 	parts := strings.Split(token.Reveal(), ".")
 	if len(parts) != 3 {
 		return &pullpass.Error{Kind: pullpass.Unavailable, What: "cannot decode the token", Cause: "it is not a JWT"}
@@ -76,10 +76,7 @@ func decodeToken(w io.Writer, token pullpass.Secret) error {
 		}
 		*into = data
 	}
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	enc.SetEscapeHTML(false)
-	return enc.Encode(decoded)
+	return t.encode(decoded)
 }
 
 type idpSubject struct {

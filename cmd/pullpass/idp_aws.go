@@ -110,7 +110,7 @@ func (r *idpCredentialsAWS) Run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return err
 	}
-	return json.NewEncoder(t.out).Encode(struct { //nolint:gosec // credential_process hands secrets over; the names are AWS's
+	return json.NewEncoder(t.raw).Encode(struct { //nolint:gosec // credential_process hands secrets over; the names are AWS's
 		Version         int
 		AccessKeyId     string
 		SecretAccessKey string

@@ -139,7 +139,7 @@ func TestThroughBrowser(t *testing.T) {
 			return nil
 		}
 	}
-	token, err := throughBrowser(t.Context(), &terminal{talk: &talk}, anonymous, wish{}, open("grace"))
+	token, err := throughBrowser(t.Context(), newTerminal(nil, io.Discard, &talk, false), anonymous, wish{}, open("grace"))
 	visits.Wait()
 	ok(t, err)
 	session, err := client.New(owner.Base(), client.WithToken(token))
@@ -157,7 +157,7 @@ func TestThroughBrowser(t *testing.T) {
 	}
 
 	idp.Person("eve", "eve@example.com", true, nil)
-	_, err = throughBrowser(t.Context(), &terminal{talk: &talk}, anonymous, wish{}, open("eve"))
+	_, err = throughBrowser(t.Context(), newTerminal(nil, io.Discard, &talk, false), anonymous, wish{}, open("eve"))
 	visits.Wait()
 	if !pullpass.IsKind(err, pullpass.Denied) || !strings.Contains(pullpass.HintOf(err), "member add") {
 		t.Errorf("somebody who was not invited: %v, want denied, with what an owner can do", err)
@@ -197,7 +197,7 @@ func TestThroughDevice(t *testing.T) {
 	person := &typing{do: func(address, code string) {
 		visits.Go(func() { browse(t, address, "grace", url.Values{"code": {code}}) })
 	}}
-	token, err := throughDevice(t.Context(), &terminal{talk: person}, anonymous, wish{Project: "payments"})
+	token, err := throughDevice(t.Context(), newTerminal(nil, io.Discard, person, false), anonymous, wish{Project: "payments"})
 	visits.Wait()
 	ok(t, err)
 	session, err := client.New(owner.Base(), client.WithToken(token))

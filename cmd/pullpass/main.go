@@ -18,6 +18,7 @@ import (
 
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/internal/config"
+	"github.com/pullpass/pullpass/internal/printable"
 )
 
 // version is stamped by the Makefile.
@@ -75,7 +76,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	var cli commandLine
 	parser, err := newParser(&cli, args, stdout, stderr)
 	if err != nil {
-		_, _ = fmt.Fprintln(stderr, pullpass.Explain(err))
+		complain(stderr, pullpass.Explain(err))
 		return exitMisuse
 	}
 	exited, code := false, 0
@@ -87,7 +88,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if err != nil {
 		return misused(stderr, err)
 	}
-	term := &terminal{in: stdin, out: stdout, talk: stderr, json: cli.JSON}
+	term := newTerminal(stdin, stdout, stderr, cli.JSON)
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	return finish(stderr, parsed.Run(term))
 }
@@ -143,8 +144,14 @@ func misused(stderr io.Writer, err error) int {
 	if errors.As(err, &parse) && pullpass.HintOf(err) == "" {
 		text += "\nhint:  " + strings.TrimSpace("pullpass "+commandOf(parse.Context)) + " --help"
 	}
-	_, _ = fmt.Fprintln(stderr, text)
+	complain(stderr, text)
 	return exitMisuse
+}
+
+// complain prints an error. Parts of it may be what a server, a registry or a
+// file said.
+func complain(stderr io.Writer, text string) {
+	_, _ = fmt.Fprintln(stderr, printable.EscapeText(text))
 }
 
 func commandOf(c *kong.Context) string {
@@ -175,7 +182,7 @@ func finish(stderr io.Writer, err error) int {
 	case errors.Is(err, context.Canceled):
 		return exitFailed
 	}
-	_, _ = fmt.Fprintln(stderr, pullpass.Explain(err))
+	complain(stderr, pullpass.Explain(err))
 	var misuse misuseError
 	if errors.As(err, &misuse) {
 		return exitMisuse

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"github.com/pullpass/pullpass/internal/config"
+	"github.com/pullpass/pullpass/internal/printable"
 	"github.com/pullpass/pullpass/internal/seal"
 	"github.com/pullpass/pullpass/internal/store"
 	"github.com/pullpass/pullpass/internal/store/postgres"
@@ -19,9 +20,9 @@ func newLogger(w io.Writer, o config.Log) *slog.Logger {
 	_ = level.UnmarshalText([]byte(o.LogLevel)) // the parser allows known levels only
 	options := &slog.HandlerOptions{Level: level}
 	if o.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(w, options))
+		return slog.New(slog.NewJSONHandler(printable.JSONWriter{To: w}, options))
 	}
-	return slog.New(slog.NewTextHandler(w, options))
+	return slog.New(slog.NewTextHandler(printable.NewWriter(w), options))
 }
 
 // openStore opens the keys and the database that c names.

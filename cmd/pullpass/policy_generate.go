@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/pullpass/pullpass/internal/iam/generate"
+	"github.com/pullpass/pullpass/internal/printable"
 )
 
 // rendering is how a generated policy is written.
@@ -27,7 +28,7 @@ func (r rendering) write(t *terminal, stack generate.Stack, err error) error {
 			t.say("note: %s", note)
 		}
 	}
-	_, err = t.out.Write(text)
+	_, err = t.raw.Write(printable.JSON(text))
 	return err
 }
 

@@ -1,10 +1,8 @@
 package main
 
 import (
-	"fmt"
-	"io"
-
 	"github.com/pullpass/pullpass/internal/iam/lint"
+	"github.com/pullpass/pullpass/internal/printable"
 )
 
 type policyLint struct {
@@ -67,24 +65,15 @@ func (p *policyLint) print(t *terminal, files []lint.File) error {
 		return nil
 	}
 	if err == nil {
-		_, err = t.out.Write(text)
+		_, err = t.raw.Write(printable.JSON(text))
 	}
 	return err
 }
 
 func printReport(t *terminal, f lint.File) {
-	for _, finding := range f.Findings {
-		printFinding(t.out, f.Path, finding)
-	}
+	_, _ = t.out.Write(lint.Text([]lint.File{f}))
 	if len(f.Findings) == 0 {
 		t.say("%s: nothing found (%s policy).", f.Path, f.Kind)
-	}
-}
-
-func printFinding(w io.Writer, path string, f lint.Finding) {
-	_, _ = fmt.Fprintf(w, "%s:%s: %s: %s [%s]\n  cause: %s\n  hint:  %s\n", path, f.Position, f.Severity, f.Detail, f.ID, f.Why, f.Fix)
-	if f.Corrected != "" {
-		_, _ = fmt.Fprintf(w, "         %s\n", f.Corrected)
 	}
 }
 
@@ -96,6 +85,6 @@ func fixDocument(t *terminal, data []byte, kind lint.Kind, facts lint.Facts) err
 	for _, f := range corrected {
 		t.say("corrected %s: %s [%s]", f.Position, f.Detail, f.ID)
 	}
-	_, err = t.out.Write(fixed)
+	_, err = t.raw.Write(printable.JSON(fixed))
 	return err
 }

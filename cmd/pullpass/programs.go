@@ -3,10 +3,11 @@ package main
 import (
 	"debug/elf"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
+
+	"github.com/pullpass/pullpass/internal/atomicfile"
 )
 
 // programs are what an environment finds in /run/pullpass/bin.
@@ -69,16 +70,5 @@ func copyProgram(from, to string) error {
 		return err
 	}
 	defer func() { _ = in.Close() }()
-	out, err := os.OpenFile(to+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o755) //nolint:gosec // a program is there to be run
-	if err != nil {
-		return err
-	}
-	if _, err := io.Copy(out, in); err != nil {
-		_ = out.Close()
-		return err
-	}
-	if err := out.Close(); err != nil {
-		return err
-	}
-	return os.Rename(to+".new", to)
+	return atomicfile.Copy(to, in, 0o755) // a program is there to be run
 }

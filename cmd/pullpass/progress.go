@@ -11,6 +11,7 @@ import (
 
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/client"
+	"github.com/pullpass/pullpass/internal/printable"
 )
 
 // watch follows an environment until it is as wanted or cannot become so: bars
@@ -121,7 +122,7 @@ func (b *bars) update(e pullpass.Environment) {
 		bar := b.bars[s.Name]
 		if bar == nil {
 			bar = b.progress.AddBar(s.Pull.BytesTotal,
-				mpb.PrependDecorators(decor.Name(s.Name+" ")),
+				mpb.PrependDecorators(decor.Name(printable.Escape(s.Name)+" ")),
 				mpb.AppendDecorators(decor.CountersKibiByte("% .1f / % .1f")))
 			b.bars[s.Name] = bar
 		}

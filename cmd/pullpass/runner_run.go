@@ -14,6 +14,7 @@ import (
 	"github.com/pullpass/pullpass/api"
 	"github.com/pullpass/pullpass/client"
 	"github.com/pullpass/pullpass/internal/agent"
+	"github.com/pullpass/pullpass/internal/atomicfile"
 	"github.com/pullpass/pullpass/internal/config"
 	"github.com/pullpass/pullpass/internal/docker"
 	"github.com/pullpass/pullpass/internal/egress"
@@ -106,10 +107,10 @@ func saveIdentity(path string, id runnerIdentity) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return fmt.Errorf("keeping the runner's identity: %w", err)
 	}
-	if err := os.WriteFile(path+".new", data, 0o600); err != nil {
+	if err := atomicfile.Write(path, data, 0o600); err != nil {
 		return fmt.Errorf("keeping the runner's identity: %w", err)
 	}
-	return os.Rename(path+".new", path)
+	return nil
 }
 
 // runAgent is a runner from its parts; the demo runs one, too.

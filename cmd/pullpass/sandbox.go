@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/internal/printable"
 	"github.com/pullpass/pullpass/internal/sandbox"
 )
 
@@ -59,7 +60,7 @@ func (s *sandboxRun) Run(ctx context.Context, t *terminal, cli *commandLine) err
 	if s.Verbose {
 		level = slog.LevelDebug
 	}
-	box, err := sandbox.New(cfg, sandbox.Options{Logger: slog.New(slog.NewTextHandler(t.talk, &slog.HandlerOptions{Level: level}))})
+	box, err := sandbox.New(cfg, sandbox.Options{Logger: slog.New(slog.NewTextHandler(printable.NewWriter(t.talk), &slog.HandlerOptions{Level: level}))})
 	if err != nil {
 		return err
 	}
@@ -156,6 +157,6 @@ func shellQuote(s string) string {
 type sandboxExample struct{}
 
 func (sandboxExample) Run(t *terminal) error {
-	_, err := t.out.Write(sandbox.Example())
+	_, err := t.raw.Write(sandbox.Example())
 	return err
 }

@@ -8,21 +8,28 @@ import (
 	"text/tabwriter"
 
 	"golang.org/x/term"
+
+	"github.com/pullpass/pullpass/internal/printable"
 )
 
 // terminal is where a command reads and writes: data goes to out, talk to the
 // person goes to talk, so that a pipe carries data only.
 type terminal struct {
 	in   io.Reader
-	out  io.Writer
-	talk io.Writer
+	out  io.Writer // text for a person: what a screen would obey is escaped
+	raw  io.Writer // the same place for data that must stay as it is
+	talk io.Writer // through say, or escaped by whoever writes
 	json bool
+}
+
+func newTerminal(in io.Reader, out, talk io.Writer, asJSON bool) *terminal {
+	return &terminal{in: in, out: printable.NewWriter(out), raw: out, talk: talk, json: asJSON}
 }
 
 // say tells the person something; with --json nobody reads it.
 func (t *terminal) say(format string, args ...any) {
 	if !t.json {
-		_, _ = fmt.Fprintf(t.talk, format+"\n", args...)
+		_, _ = io.WriteString(t.talk, printable.EscapeText(fmt.Sprintf(format+"\n", args...)))
 	}
 }
 
@@ -32,10 +39,20 @@ func (t *terminal) show(data any, human func(io.Writer)) error {
 		human(t.out)
 		return nil
 	}
-	enc := json.NewEncoder(t.out)
+	return t.encode(data)
+}
+
+// encode prints data as JSON whatever was asked for.
+func (t *terminal) encode(data any) error {
+	enc := json.NewEncoder(printable.JSONWriter{To: t.raw})
 	enc.SetIndent("", "  ")
 	enc.SetEscapeHTML(false)
 	return enc.Encode(data)
+}
+
+// line prints data as JSON on one line.
+func (t *terminal) line(data any) error {
+	return json.NewEncoder(printable.JSONWriter{To: t.raw}).Encode(data)
 }
 
 // list prints rows in columns; an empty list says how to add the first one.
@@ -56,7 +73,7 @@ func columns(w io.Writer, rows [][]string) {
 			if i > 0 {
 				_, _ = fmt.Fprint(tw, "\t")
 			}
-			_, _ = fmt.Fprint(tw, cell)
+			_, _ = io.WriteString(tw, printable.Escape(cell))
 		}
 		_, _ = fmt.Fprintln(tw)
 	}

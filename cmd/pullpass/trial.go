@@ -8,6 +8,7 @@ import (
 	"github.com/pullpass/pullpass/api"
 	"github.com/pullpass/pullpass/client"
 	"github.com/pullpass/pullpass/internal/doctor"
+	"github.com/pullpass/pullpass/internal/printable"
 )
 
 // registryTrial makes `registry add` try before it saves.
@@ -43,7 +44,7 @@ func (r *registryTrial) tryFirst(ctx context.Context, c *client.Client, t *termi
 		return showDiagnoses(t, found)
 	}
 	if !t.json {
-		return writeDiagnoses(t.talk, found)
+		return writeDiagnoses(printable.NewWriter(t.talk), found)
 	}
 	return nil
 }

@@ -136,7 +136,7 @@ func showTrustTest(w io.Writer, r api.TrustTestResult) {
 			if claim.OK {
 				mark = "✓"
 			}
-			rows = append(rows, []string{"  " + mark + " " + claim.Claim, "want " + strings.Join(claim.Want, " | "), "got " + visible(claim.Got), claim.Why})
+			rows = append(rows, []string{"  " + mark + " " + claim.Claim, "want " + strings.Join(claim.Want, " | "), "got " + orNothing(claim.Got), claim.Why})
 		}
 		columns(w, rows)
 	}
@@ -146,14 +146,6 @@ func showTrustTest(w io.Writer, r api.TrustTestResult) {
 	if r.Hint != "" && len(r.Matches) == 0 {
 		_, _ = fmt.Fprintln(w, "hint: "+r.Hint)
 	}
-}
-
-// visible keeps a claim from steering the terminal.
-func visible(s string) string {
-	if s == "" {
-		return "nothing"
-	}
-	return strings.Trim(fmt.Sprintf("%q", s), `"`)
 }
 
 type trustDelete struct {
@@ -204,4 +196,11 @@ func (k *tokenExchange) Run(ctx context.Context, t *terminal) error {
 	}
 	t.say("A token to %s, for %s. Use it as PULLPASS_TOKEN.", got.Scope, time.Duration(got.ExpiresIn)*time.Second)
 	return t.show(got, func(w io.Writer) { _, _ = fmt.Fprintln(w, got.AccessToken.Secret().Reveal()) })
+}
+
+func orNothing(claim string) string {
+	if claim == "" {
+		return "nothing"
+	}
+	return claim
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/internal/broker"
+	"github.com/pullpass/pullpass/internal/printable"
 )
 
 var errNoIdentity = &pullpass.Error{Kind: pullpass.Unavailable, Code: "aws_no_identity",
@@ -75,7 +76,7 @@ func at(err error, e *pullpass.Error) error {
 }
 
 func fromCode(api smithy.APIError) *pullpass.Error {
-	message := shown(api.ErrorMessage())
+	message := printable.Line(api.ErrorMessage(), maxShown)
 	is := func(kind pullpass.Kind, code, cause, hint string) *pullpass.Error {
 		return &pullpass.Error{Kind: kind, Code: code, Cause: cause, Hint: hint}
 	}
@@ -109,9 +110,9 @@ func fromCode(api smithy.APIError) *pullpass.Error {
 		return is(pullpass.Invalid, "aws_invalid", message, "check the integration's role ARNs, external ids and tags")
 	default:
 		if api.ErrorFault() == smithy.FaultClient {
-			return is(pullpass.Denied, "aws_refused", shown(code)+": "+message, "")
+			return is(pullpass.Denied, "aws_refused", printable.Line(code, maxShown)+": "+message, "")
 		}
-		return is(pullpass.Unavailable, "aws_failed", "AWS failed: "+shown(code), "try again in a moment")
+		return is(pullpass.Unavailable, "aws_failed", "AWS failed: "+printable.Line(code, maxShown), "try again in a moment")
 	}
 }
 
@@ -137,24 +138,10 @@ func tokenHint(message string) string {
 	return "create an OIDC provider for the issuer in the role's own account"
 }
 
-// shown cuts foreign text to what a terminal and a log can take.
-func shown(s string) string {
-	clean := strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f {
-			return -1
-		}
-		return r
-	}, s)
-	if len(clean) > maxShown {
-		clean = clean[:maxShown] + "…"
-	}
-	return clean
-}
-
 func requestID(err error) string {
 	var r interface{ ServiceRequestID() string }
 	if errors.As(err, &r) {
-		return strconv.Quote(shown(r.ServiceRequestID()))
+		return strconv.Quote(printable.Line(r.ServiceRequestID(), maxShown))
 	}
 	return "unknown"
 }

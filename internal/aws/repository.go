@@ -17,6 +17,7 @@ import (
 	"github.com/pullpass/pullpass/internal/awsname"
 	"github.com/pullpass/pullpass/internal/broker"
 	"github.com/pullpass/pullpass/internal/iam/generate"
+	"github.com/pullpass/pullpass/internal/printable"
 	"github.com/pullpass/pullpass/internal/provision"
 )
 
@@ -210,7 +211,7 @@ func (k *keeping) ours(tags map[string]string) error {
 		have, ok := tags[key]
 		unmarked = unmarked && !ok
 		if ok && have != value {
-			return &pullpass.Error{Kind: pullpass.Conflict, Code: "repository_of_another", Cause: "it exists and its tag " + key + " says that it is kept for another one: " + shown(have),
+			return &pullpass.Error{Kind: pullpass.Conflict, Code: "repository_of_another", Cause: "it exists and its tag " + key + " says that it is kept for another one: " + printable.Line(have, maxShown),
 				Hint: "choose another name: --name; or remove that tag in AWS if nobody keeps it any more"}
 		}
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/internal/iam/generate"
+	"github.com/pullpass/pullpass/internal/printable"
 )
 
 func mutabilityOf(r pullpass.RepositoryRules) ecrtypes.ImageTagMutability {
@@ -60,7 +61,7 @@ func (k *keeping) policyIs(ctx context.Context, want generate.Policy) error {
 	_, err = k.ecr.SetRepositoryPolicy(ctx, &ecr.SetRepositoryPolicyInput{RegistryId: k.registry(), RepositoryName: k.name(), PolicyText: aws.String(text)})
 	var invalid *ecrtypes.InvalidParameterException
 	if errors.As(err, &invalid) {
-		return &pullpass.Error{Kind: pullpass.Invalid, Code: "repository_policy", Cause: "ECR does not take its policy: " + shown(invalid.ErrorMessage()),
+		return &pullpass.Error{Kind: pullpass.Invalid, Code: "repository_policy", Cause: "ECR does not take its policy: " + printable.Line(invalid.ErrorMessage(), maxShown),
 			Hint: "a role or user that it names may not exist, or may have a path; where the project's own is named wrongly, let its integration assume a role by its full ARN"}
 	}
 	return err

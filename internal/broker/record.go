@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/internal/printable"
 )
 
 const (
@@ -42,7 +43,7 @@ func (b *Broker) event(caller pullpass.Caller, p *plan, ask Ask, a prepared) pul
 	}
 	set := func(key, value string) {
 		if value != "" {
-			e.Detail[key] = cut(value, maxDetail)
+			e.Detail[key] = printable.Truncate(value, maxDetail)
 		}
 	}
 	// What was asked for is shown in its canonical form only: what the parser
@@ -88,12 +89,5 @@ func reason(err error) string {
 	if e.Cause != "" {
 		text += ": " + e.Cause
 	}
-	return cut(text, maxReason)
-}
-
-func cut(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	return strings.ToValidUTF8(s[:n], "") + "…"
+	return printable.Truncate(text, maxReason)
 }

@@ -7,12 +7,12 @@ import (
 	"net"
 	"strings"
 	"syscall"
-	"unicode"
 
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/client"
 
 	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/internal/printable"
 	"github.com/pullpass/pullpass/internal/runner"
 )
 
@@ -135,16 +135,6 @@ func (e *Engine) explainPull(ctx context.Context, reference string, err error) e
 
 // excerpt keeps a registry's words, which the engine passes on, to one short line.
 func excerpt(s string) string {
-	const most = 300
-	s = strings.Join(strings.Fields(s), " ")
-	s = strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return -1
-		}
-		return r
-	}, s)
-	if r := []rune(s); len(r) > most {
-		return string(r[:most]) + "…"
-	}
-	return s
+	const longest = 300
+	return printable.Line(strings.Join(strings.Fields(s), " "), longest)
 }

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/internal/printable"
 )
 
 // Command is the Issuer outside an environment: the `pullpass` program beside the
@@ -100,5 +101,5 @@ func (c *Command) run(ctx context.Context, q question) (reply, error) {
 
 func firstLine(s string) string {
 	line, _, _ := strings.Cut(strings.TrimSpace(s), "\n")
-	return printable(line)
+	return printable.Line(line, 0)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/api"
+	"github.com/pullpass/pullpass/internal/atomicfile"
 )
 
 // The variables that take the place of a login, for CI.
@@ -114,19 +115,7 @@ func saveJSON(path string, v any) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(dir, ".new-*") // created with mode 0600
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(f.Name()) }() // gone already unless something failed
-	_, err = f.Write(text)
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
-	}
-	if err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+	return atomicfile.Write(path, text, 0o600)
 }
 
 // errGarbled stands for a file that is not what we wrote; its text may be a secret,

@@ -5,11 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"strings"
-	"unicode"
 
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/api"
+	"github.com/pullpass/pullpass/internal/printable"
 )
 
 // question and reply pass between the helper, which is small because docker starts
@@ -76,18 +75,8 @@ func problem(err error) *api.Problem {
 
 func refusal(p *api.Problem) error {
 	return &pullpass.Error{
-		Kind: p.Kind, Code: p.Code, What: printable(p.Detail), Cause: printable(p.Cause), Hint: printable(p.Hint),
+		Kind: p.Kind, Code: p.Code, What: printable.Line(p.Detail, 0), Cause: printable.Line(p.Cause, 0), Hint: printable.Line(p.Hint, 0),
 	}
-}
-
-// printable keeps what others say from steering the terminal it is shown on.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return -1
-	}, s)
 }
 
 func credentialOf(c *api.Credential) pullpass.Credential {

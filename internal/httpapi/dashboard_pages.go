@@ -13,6 +13,7 @@ import (
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/api"
 	"github.com/pullpass/pullpass/internal/access"
+	"github.com/pullpass/pullpass/internal/printable"
 )
 
 // dashboardTable is the dashboard. Every page asks what the API's own route would
@@ -73,7 +74,7 @@ func (s *Server) environmentPage(req *http.Request, c pullpass.Caller, p *Dashbo
 			return err
 		}
 		if len(data) > 0 {
-			p.Output = append(p.Output, DashboardOutput{service.Name, strings.ToValidUTF8(string(data), "\ufffd")})
+			p.Output = append(p.Output, DashboardOutput{service.Name, printable.EscapeText(string(data))})
 		}
 	}
 	return nil

@@ -12,6 +12,7 @@ import (
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/api"
 	"github.com/pullpass/pullpass/internal/identity"
+	"github.com/pullpass/pullpass/internal/printable"
 )
 
 func (s *Server) exchangeRoutes() {
@@ -210,5 +211,5 @@ func (s *Server) grantExchange(ctx context.Context, c pullpass.Caller, ask asked
 // exchangeDetail says whose token it was: what its issuer signed, never the token.
 func exchangeDetail(m identity.Match) map[string]string {
 	return map[string]string{"trust": string(m.Trust.ID), "name": m.Trust.Name, "issuer": m.Trust.Issuer,
-		"subject": shortened(m.Subject), "jti": shortened(m.TokenID)}
+		"subject": printable.Line(m.Subject, maxClaimShown), "jti": printable.Line(m.TokenID, maxClaimShown)}
 }

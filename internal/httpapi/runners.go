@@ -8,6 +8,7 @@ import (
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/api"
 	"github.com/pullpass/pullpass/internal/access"
+	"github.com/pullpass/pullpass/internal/printable"
 )
 
 const (
@@ -123,6 +124,7 @@ func (s *Server) joinRunner(ctx context.Context, c pullpass.Caller, in *struct{ 
 		return nil, err
 	}
 	c.Kind, c.Organization, c.ID, c.Name, c.Runner = pullpass.CallerRunner, join.Organization, string(r.ID), r.Name, r.ID
+	printable.Struct(&in.Body, maxReported)
 	text, token := s.newToken(pullpass.Token{Organization: join.Organization, Kind: pullpass.TokenRunner, Name: r.Name, Runner: r.ID, CreatedBy: join.CreatedBy})
 	err = s.deed(ctx, c, runnerEvent("runner.join", r), func(ctx context.Context) (err error) {
 		if _, err = s.store.CreateToken(ctx, token); err != nil {

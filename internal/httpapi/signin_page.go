@@ -3,6 +3,8 @@ package httpapi
 import (
 	"html/template"
 	"net/http"
+
+	"github.com/pullpass/pullpass/internal/printable"
 )
 
 // signInPage is a page of a sign-in, with fixed words.
@@ -18,7 +20,7 @@ func show(w http.ResponseWriter, status int, p signInPage) error {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'")
 	w.WriteHeader(status)
-	_ = signInTemplate.Execute(w, p) // the person has gone: nothing to do
+	_ = signInTemplate.Execute(printable.NewWriter(w), p) // the person has gone: nothing to do
 	return nil
 }
 

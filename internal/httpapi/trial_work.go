@@ -8,11 +8,11 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/api"
 	"github.com/pullpass/pullpass/internal/access"
+	"github.com/pullpass/pullpass/internal/printable"
 	"github.com/pullpass/pullpass/internal/reference"
 )
 
@@ -200,7 +200,7 @@ func understood(r api.TrialReport, where string) api.TrialReport {
 	switch {
 	case r.Diagnosis != nil:
 		d := *r.Diagnosis
-		d.Where, d.Image, d.Millis = where, tame(d.Image, maxTrialWord), max(d.Millis, 0)
+		d.Where, d.Image, d.Millis = where, printable.Line(d.Image, maxTrialWord), max(d.Millis, 0)
 		d.Steps = steps(d.Steps)
 		d.Healthy, d.Symptom, d.Cause, d.Fix = true, "", "", ""
 		if i := slices.IndexFunc(d.Steps, failed); i >= 0 {
@@ -209,14 +209,14 @@ func understood(r api.TrialReport, where string) api.TrialReport {
 		out.Diagnosis = &d
 	case r.Integration != nil:
 		i := *r.Integration
-		i.Where, i.Principal, i.Account, i.Region = where, tame(i.Principal, maxTrialWord), tame(i.Account, maxTrialWord), tame(i.Region, maxTrialWord)
+		i.Where, i.Principal, i.Account, i.Region = where, printable.Line(i.Principal, maxTrialWord), printable.Line(i.Account, maxTrialWord), printable.Line(i.Region, maxTrialWord)
 		i.Steps = steps(i.Steps)
 		i.Healthy = !slices.ContainsFunc(i.Steps, failed)
 		out.Integration = &i
 	default:
 		f := api.TrialFailure{Kind: pullpass.Unavailable, Code: "trial_failed", What: "cannot try it on the " + where, Cause: "it reported nothing"}
 		if r.Failure != nil {
-			f.Cause, f.Hint = tame(r.Failure.Cause, maxTrialText), tame(r.Failure.Hint, maxTrialText)
+			f.Cause, f.Hint = printable.Text(r.Failure.Cause, maxTrialText), printable.Text(r.Failure.Hint, maxTrialText)
 		}
 		out.Failure = &f
 	}
@@ -229,25 +229,11 @@ func steps(list []api.DiagnosisStep) []api.DiagnosisStep {
 	out := make([]api.DiagnosisStep, len(list))
 	for i, s := range list {
 		out[i] = api.DiagnosisStep{
-			Name: s.Name, Result: s.Result, Millis: max(s.Millis, 0), Symptom: tame(s.Symptom, maxTrialWord),
-			Detail: tame(s.Detail, maxTrialText), Cause: tame(s.Cause, maxTrialText), Fix: tame(s.Fix, maxTrialText),
+			Name: printable.Line(s.Name, maxTrialWord), Result: s.Result, Millis: max(s.Millis, 0), Symptom: printable.Line(s.Symptom, maxTrialWord),
+			Detail: printable.Text(s.Detail, maxTrialText), Cause: printable.Text(s.Cause, maxTrialText), Fix: printable.Text(s.Fix, maxTrialText),
 		}
 	}
 	return out
-}
-
-// tame keeps a text from acting on the terminal that shows it.
-func tame(text string, most int) string {
-	text = strings.Map(func(r rune) rune {
-		if r != '\n' && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r)) {
-			return -1
-		}
-		return r
-	}, text)
-	if len(text) > most {
-		text = strings.ToValidUTF8(text[:most], "") + "…"
-	}
-	return text
 }
 
 // Image is what is pulled.

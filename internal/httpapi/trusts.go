@@ -12,6 +12,7 @@ import (
 	"github.com/pullpass/pullpass/api"
 	"github.com/pullpass/pullpass/internal/access"
 	"github.com/pullpass/pullpass/internal/identity"
+	"github.com/pullpass/pullpass/internal/printable"
 )
 
 func (s *Server) trustRoutes() {
@@ -166,15 +167,7 @@ func (s *Server) testTrust(ctx context.Context, c pullpass.Caller, in *struct{ B
 func wireMatch(m identity.Match) api.TrustMatch {
 	w := api.TrustMatch{Trust: m.Trust.Name, OK: m.OK, Claims: []api.ClaimMatch{}}
 	for _, r := range m.Results {
-		w.Claims = append(w.Claims, api.ClaimMatch{Claim: r.Claim, Want: r.Want, Got: shortened(r.Got), OK: r.OK, Why: r.Why})
+		w.Claims = append(w.Claims, api.ClaimMatch{Claim: r.Claim, Want: r.Want, Got: printable.Line(r.Got, maxClaimShown), OK: r.OK, Why: r.Why})
 	}
 	return w
-}
-
-// shortened keeps what an issuer says within bounds.
-func shortened(s string) string {
-	if len(s) <= maxClaimShown {
-		return s
-	}
-	return strings.ToValidUTF8(s[:maxClaimShown], "") + "…"
 }

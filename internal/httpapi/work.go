@@ -10,7 +10,13 @@ import (
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/api"
 	"github.com/pullpass/pullpass/internal/access"
+	"github.com/pullpass/pullpass/internal/printable"
 )
+
+// maxReported bounds each text of a runner's reports: a cause or a fix can hold a
+// policy. They come from containers, engines and registries, and people read them
+// on terminals, so what a terminal would obey is removed as well.
+const maxReported = 8 << 10
 
 // workRoutes are a runner's own: its token says which runner it is.
 func (s *Server) workRoutes() {
@@ -27,6 +33,7 @@ func (s *Server) workRoutes() {
 
 func (s *Server) heartbeat(ctx context.Context, c pullpass.Caller, in *struct{ Body api.Heartbeat }) (*body[api.Runner], error) {
 	w := in.Body
+	printable.Struct(&w, maxReported)
 	err := s.store.RecordHeartbeat(ctx, c.Organization, c.Runner, pullpass.RunnerReport{
 		Version: w.Version, Capabilities: w.Capabilities, AWSIdentity: w.AWSIdentity, Phase: w.Phase, Message: w.Message, At: s.now(),
 	})
@@ -110,6 +117,7 @@ func (s *Server) reportStatus(ctx context.Context, c pullpass.Caller, in *struct
 	if err != nil {
 		return nil, err
 	}
+	printable.Struct(&in.Body, maxReported)
 	e, err = s.store.UpdateStatus(ctx, c.Organization, e.ID, pullpass.StatusUpdate{
 		Runner: c.Runner, Start: in.Body.Start, Phase: in.Body.Phase, Status: in.Body.Services, Conditions: in.Body.Conditions,
 	})

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/internal/printable"
 	"github.com/pullpass/pullpass/internal/reference"
 )
 
@@ -100,7 +101,7 @@ func allowedRealm(h reference.Host, origin string) bool {
 
 func refusedRealm(on subject, origin, why string) error {
 	return &pullpass.Error{Kind: pullpass.Denied, Code: "realm_refused", What: on.what,
-		Cause: "the registry wants the password to be sent to the token service " + printable(origin) + ": " + why + "; it was not sent",
+		Cause: "the registry wants the password to be sent to the token service " + printable.Line(origin, maxShown) + ": " + why + "; it was not sent",
 		Hint:  "if that service belongs to the registry, the operator says so in the host's mapping: --host host=" + on.host.Name + ",realm=https://…"}
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/internal/printable"
 )
 
 // Document is a manifest or index as the registry gave it, its digest proved.
@@ -85,7 +86,7 @@ func (s *Session) choose(d Document) (v1.Descriptor, error) {
 		if m.Platform.Satisfies(s.client.platform) {
 			return m, nil
 		}
-		if name := printable(m.Platform.String()); !slices.Contains(have, name) && m.Platform.OS != "unknown" && len(have) < 12 {
+		if name := printable.Line(m.Platform.String(), maxShown); !slices.Contains(have, name) && m.Platform.OS != "unknown" && len(have) < 12 {
 			have = append(have, name)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/internal/printable"
 	"github.com/pullpass/pullpass/internal/reference"
 )
 
@@ -73,20 +74,6 @@ func readAnswer(resp *http.Response) answer {
 	return answer{}
 }
 
-// printable cuts foreign text to what a terminal and a log can take.
-func printable(s string) string {
-	clean := strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || (r >= 0x80 && r < 0xa0) || r == 0xfffd || (r >= 0x2028 && r <= 0x202e) || (r >= 0x2066 && r <= 0x2069) {
-			return -1
-		}
-		return r
-	}, s)
-	if len(clean) > maxShown {
-		clean = strings.ToValidUTF8(clean[:maxShown], "") + "…"
-	}
-	return clean
-}
-
 // shown is a registry's message without the credential, which a hostile one
 // would send back to have it logged.
 func (s subject) shown(message string) string {
@@ -98,7 +85,7 @@ func (s subject) shown(message string) string {
 	if !s.credential.Secret.Empty() {
 		message = strings.ReplaceAll(message, strings.TrimPrefix(basic(s.credential).Reveal(), "Basic "), "[secret]")
 	}
-	return printable(message)
+	return printable.Line(message, maxShown)
 }
 
 // explain turns a refusal into kind, cause and fix: the symptom table.
@@ -139,11 +126,11 @@ func explain(on subject, resp *http.Response) error {
 		}
 		return set(pullpass.Denied, "login_refused", "the registry does not accept the user name and password"+after(": ", message), on.host.Kind.LoginHint())
 	case status >= 500:
-		return set(pullpass.Unavailable, "registry_failed", "the registry answered "+printable(resp.Status), "try again in a moment")
+		return set(pullpass.Unavailable, "registry_failed", "the registry answered "+printable.Line(resp.Status, maxShown), "try again in a moment")
 	case status >= 300 && status < 400:
 		return set(pullpass.Unavailable, "redirect_refused", "the registry redirects a login, which is not followed", "use the host that it redirects to")
 	}
-	return set(pullpass.Unavailable, "registry_answer", "the registry answered "+printable(resp.Status)+after(": ", message), "check that the host is a registry of the OCI distribution protocol")
+	return set(pullpass.Unavailable, "registry_answer", "the registry answered "+printable.Line(resp.Status, maxShown)+after(": ", message), "check that the host is a registry of the OCI distribution protocol")
 }
 
 var registryID = regexp.MustCompile(`registry with id '([0-9]{12})'`)

@@ -45,7 +45,7 @@ func TestSymptoms(t *testing.T) {
 		{"wrong password", 401, registryBody("UNAUTHORIZED", "nope"), pullpass.Denied, "login_refused", "nope", "ECR passwords"},
 		{"broken", 503, "<html>", pullpass.Unavailable, "registry_failed", "503", "try again"},
 		{"no registry at all", 404, "<html>not found</html>", pullpass.NotFound, "manifest_unknown", "", ""},
-		{"terminal codes", 403, registryBody("DENIED", "\x1b[31mred\r\n\u202eevil"), pullpass.Denied, "denied", "[31mredevil", ""},
+		{"terminal codes", 403, registryBody("DENIED", "\x1b[31mred\r\n\u202eevil"), pullpass.Denied, "denied", "[31mred evil", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

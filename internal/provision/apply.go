@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/internal/printable"
 )
 
 const (
@@ -116,7 +117,7 @@ func reason(err error) string {
 		lines[i] = strings.TrimSpace(text)
 	}
 	text := strings.Join(lines, "; ")
-	return strings.ToValidUTF8(text[:min(len(text), maxReason)], "")
+	return printable.Line(text, maxReason)
 }
 
 // Rules are what a repository's settings come to with the organization's defaults.

@@ -17,6 +17,7 @@ import (
 	"github.com/tink-crypto/tink-go/v2/tink"
 
 	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/internal/atomicfile"
 )
 
 // KeyFile is the key-encryption keys of a file that only its owner may read. The
@@ -217,17 +218,12 @@ func createKeyFile(path string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	temp, err := writeTemp(dir, handle)
+	content, err := keyFileContent(handle)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.Remove(temp) }()
-	// Link refuses to replace: of two servers that start at once, one key wins,
-	// and a reader never sees half a file.
-	if err := os.Link(temp, path); err != nil {
-		return err
-	}
-	return syncDir(dir)
+	// Of two servers that start at once, one key wins.
+	return atomicfile.Create(path, content, keyFileMode)
 }
 
 func rewriteKeyFile(path string, change func(*keyset.Manager) error) error {
@@ -242,37 +238,18 @@ func rewriteKeyFile(path string, change func(*keyset.Manager) error) error {
 	if handle, err = manager.Handle(); err != nil {
 		return fmt.Errorf("changing the key file: %w", err)
 	}
-	dir := filepath.Dir(path)
-	temp, err := writeTemp(dir, handle)
+	content, err := keyFileContent(handle)
+	if err == nil {
+		err = atomicfile.Write(path, content, keyFileMode)
+	}
 	if err != nil {
 		return fmt.Errorf("changing the key file: %w", err)
 	}
-	if err := os.Rename(temp, path); err != nil {
-		_ = os.Remove(temp)
-		return fmt.Errorf("changing the key file: %w", err)
-	}
-	return syncDir(dir)
+	return nil
 }
 
-// writeTemp writes handle to a new file, on disk when it returns. CreateTemp
-// opens with O_EXCL and mode 0600.
-func writeTemp(dir string, handle *keyset.Handle) (string, error) {
-	f, err := os.CreateTemp(dir, ".pullpass-key-*")
-	if err != nil {
-		return "", err
-	}
-	err = errors.Join(insecurecleartextkeyset.Write(handle, keyset.NewJSONWriter(f)), f.Sync(), f.Close())
-	if err != nil {
-		_ = os.Remove(f.Name())
-		return "", err
-	}
-	return f.Name(), nil
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+func keyFileContent(handle *keyset.Handle) ([]byte, error) {
+	var b bytes.Buffer
+	err := insecurecleartextkeyset.Write(handle, keyset.NewJSONWriter(&b))
+	return b.Bytes(), err
 }

@@ -5,9 +5,9 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/internal/printable"
 )
 
 // claims are what a provider says of a person.
@@ -79,7 +79,7 @@ func (c *claims) name() string {
 
 func readable(s string) bool {
 	const longest = 127
-	return s != "" && len(s) <= longest && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
+	return s != "" && len(s) <= longest && printable.Only(s)
 }
 
 var _ json.Unmarshaler = (*truth)(nil)
