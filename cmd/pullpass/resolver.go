@@ -28,7 +28,7 @@ func (r resolver) Resolve(ctx context.Context, image runner.Image, c pullpass.Cr
 	if err != nil {
 		return runner.Resolved{}, err
 	}
-	return runner.Resolved{Digest: found.Digest, Reference: found.Reference, Auth: runner.RegistryAuth{
+	return runner.Resolved{Digest: found.Digest, Reference: found.Reference, Bytes: found.Bytes, Probe: found.Probe, Auth: runner.RegistryAuth{
 		Host: found.Auth.ServerAddress, Username: found.Auth.Username,
 		Password: found.Auth.Password, Token: found.Auth.RegistryToken,
 	}}, nil

@@ -13,7 +13,8 @@ type Runner struct {
 	DockerHost  string   `env:"DOCKER_HOST" placeholder:"URL" help:"Address of the Docker Engine: unix:///var/run/docker.sock if it is not given."`
 	Hosts       []string `name:"host" env:"PULLPASS_HOSTS" sep:";" placeholder:"MAPPING" help:"An ECR registry under another name, as for the server. Can be repeated."`
 	AllowEgress []string `name:"allow-egress" env:"PULLPASS_ALLOW_EGRESS" sep:"," placeholder:"PREFIX" help:"Private address ranges that registries may be in, as for the server."`
-	Parallel    int      `default:"4" env:"PULLPASS_RUNNER_PARALLEL" placeholder:"N" help:"Environments worked on at the same time."`
+	Parallel    int      `default:"4" env:"PULLPASS_RUNNER_PARALLEL" placeholder:"N" help:"Images pulled at the same time. Where several projects wait, they take turns."`
+	MaxImage    Size     `name:"max-image-size" default:"64GiB" env:"PULLPASS_RUNNER_MAX_IMAGE_SIZE" placeholder:"SIZE" help:"Largest image that is pulled: the sum of its layers, compressed; none: any."`
 	MemoryLimit Size     `default:"auto" env:"PULLPASS_RUNNER_MEMORY_LIMIT" placeholder:"SIZE" help:"Memory that one container may use, such as 4GiB; auto: three quarters of the machine's; none: all of it."`
 	PidsLimit   int64    `default:"4096" env:"PULLPASS_RUNNER_PIDS_LIMIT" placeholder:"N" help:"Processes and threads that one container may have; -1: unlimited."`
 	LogLimit    Size     `default:"64MiB" env:"PULLPASS_RUNNER_LOG_LIMIT" placeholder:"SIZE" help:"Output of one container that the engine keeps on its disk, at least 4MiB; none: all of it."`

@@ -3,9 +3,9 @@ package docker_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -26,10 +26,12 @@ type house struct {
 	t      *testing.T
 	id     pullpass.RunnerID
 	driver runner.Driver
+	stall  time.Duration // 0: the runner's own
 
 	mu          sync.Mutex
 	changed     chan struct{} // closed and replaced at each change
 	wanted      []pullpass.Environment
+	revision    int
 	credentials map[pullpass.EnvironmentID]runner.RegistryAuth
 	reports     map[pullpass.EnvironmentID]pullpass.StatusUpdate
 	output      map[pullpass.EnvironmentID]string
@@ -86,6 +88,21 @@ func (h *house) add(e pullpass.Environment, auth runner.RegistryAuth) {
 	h.tellLocked()
 }
 
+// restart wants an environment's next start, of another image.
+func (h *house) restart(id pullpass.EnvironmentID, image string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for i, e := range h.wanted {
+		if e.ID == id {
+			e.Services = slices.Clone(e.Services)
+			e.Services[0].Image, e.Start = image, e.Start+1
+			h.wanted[i] = e
+		}
+	}
+	h.revision++
+	h.tellLocked()
+}
+
 func (h *house) tellLocked() {
 	close(h.changed)
 	h.changed = make(chan struct{})
@@ -96,7 +113,7 @@ func (h *house) run() (stop func()) {
 	h.t.Helper()
 	r, err := runner.New(runner.Options{
 		ID: h.id, Server: h, Driver: h.driver, Resolver: h, Agents: h,
-		RetryMin: 200 * time.Millisecond, RetryMax: time.Second,
+		RetryMin: 200 * time.Millisecond, RetryMax: time.Second, Stall: h.stall,
 	})
 	if err != nil {
 		h.t.Fatal(err)
@@ -146,7 +163,7 @@ func (h *house) Wanted(ctx context.Context, seen string) (runner.Wanted, error) 
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for {
-		if state := strings.Repeat("x", len(h.wanted)+1); state != seen {
+		if state := fmt.Sprint(len(h.wanted), h.revision); state != seen {
 			return runner.Wanted{State: state, Environments: slices.Clone(h.wanted)}, nil
 		}
 		changed := h.changed

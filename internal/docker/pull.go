@@ -37,7 +37,7 @@ func (e *Engine) Pull(ctx context.Context, p runner.PullRequest) error {
 			return e.explainPull(ctx, p.Reference, m.Error)
 		}
 		if layers.note(m) && p.Progress != nil {
-			p.Progress(layers.sum())
+			p.Progress(layers.sum(), layers.stage())
 		}
 	}
 	// An engine that dies between two messages ends the stream without an error.
@@ -45,9 +45,18 @@ func (e *Engine) Pull(ctx context.Context, p runner.PullRequest) error {
 		return e.explainPull(ctx, p.Reference, err)
 	}
 	if p.Progress != nil && len(layers) > 0 {
-		p.Progress(layers.finish())
+		p.Progress(layers.finish(), runner.Unpacking)
 	}
 	return nil
+}
+
+// Present reports whether an image is in the engine's store.
+func (e *Engine) Present(ctx context.Context, reference string) (bool, error) {
+	_, err := e.client.ImageInspect(ctx, reference)
+	if missing(err) {
+		return false, nil
+	}
+	return err == nil, e.explain(ctx, "cannot look for image "+reference, err)
 }
 
 // encode writes the header that carries a credential to the engine. Nothing at all
@@ -67,6 +76,8 @@ type layers map[string]layer
 
 type layer struct {
 	done        bool
+	fetched     bool // downloaded, or there already
+	waiting     bool // for the engine: it downloads a few layers at a time, of all pulls
 	have, total int64
 }
 
@@ -82,18 +93,34 @@ func (l layers) note(m jsonstream.Message) bool {
 	if !announced {
 		return false
 	}
+	at.waiting = m.Status == "Waiting"
 	switch m.Status {
 	case "Downloading":
 		if m.Progress != nil {
 			at.have, at.total = m.Progress.Current, max(at.total, m.Progress.Total)
 		}
 	case "Verifying Checksum", "Download complete", "Extracting":
-		at.have = at.total
+		at.have, at.fetched = at.total, true
 	case "Pull complete", "Already exists":
-		at.have, at.done = at.total, true
+		at.have, at.done, at.fetched = at.total, true, true
 	}
 	l[m.ID] = at
 	return true
+}
+
+// stage is what the engine does for the layers that it has told of.
+func (l layers) stage() runner.PullStage {
+	stage := runner.Unpacking
+	for _, at := range l {
+		switch {
+		case at.fetched:
+		case !at.waiting:
+			return runner.Downloading
+		default:
+			stage = runner.Queued
+		}
+	}
+	return stage
 }
 
 // finish is the sum when the engine has the image, whatever it last said of each layer.

@@ -2,6 +2,7 @@ package oci
 
 import (
 	"context"
+	"io"
 
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/internal/reference"
@@ -18,6 +19,9 @@ type Resolved struct {
 	Layers    int
 	Bytes     int64 // of all layers, compressed
 	Auth      EngineAuth
+
+	session *Session
+	largest Part
 }
 
 // Resolve asks the registry for the image with this credential. What it returns
@@ -38,10 +42,33 @@ func (c *Client) Resolve(ctx context.Context, image reference.Image, cred pullpa
 	r := Resolved{
 		Digest: top.Digest, MediaType: top.MediaType, Size: int64(len(top.Raw)),
 		Reference: image.WithDigest(top.Digest).String(),
-		Image:     d.Digest, Config: m.Config.Digest.String(), Layers: len(m.Layers), Auth: s.auth,
+		Image:     d.Digest, Config: m.Config.Digest.String(), Layers: len(m.Layers), Auth: s.auth, session: s,
 	}
 	for _, l := range m.Layers {
 		r.Bytes += l.Size
+		if l.Size > r.largest.Size {
+			r.largest = Part{l.Digest.String(), l.Size}
+		}
 	}
 	return r, nil
+}
+
+// probeBytes of its largest layer show that a registry sends what it has.
+const probeBytes = 64 << 10
+
+// Probe downloads the beginning of the image's largest layer and throws it away.
+func (r Resolved) Probe(ctx context.Context) error {
+	s := r.session
+	if s == nil || r.largest.Size == 0 {
+		return nil
+	}
+	resp, err := s.fetch(ctx, s.client.blobs, s.on.host.URL()+"/v2/"+s.image.Repository+"/blobs/"+r.largest.Digest, "")
+	if err != nil {
+		return wrap(s.on.what, err)
+	}
+	defer func() { _ = resp.Body.Close() }() // the rest is not read
+	if _, err := io.CopyN(io.Discard, resp.Body, min(probeBytes, r.largest.Size)); err != nil {
+		return wrap(s.on.what, err)
+	}
+	return nil
 }

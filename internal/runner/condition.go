@@ -14,6 +14,9 @@ const (
 	CodeImageNotFound    = "image_not_found"
 	CodeImageInvalid     = "image_invalid" // not a reference, or not for this engine's platform
 	CodePullFailed       = "pull_failed"   // interrupted, or the registry does not answer
+	CodePullStalled      = "pull_stalled"  // the registry sends nothing, or almost
+	CodeImageTooLarge    = "image_too_large"
+	CodeEarlierStartRuns = "earlier_start_runs" // what ran goes on: its successor cannot be pulled
 	CodeEngineMissing    = "engine_unavailable"
 	CodeEnginePermission = "engine_permission_denied"
 	CodeEngineRemote     = "engine_remote"

@@ -22,6 +22,8 @@ type Driver interface {
 	// not ask the registry at all, so success is no permission: Resolver is asked
 	// for that. The credential serves this call only.
 	Pull(ctx context.Context, p PullRequest) error
+	// Present reports whether an image is on the engine: nothing has to be downloaded.
+	Present(ctx context.Context, reference string) (bool, error)
 	// Start creates and starts a container. It may be repeated: there is never
 	// more than one container for an environment, service and start, and one that
 	// is there is started if it does not run.
@@ -72,8 +74,18 @@ const (
 type PullRequest struct {
 	Reference string // host/repository@sha256:…, as the engine reaches it
 	Auth      RegistryAuth
-	Progress  func(pullpass.Progress) // may be nil; must return quickly
+	Progress  func(pullpass.Progress, PullStage) // may be nil; must return quickly
 }
+
+// PullStage is what an engine does for a pull.
+type PullStage string
+
+// The stages of a pull.
+const (
+	Queued      PullStage = "queued"      // the engine downloads for others first
+	Downloading PullStage = "downloading" // the registry has to send
+	Unpacking   PullStage = "unpacking"   // all has been downloaded
+)
 
 // RegistryAuth is what the engine gets to ask a registry with: nothing, a
 // username and password, or a bearer token that already is the registry's own. It

@@ -43,6 +43,8 @@ type world struct {
 	open        map[pullpass.EnvironmentID]int
 	refuse      func(op string) error // of the server: "wanted", "report", "output", "credential"
 	refuseImage func(pullpass.Credential) error
+	bytes       int64 // of each image
+	maxImage    int64
 }
 
 func newWorld(t *testing.T) *world {
@@ -86,7 +88,7 @@ func (w *world) change(f func()) {
 func (w *world) run() (stop func()) {
 	r, err := runner.New(runner.Options{
 		ID: w.id, Version: "test", Server: w, Driver: w.engine.Driver(w.id), Resolver: w, Agents: agents{w},
-		Log: slog.New(slog.DiscardHandler),
+		Log: slog.New(slog.DiscardHandler), MaxImage: w.maxImage,
 	})
 	if err != nil {
 		w.t.Fatal(err)
@@ -267,7 +269,7 @@ func (w *world) Resolve(_ context.Context, i runner.Image, c pullpass.Credential
 		return runner.Resolved{}, err
 	}
 	return runner.Resolved{
-		Digest: digest, Reference: host + "/" + i.Repository + "@" + digest,
+		Digest: digest, Bytes: w.bytes, Reference: host + "/" + i.Repository + "@" + digest,
 		Auth: runner.RegistryAuth{Host: host, Username: c.Username, Password: c.Secret},
 	}, nil
 }

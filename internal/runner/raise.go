@@ -18,7 +18,8 @@ func (w *worker) raise(ctx context.Context, e pullpass.Environment, there []Actu
 		return nil // our wish is older than what is there: a newer one is under way
 	}
 	w.view.begin(e)
-	if err := w.clearStale(ctx, e, there); err != nil {
+	there, earlier, err := w.clearStale(ctx, e, there)
+	if err != nil {
 		return err
 	}
 	mounts, err := w.r.o.Agents.Open(ctx, e)
@@ -30,34 +31,76 @@ func (w *worker) raise(ctx context.Context, e pullpass.Environment, there []Actu
 	w.losses.look(time.Now())
 	w.mu.Unlock()
 
-	errs := make([]error, len(e.Services))
-	var services sync.WaitGroup
+	jobs := make([]*job, len(e.Services))
 	for i, s := range e.Services {
-		services.Go(func() {
-			j := &job{worker: w, e: e, s: s, mounts: mounts}
-			if k := slices.IndexFunc(there, func(a Actual) bool { return a.Service == s.Name && a.Start == e.Start }); k >= 0 {
-				j.there = &there[k]
-			}
-			errs[i] = j.raise(ctx)
-		})
+		jobs[i] = &job{worker: w, e: e, s: s, mounts: mounts}
+		if k := slices.IndexFunc(there, func(a Actual) bool { return a.Service == s.Name && a.Start == e.Start }); k >= 0 {
+			jobs[i].there = &there[k]
+		}
+	}
+	if len(earlier) > 0 {
+		return w.replace(ctx, jobs, earlier)
+	}
+	return each(jobs, func(j *job) error {
+		if err := j.prepare(ctx); err != nil {
+			return err
+		}
+		return j.launch(ctx)
+	})
+}
+
+// replace puts this start in the place of an earlier one that runs. Everything is
+// pulled before anything is stopped: what cannot be replaced goes on.
+func (w *worker) replace(ctx context.Context, jobs []*job, earlier []Actual) error {
+	if err := each(jobs, func(j *job) error { return j.prepare(ctx) }); err != nil {
+		if ctx.Err() == nil {
+			w.view.note(pullpass.Condition{
+				Code: CodeEarlierStartRuns, Severity: pullpass.SeverityInfo, At: time.Now(),
+				What:  fmt.Sprintf("start %d goes on", earlier[0].Start),
+				Cause: "what is to replace it cannot be pulled yet",
+			})
+		}
+		return err
+	}
+	for _, a := range earlier {
+		if err := w.retire(ctx, a, true); err != nil {
+			return w.failed(ctx, "", CodeStopFailed, err)
+		}
+	}
+	w.view.clear(func(c pullpass.Condition) bool { return c.Code == CodeEarlierStartRuns })
+	return each(jobs, func(j *job) error { return j.launch(ctx) })
+}
+
+// each does the same for all services at once.
+func each(jobs []*job, f func(*job) error) error {
+	errs := make([]error, len(jobs))
+	var services sync.WaitGroup
+	for i, j := range jobs {
+		services.Go(func() { errs[i] = f(j) })
 	}
 	services.Wait()
 	return worst(errs)
 }
 
-// clearStale removes containers of earlier starts and of services that are not
-// wanted.
-func (w *worker) clearStale(ctx context.Context, e pullpass.Environment, there []Actual) error {
+// clearStale removes what is not wanted: containers of services that the environment
+// does not have, and ended ones of earlier starts. It returns those of this start,
+// and those of an earlier one that run.
+func (w *worker) clearStale(ctx context.Context, e pullpass.Environment, there []Actual) (current, earlier []Actual, err error) {
 	for _, a := range there {
 		wanted := slices.ContainsFunc(e.Services, func(s pullpass.Service) bool { return s.Name == a.Service })
-		if a.Start == e.Start && wanted {
+		switch {
+		case wanted && a.Start == e.Start:
+			current = append(current, a)
+			continue
+		case wanted && a.State == Running:
+			earlier = append(earlier, a)
 			continue
 		}
 		if err := w.retire(ctx, a, true); err != nil {
-			return w.failed(ctx, "", CodeStopFailed, err)
+			return nil, nil, w.failed(ctx, "", CodeStopFailed, err)
 		}
 	}
-	return nil
+	return current, earlier, nil
 }
 
 // worst prefers an error that trying again may help.
@@ -74,33 +117,41 @@ func worst(errs []error) error {
 // job makes one service run.
 type job struct {
 	*worker
-	e      pullpass.Environment
-	s      pullpass.Service
-	there  *Actual
-	mounts []Mount
+	e        pullpass.Environment
+	s        pullpass.Service
+	there    *Actual
+	mounts   []Mount
+	resolved Resolved // of prepare
 }
 
-func (j *job) raise(ctx context.Context) error {
-	if j.there != nil && (j.there.State == Running || (j.there.State == Exited && !j.lost())) {
+// settled reports that the service's container is as it should be.
+func (j *job) settled() bool {
+	return j.there != nil && (j.there.State == Running || (j.there.State == Exited && !j.isLost()))
+}
+
+// prepare brings the image to the engine, unless a container of this very start is
+// there: its image was checked when it was made, so it only has to run.
+func (j *job) prepare(ctx context.Context) (err error) {
+	if j.there == nil {
+		j.resolved, err = j.fetch(ctx)
+	}
+	return err
+}
+
+// launch makes the container run.
+func (j *job) launch(ctx context.Context) error {
+	if j.settled() {
 		j.found(*j.there)
 		return nil
 	}
-	if err := j.r.slots.Acquire(ctx, 1); err != nil {
+	if err := j.r.asks.acquire(ctx, j.e.Project); err != nil {
 		return err
 	}
-	defer j.r.slots.Release(1)
+	defer j.r.asks.release(j.e.Project)
 	request := StartRequest{
 		Organization: j.e.Organization, Project: j.e.Project, Environment: j.e.ID,
 		Service: j.s, Start: j.e.Start, Mounts: j.mounts,
-	}
-	// A container of this very start is there: its image was checked when it was
-	// made, so it only has to run.
-	if j.there == nil {
-		resolved, err := j.fetch(ctx)
-		if err != nil {
-			return err
-		}
-		request.Reference, request.Digest = resolved.Reference, resolved.Digest
+		Reference: j.resolved.Reference, Digest: j.resolved.Digest,
 	}
 	j.view.state(j.s.Name, pullpass.ServiceStarting)
 	a, err := j.r.o.Driver.Start(ctx, request)
@@ -116,9 +167,9 @@ func (j *job) raise(ctx context.Context) error {
 	return nil
 }
 
-// lost reports whether a container that was reported as running ended with the
+// isLost reports whether a container that was reported as running ended with the
 // engine, or while no runner ran. That is not taken for the end that it chose.
-func (j *job) lost() bool {
+func (j *job) isLost() bool {
 	last := j.view.of(j.s.Name)
 	if last.Container != j.there.ID || last.State != pullpass.ServiceRunning {
 		return false
@@ -153,33 +204,89 @@ func exited(e pullpass.Environment, a Actual) pullpass.Condition {
 // fetch brings the service's image to the engine, after the registry has confirmed
 // its digest to this environment's own credential.
 func (j *job) fetch(ctx context.Context) (Resolved, error) {
+	resolved, present, err := j.resolve(ctx)
+	if err != nil {
+		return Resolved{}, err
+	}
+	j.view.set(j.s.Name, func(s *pullpass.ServiceStatus) {
+		s.State, s.Digest, s.Pull = pullpass.ServicePulling, resolved.Digest, &pullpass.Progress{}
+	})
+	if !present { // the engine may not even ask for what it has
+		if err := j.r.pulls.acquire(ctx, j.e.Project); err != nil {
+			return Resolved{}, err
+		}
+		defer j.r.pulls.release(j.e.Project)
+	}
+	if err := j.pull(ctx, resolved); err != nil {
+		return Resolved{}, j.failed(ctx, j.s.Name, CodePullFailed, err)
+	}
+	return resolved, nil
+}
+
+// resolve asks for a credential, and the registry with it. It does so before the
+// service takes one of the few places for pulling, and so does the probe: a registry
+// that answers slowly costs its own environments time, and no others.
+func (j *job) resolve(ctx context.Context) (resolved Resolved, present bool, err error) {
+	if err := j.r.asks.acquire(ctx, j.e.Project); err != nil {
+		return Resolved{}, false, err
+	}
+	defer j.r.asks.release(j.e.Project)
 	name := j.s.Name
 	j.view.state(name, pullpass.ServiceResolving)
 	image, err := j.r.o.Resolver.Parse(j.s.Image)
 	if err != nil {
-		return Resolved{}, j.failed(ctx, name, CodeImageInvalid, err)
+		return Resolved{}, false, j.failed(ctx, name, CodeImageInvalid, err)
 	}
-	credential, err := j.credential(ctx, image)
+	asking, cancel := context.WithTimeout(ctx, askTime)
+	defer cancel()
+	credential, err := j.credential(asking, image)
 	if err != nil {
-		return Resolved{}, j.failed(ctx, name, codeOf(err), err)
+		return Resolved{}, false, j.failed(ctx, name, codeOf(err), err)
 	}
-	resolved, err := j.r.o.Resolver.Resolve(ctx, image, credential)
-	if err != nil {
-		return Resolved{}, j.failed(ctx, name, codeOf(err), err)
+	if resolved, err = j.r.o.Resolver.Resolve(asking, image, credential); err != nil {
+		return Resolved{}, false, j.failed(ctx, name, codeOf(err), err)
 	}
-	j.view.set(name, func(s *pullpass.ServiceStatus) {
-		s.State, s.Digest, s.Pull = pullpass.ServicePulling, resolved.Digest, &pullpass.Progress{}
-	})
-	err = j.r.o.Driver.Pull(ctx, PullRequest{
+	if limit := j.r.o.MaxImage; limit > 0 && resolved.Bytes > limit {
+		return Resolved{}, false, j.failed(ctx, name, CodeImageTooLarge, tooLarge(image.Name, resolved.Bytes, limit))
+	}
+	if present, err = j.r.o.Driver.Present(ctx, resolved.Reference); err != nil {
+		return Resolved{}, false, j.failed(ctx, name, CodePullFailed, err)
+	}
+	if present || resolved.Probe == nil {
+		return resolved, present, nil
+	}
+	probing, stop := context.WithTimeout(ctx, j.r.o.Probe)
+	defer stop()
+	if resolved.Probe(probing) != nil && probing.Err() != nil {
+		return Resolved{}, false, j.failed(ctx, name, CodePullStalled, stalled(image.Name, j.r.o.Probe))
+	}
+	return resolved, false, nil
+}
+
+// pull lets the engine pull, for as long as it gets on. An image that has stalled is
+// given less time at each try, down to a few seconds.
+func (j *job) pull(ctx context.Context, resolved Resolved) error {
+	j.mu.Lock()
+	limit := max(min(minStall, j.r.o.Stall), j.r.o.Stall>>min(j.stalls, 8))
+	j.mu.Unlock()
+	pulling, watch := watchStall(ctx, j.s.Image, limit, j.r.o.MaxImage)
+	err := watch.stop(pulling, j.r.o.Driver.Pull(pulling, PullRequest{
 		Reference: resolved.Reference, Auth: resolved.Auth,
-		Progress: func(p pullpass.Progress) {
-			j.view.set(name, func(s *pullpass.ServiceStatus) { s.Pull = &p })
+		Progress: func(p pullpass.Progress, stage PullStage) {
+			watch.progress(p, stage)
+			j.view.set(j.s.Name, func(s *pullpass.ServiceStatus) { s.Pull = &p })
 		},
-	})
-	if err != nil {
-		return Resolved{}, j.failed(ctx, name, CodePullFailed, err)
+	}))
+	var known *pullpass.Error
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	switch {
+	case err == nil:
+		j.stalls = 0
+	case errors.As(err, &known) && known.Code == CodePullStalled:
+		j.stalls++
 	}
-	return resolved, nil
+	return err
 }
 
 // credential asks the server. Only the server's explicit word that no registry is

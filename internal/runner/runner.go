@@ -8,8 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sync/semaphore"
-
 	"github.com/pullpass/pullpass"
 )
 
@@ -27,7 +25,10 @@ type Options struct {
 	// AWSIdentity finds the ARN of the runner's own AWS principal, or nothing; nil: it
 	// has none. It is asked at every heartbeat.
 	AWSIdentity func(context.Context) string
-	Parallel    int           // services resolved, pulled and started at the same time; 4
+	Parallel    int           // images pulled at the same time; 4
+	Stall       time.Duration // without progress, after which a pull ends; 1 min
+	Probe       time.Duration // in which a registry sends the beginning of an image; 10 s
+	MaxImage    int64         // bytes of all layers, compressed; 0: any number
 	Grace       time.Duration // between asking a container to end and ending it; 10 s
 	Heartbeat   time.Duration // 15 s
 	Resync      time.Duration // between looks at the engine when nothing happens; 1 min
@@ -38,7 +39,8 @@ type Options struct {
 // Runner closes the difference between wanted and actual environments.
 type Runner struct {
 	o     Options
-	slots *semaphore.Weighted
+	asks  *turns      // asking servers and registries, and starting: cheap, and often waiting
+	pulls *turns      // the engine downloads
 	sweep atomic.Bool // look for containers that nothing wants
 
 	mu      sync.Mutex
@@ -60,6 +62,8 @@ func New(o Options) (*Runner, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	setDefault(&o.Parallel, 4)
+	setDefault(&o.Stall, time.Minute)
+	setDefault(&o.Probe, 10*time.Second)
 	setDefault(&o.Grace, 10*time.Second)
 	setDefault(&o.Heartbeat, 15*time.Second)
 	setDefault(&o.Resync, time.Minute)
@@ -70,13 +74,22 @@ func New(o Options) (*Runner, error) {
 	}
 	r := &Runner{
 		o:       o,
-		slots:   semaphore.NewWeighted(int64(o.Parallel)),
+		asks:    newTurns(asksPerPull * o.Parallel),
+		pulls:   newTurns(o.Parallel),
 		workers: map[pullpass.EnvironmentID]*worker{},
 		trials:  newTrials(),
 	}
 	r.sweep.Store(true)
 	return r, nil
 }
+
+const (
+	// asksPerPull: a service that waits for an answer costs a connection, one that is
+	// pulled costs the engine's disk and network. Slow answers must not keep others
+	// from asking.
+	asksPerPull = 32
+	askTime     = time.Minute // for all that is asked before a pull
+)
 
 func setDefault[T int | time.Duration](v *T, d T) {
 	if *v <= 0 {

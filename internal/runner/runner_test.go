@@ -284,3 +284,74 @@ func TestRunnerThatIsNotKnownEnds(t *testing.T) {
 		}
 	})
 }
+
+// What runs goes on until everything that replaces it has been pulled.
+func TestRestartPullsFirst(t *testing.T) {
+	story(t, func(t *testing.T, w *world) {
+		e := w.environment("serve")
+		e.Services = append(e.Services, pullpass.Service{Name: "other", Image: image, Command: []string{"serve"}})
+		w.want(e)
+		w.run()
+		w.settle(e.ID, pullpass.PhaseRunning)
+		first := w.containers()
+
+		w.mu.Lock()
+		asked := 0
+		w.refuseImage = func(pullpass.Credential) error {
+			if asked++; asked%2 == 0 { // one service of two is refused
+				return &pullpass.Error{Kind: pullpass.Denied, What: "cannot pull", Cause: "refused", Hint: "allow it"}
+			}
+			return nil
+		}
+		w.mu.Unlock()
+		e.Start = 2
+		w.want(e)
+		u := w.settle(e.ID, pullpass.PhaseFailed)
+		there := w.containers()
+		if len(there) != len(first) {
+			t.Fatalf("containers %+v, want those of the first start", there)
+		}
+		for _, a := range there {
+			if a.Start != 1 || a.State != runner.Running {
+				t.Errorf("container %+v, want the first start running", a)
+			}
+		}
+		codes := map[string]bool{}
+		for _, c := range u.Conditions {
+			codes[c.Code] = true
+		}
+		if !codes[runner.CodePullDenied] || !codes[runner.CodeEarlierStartRuns] {
+			t.Errorf("conditions %+v do not say what failed and what goes on", u.Conditions)
+		}
+
+		w.mu.Lock()
+		w.refuseImage = func(pullpass.Credential) error { return nil }
+		w.mu.Unlock()
+		if u := w.settle(e.ID, pullpass.PhaseRunning); len(u.Conditions) != 0 || u.Start != 2 {
+			t.Errorf("after the fix: %+v", u)
+		}
+		for _, a := range w.containers() {
+			if a.Start != 2 {
+				t.Errorf("container %+v is left of the first start", a)
+			}
+		}
+	})
+}
+
+func TestTooLargeImageIsNotPulled(t *testing.T) {
+	story(t, func(t *testing.T, w *world) {
+		w.bytes, w.maxImage = 2<<30, 1<<30
+		w.engine.Fail(func(op, _ string) error {
+			if op == "pull" {
+				t.Error("the engine was asked to pull")
+			}
+			return nil
+		})
+		e := w.environment("serve")
+		w.run()
+		u := w.settle(e.ID, pullpass.PhaseFailed)
+		if len(u.Conditions) != 1 || u.Conditions[0].Code != runner.CodeImageTooLarge || u.Conditions[0].Fix == "" {
+			t.Errorf("conditions = %+v", u.Conditions)
+		}
+	})
+}

@@ -75,6 +75,10 @@ type Resolved struct {
 	Digest    string       // sha256:…
 	Reference string       // host/repository@sha256:…, as the engine reaches it
 	Auth      RegistryAuth // for the engine's pull of Reference
+	Bytes     int64        // of all layers, compressed; 0: not known
+	// Probe asks the registry for the beginning of the image, and fails only if that
+	// takes longer than ctx lasts. nil: it cannot be asked.
+	Probe func(ctx context.Context) error
 }
 
 // Agents keeps one agent socket for each environment.

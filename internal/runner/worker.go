@@ -24,6 +24,7 @@ type worker struct {
 	wish   int                // counts changes of what is wanted
 	abort  context.CancelFunc // of the attempt under way
 	losses losses             // what may have ended without our seeing it
+	stalls int                // pulls that ended for want of progress, in a row
 }
 
 func newWorker(r *Runner, e pullpass.Environment) *worker {

@@ -187,11 +187,20 @@ func (d *fakeDriver) Pull(ctx context.Context, p runner.PullRequest) error {
 		return &pullpass.Error{Kind: pullpass.NotFound, Code: runner.CodeImageNotFound, What: what, Cause: "no such image"}
 	}
 	if p.Progress != nil {
-		p.Progress(pullpass.Progress{LayersTotal: 1, BytesTotal: 10})
-		p.Progress(pullpass.Progress{LayersDone: 1, LayersTotal: 1, BytesDone: 10, BytesTotal: 10})
+		p.Progress(pullpass.Progress{LayersTotal: 1, BytesTotal: 10}, runner.Downloading)
+		p.Progress(pullpass.Progress{LayersDone: 1, LayersTotal: 1, BytesDone: 10, BytesTotal: 10}, runner.Unpacking)
 	}
 	d.f.images[p.Reference] = true
 	return nil
+}
+
+func (d *fakeDriver) Present(ctx context.Context, reference string) (bool, error) {
+	if err := d.f.enter(ctx, "present", reference); err != nil {
+		return false, err
+	}
+	d.f.mu.Lock()
+	defer d.f.mu.Unlock()
+	return d.f.images[reference], nil
 }
 
 func (d *fakeDriver) Start(ctx context.Context, s runner.StartRequest) (runner.Actual, error) {

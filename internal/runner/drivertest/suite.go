@@ -41,6 +41,7 @@ func Run(t *testing.T, e Engine) {
 		{"pull of a missing image", pullMissing},
 		{"pull given up", pullGivenUp},
 		{"progress", progress},
+		{"present", present},
 		{"start and list", startAndList},
 		{"start twice", startTwice},
 		{"start at once", startAtOnce},
@@ -188,7 +189,7 @@ func progress(t *testing.T, e Engine) {
 	var last pullpass.Progress
 	d := e.Driver(t, pullpass.NewRunnerID())
 	err := d.Pull(t.Context(), runner.PullRequest{
-		Reference: e.Image, Auth: e.Auth, Progress: func(p pullpass.Progress) { last = p },
+		Reference: e.Image, Auth: e.Auth, Progress: func(p pullpass.Progress, _ runner.PullStage) { last = p },
 	})
 	if err != nil {
 		t.Fatalf("Pull: %v", err)
@@ -196,6 +197,18 @@ func progress(t *testing.T, e Engine) {
 	// An engine that has the image already may have nothing to tell.
 	if last.LayersDone != last.LayersTotal || last.BytesDone != last.BytesTotal {
 		t.Errorf("the last progress is %+v, want everything done", last)
+	}
+}
+
+func present(t *testing.T, e Engine) {
+	d := e.Driver(t, pullpass.NewRunnerID())
+	if err := d.Pull(t.Context(), runner.PullRequest{Reference: e.Image, Auth: e.Auth}); err != nil {
+		t.Fatalf("Pull: %v", err)
+	}
+	for reference, want := range map[string]bool{e.Image: true, e.Missing: false} {
+		if got, err := d.Present(t.Context(), reference); err != nil || got != want {
+			t.Errorf("Present(%s) = %v, %v, want %v", reference, got, err, want)
+		}
 	}
 }
 
