@@ -71,6 +71,15 @@ func KindOf(err error) Kind {
 // IsKind reports whether err is of the given kind.
 func IsKind(err error, k Kind) bool { return err != nil && KindOf(err) == k }
 
+// CodeOf returns the stable code of the outermost Error, or "" where there is none.
+func CodeOf(err error) string {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	return ""
+}
+
 // HintOf returns the first hint found from the outside in.
 func HintOf(err error) string {
 	for err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -174,14 +173,6 @@ func (y *yard) looks(t *testing.T, ctx context.Context, repository string, want 
 	}
 }
 
-func codeOf(err error) string {
-	var e *pullpass.Error
-	if errors.As(err, &e) {
-		return e.Code
-	}
-	return ""
-}
-
 // TestRepositoryAtOnce: Release's repository. The customer's integration creates it
 // in the customer's account, and the platform's role, of another account, is whom
 // its policy names; nobody else of either account gets in.
@@ -297,7 +288,7 @@ func (y *yard) deletes(t *testing.T, ctx context.Context, p pullpass.ProjectID, 
 	if err := y.server.Owner.DeleteRepository(ctx, made.ID, false); err != nil {
 		t.Fatal(pullpass.Explain(err))
 	}
-	if _, err := y.credential(ctx, p, made.Name, pullpass.ActionPull); codeOf(err) != "no_registry" {
+	if _, err := y.credential(ctx, p, made.Name, pullpass.ActionPull); pullpass.CodeOf(err) != "no_registry" {
 		t.Errorf("a credential for what is no longer kept: %v, want no_registry", err)
 	}
 	y.looks(t, ctx, made.Name, map[string][]string{"repository": {`"IMMUTABLE"`}})
@@ -345,7 +336,7 @@ func TestRepositoryOnFirstPush(t *testing.T) {
 		}
 	}
 	absent("before the push")
-	if _, err := y.credential(ctx, p, "late", pullpass.ActionPull); codeOf(err) != "repository_pending" || pullpass.HintOf(err) == "" {
+	if _, err := y.credential(ctx, p, "late", pullpass.ActionPull); pullpass.CodeOf(err) != "repository_pending" || pullpass.HintOf(err) == "" {
 		t.Errorf("a credential to pull = %v, want repository_pending and what to do", err)
 	}
 	absent("after a pull was asked for")
@@ -399,11 +390,11 @@ func (y *yard) refusedFirstPush(t *testing.T, ctx context.Context) {
 	}
 	host := y.box.Registry(sandbox.PlatformAccount, sandbox.DefaultRegion)
 	_, err := y.server.Owner.Credential(ctx, credentialRequest(p, host, "refused", pullpass.ActionPush))
-	if codeOf(err) != "repository_denied" || !strings.Contains(pullpass.HintOf(err), `"ecr:CreateRepository"`) {
+	if pullpass.CodeOf(err) != "repository_denied" || !strings.Contains(pullpass.HintOf(err), `"ecr:CreateRepository"`) {
 		t.Errorf("the first push of one that cannot be created: %v, want repository_denied with the statement", err)
 	}
 	for _, action := range []pullpass.Action{pullpass.ActionPush, pullpass.ActionPull} {
-		if _, err := y.server.Owner.Credential(ctx, credentialRequest(p, host, "refused", action)); codeOf(err) != "repository_failed" {
+		if _, err := y.server.Owner.Credential(ctx, credentialRequest(p, host, "refused", action)); pullpass.CodeOf(err) != "repository_failed" {
 			t.Errorf("then a credential to %s: %v, want repository_failed", action, err)
 		}
 	}

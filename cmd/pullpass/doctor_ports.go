@@ -25,6 +25,8 @@ func (r doctorRegistries) Open(ctx context.Context, image reference.Image, c pul
 
 type doctorSession struct{ session *oci.Session }
 
+func (s doctorSession) Login() (asked, taken bool) { return s.session.Login() }
+
 func (s doctorSession) Check(ctx context.Context) error { return s.session.Check(ctx) }
 
 func (s doctorSession) Blob(ctx context.Context, digest string, size int64) (io.ReadCloser, error) {

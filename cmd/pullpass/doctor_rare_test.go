@@ -144,12 +144,14 @@ func rareVisits() []visit {
 		{name: "a login without the right", symptom: "denied", step: "manifest", cause: "requested access", fix: "",
 			ill: func(w *ward) (string, []string) {
 				f = newForeign(w.t, func(f *foreign, rw http.ResponseWriter, r *http.Request) {
-					if f.sick.Load() && r.URL.Path != "/v2/" {
+					switch {
+					case !asksBasic(rw, r):
+					case f.sick.Load() && r.URL.Path != "/v2/":
 						rw.WriteHeader(http.StatusForbidden)
 						_, _ = io.WriteString(rw, `{"errors":[{"code":"DENIED","message":"requested access to the resource is denied"}]}`)
-						return
+					default:
+						f.images.ServeHTTP(rw, r)
 					}
-					f.images.ServeHTTP(rw, r)
 				})
 				return "canary-right", []string{f.at + "/team/app:1", "--username", "ada", "--host", f.mapping()}
 			}, cure: heal},
@@ -165,6 +167,38 @@ func rareVisits() []visit {
 					body := kept.Body.Bytes()
 					body[len(body)/2] ^= 1
 					_, _ = rw.Write(body)
+				})
+				return none(f.at+"/team/app:1", "--anonymous", "--host", f.mapping())
+			}, cure: heal},
+		{name: "a login that nothing asks for", symptom: "login_not_asked", step: "token", cause: "without asking", fix: "--repository",
+			ill: func(w *ward) (string, []string) {
+				f = newForeign(w.t, func(f *foreign, rw http.ResponseWriter, r *http.Request) {
+					if f.sick.Load() || asksBasic(rw, r) {
+						f.images.ServeHTTP(rw, r)
+					}
+				})
+				return "canary-right", []string{f.at + "/team/app:1", "--username", "ada", "--host", f.mapping()}
+			}, cure: heal},
+		{name: "a front door that leads to another host", symptom: "redirected", step: "token", cause: "redirects to registry.example.com;", fix: "--host registry.example.com",
+			ill: func(w *ward) (string, []string) {
+				f = newForeign(w.t, func(f *foreign, rw http.ResponseWriter, r *http.Request) {
+					if f.sick.Load() {
+						http.Redirect(rw, r, "http://registry.example.com/v2/?signature=canary", http.StatusMovedPermanently)
+						return
+					}
+					f.images.ServeHTTP(rw, r)
+				})
+				return none(f.at+"/team/app:1", "--anonymous", "--host", f.mapping())
+			}, cure: heal},
+		{name: "an image of schema version 1", symptom: "image_unsupported", step: "manifest", cause: "schema version 1", fix: "current docker",
+			ill: func(w *ward) (string, []string) {
+				f = newForeign(w.t, func(f *foreign, rw http.ResponseWriter, r *http.Request) {
+					if f.sick.Load() && strings.Contains(r.URL.Path, "/manifests/") {
+						rw.Header().Set("Content-Type", "application/vnd.docker.distribution.manifest.v1+prettyjws")
+						_, _ = io.WriteString(rw, `{"schemaVersion":1,"name":"team/app","tag":"1","fsLayers":[]}`)
+						return
+					}
+					f.images.ServeHTTP(rw, r)
 				})
 				return none(f.at+"/team/app:1", "--anonymous", "--host", f.mapping())
 			}, cure: heal},
@@ -192,6 +226,16 @@ func rareVisits() []visit {
 			},
 			cure: heal}, // the operator's mapping is another cure: TestPasswordStaysWithTheRegistry
 	}
+}
+
+// asksBasic refuses everything but the one login, as a registry with a password does.
+func asksBasic(rw http.ResponseWriter, r *http.Request) bool {
+	if _, password, _ := r.BasicAuth(); password == "canary-right" {
+		return true
+	}
+	rw.Header().Set("WWW-Authenticate", `Basic realm="registry"`)
+	rw.WriteHeader(http.StatusUnauthorized)
+	return false
 }
 
 // visited are the rows that a visit of any kind produces.

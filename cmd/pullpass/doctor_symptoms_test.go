@@ -287,7 +287,7 @@ func networkVisits() []visit {
 				at := basicRegistry(w.t)
 				return "canary-right", []string{at + "/team/app:1", "--username", "ada", "--host", "host=" + at + ",registry=http://" + at}
 			}},
-		{name: "a web server", symptom: "not_a_registry", step: "token", cause: "no registry",
+		{name: "a web server", symptom: "not_a_registry", step: "token", cause: "not a registry",
 			ill: func(w *ward) (string, []string) {
 				at := plain(w)
 				return none(at+"/team/app:1", "--anonymous", "--host", "host="+at+",registry=http://"+at)

@@ -9,6 +9,7 @@ import (
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/api"
 	"github.com/pullpass/pullpass/client"
+	"github.com/pullpass/pullpass/internal/reference"
 )
 
 type registryCommand struct {
@@ -34,7 +35,26 @@ type registryAdd struct {
 	registryTrial
 }
 
+// readHost takes what people paste (an address of a browser, upper case, a path
+// behind the host) for what it means, and says so. What it cannot read is left as it
+// is: the server's refusal names the flags.
+func (r *registryAdd) readHost(t *terminal) {
+	if _, err := reference.ParseHost(r.Host); err == nil {
+		return
+	}
+	p, ok := reference.ReadPasted(r.Host)
+	if !ok || (p.Path != "" && r.PathPrefix != "") {
+		return
+	}
+	r.Host = p.Host
+	if p.Path != "" {
+		r.PathPrefix = p.Path
+	}
+	t.say("Reading the host as %s.", p.Flags())
+}
+
 func (r *registryAdd) Run(ctx context.Context, t *terminal) error {
+	r.readHost(t)
 	c, err := connect()
 	if err != nil {
 		return err

@@ -1,7 +1,6 @@
 package aws_test
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -62,7 +61,7 @@ func TestTraceTellsEachRung(t *testing.T) {
 			if fmt.Sprint(got) != fmt.Sprint(c.want) {
 				t.Errorf("rungs = %q\nwant %q", got, c.want)
 			}
-			if code := codeOf(err); code != c.broken {
+			if code := pullpass.CodeOf(err); code != c.broken {
 				t.Fatalf("Trace = %v, want code %q", err, c.broken)
 			}
 			if c.broken != "" {
@@ -103,7 +102,7 @@ func TestTraceKeepsNothing(t *testing.T) {
 	if _, err := m.Mint(t.Context(), s.request(i, plainSecret, nil)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := m.Trace(t.Context(), s.request(i, bareSecret, nil), func(aws.Rung) {}); codeOf(err) != "aws_signature" {
+	if _, err := m.Trace(t.Context(), s.request(i, bareSecret, nil), func(aws.Rung) {}); pullpass.CodeOf(err) != "aws_signature" {
 		t.Errorf("Trace with another secret = %v, want aws_signature although the lower rungs are known", err)
 	}
 }
@@ -125,12 +124,4 @@ func line(r aws.Rung) string {
 		words = append(words, "wide")
 	}
 	return strings.Join(words, " ")
-}
-
-func codeOf(err error) string {
-	var e *pullpass.Error
-	if errors.As(err, &e) {
-		return e.Code
-	}
-	return ""
 }

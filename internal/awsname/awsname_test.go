@@ -118,7 +118,7 @@ func TestLookAlikes(t *testing.T) {
 			t.Errorf("ParseEndpoint(%q) = %+v, want refusal", host, e)
 		}
 	}
-	for _, region := range []string{"", "eu", "eu-west", "eu-west-0", "eu-west-01", "eu-west-123", "xx-west-1", "EU-west-1", "eu-west-1a"} {
+	for _, region := range []string{"", "eu", "eu-west", "eu-west-0", "eu-west-01", "eu-west-123", "xx-west-1", "EU-west-1", "eu-west-1a", "eu-wst-1", "us-eats-1"} {
 		if awsname.ValidRegion(region) {
 			t.Errorf("ValidRegion(%q) = true", region)
 		}

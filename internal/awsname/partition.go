@@ -1,6 +1,9 @@
 package awsname
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Partition is a part of AWS with its own accounts, names and endpoints.
 type Partition string
@@ -121,10 +124,16 @@ func partitionOfRegion(region string) (partition, bool) {
 // validRegionEnd reads what follows the prefix: "west-1", "northeast-12".
 func validRegionEnd(s string) bool {
 	word, number, ok := strings.Cut(s, "-")
-	if !ok || word == "" || len(word) > 16 || len(number) < 1 || len(number) > 2 || number[0] == '0' {
+	if !ok || len(number) < 1 || len(number) > 2 || number[0] == '0' {
 		return false
 	}
-	return strings.Trim(word, "abcdefghijklmnopqrstuvwxyz") == "" && digitsOnly(number)
+	return slices.Contains(directions, word) && digitsOnly(number)
+}
+
+// directions are the words by which AWS tells the regions of an area apart. A word
+// that is not among them is a misspelled one: eu-wst-1.
+var directions = []string{
+	"north", "south", "east", "west", "central", "northeast", "northwest", "southeast", "southwest",
 }
 
 func (p partition) apiSuffix(dualStack bool) string {

@@ -29,6 +29,7 @@ type unreachable struct {
 func (u *unreachable) Open(context.Context, reference.Image, pullpass.Credential) (doctor.Session, error) {
 	return u, u.open
 }
+func (u *unreachable) Login() (asked, taken bool)                  { return true, true }
 func (u *unreachable) Check(context.Context) error                 { return u.check }
 func (u *unreachable) Parts(context.Context) (doctor.Parts, error) { return u.have, u.parts }
 func (u *unreachable) Blob(_ context.Context, _ string, size int64) (io.ReadCloser, error) {
@@ -132,7 +133,7 @@ func TestFrontDoor(t *testing.T) {
 	if got := step(d, "v2"); !d.Healthy || got.Result != api.StepSkipped {
 		t.Errorf("a token for the repository alone: %+v, want the door left out and the rest healthy", got)
 	}
-	missing := &pullpass.Error{Kind: pullpass.NotFound, Code: "manifest_unknown", Cause: "no"}
+	missing := &pullpass.Error{Kind: pullpass.Unavailable, Code: "registry_answer", Cause: "no"}
 	if d := examine(t, &unreachable{check: missing}, doctor.Pull{Image: "team/app:1"}); d.Symptom != "not_a_registry" || step(d, "manifest").Result != api.StepSkipped {
 		t.Errorf("nothing at /v2/: %+v, want not_a_registry and the rest left out", d)
 	}

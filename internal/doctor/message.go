@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/pullpass/pullpass/internal/awsname"
 	"github.com/pullpass/pullpass/internal/reference"
 )
 
@@ -140,7 +141,8 @@ func factsOf(text string) map[string]string {
 		set("image", facts["host"]+"/"+facts["repository"]+":"+facts["tag"])
 	}
 	if m := userText.FindStringSubmatch(text); m != nil {
-		set("principal", policyPrincipal(strings.TrimRight(m[1], ".")))
+		principal, _ := awsname.RoleOfSession(strings.TrimRight(m[1], ".")) // policies name the role
+		set("principal", principal)
 	}
 	if m := doText.FindStringSubmatch(text); m != nil {
 		set("action", m[1])
@@ -169,19 +171,4 @@ func fill(text string, facts map[string]string) string {
 		}
 		return word
 	})
-}
-
-// policyPrincipal turns a session's ARN into the role's, which is what policies
-// name: arn:aws:sts::1:assumed-role/pull/session is arn:aws:iam::1:role/pull.
-func policyPrincipal(arn string) string {
-	parts := strings.SplitN(arn, ":", 6)
-	if len(parts) != 6 || parts[2] != "sts" {
-		return arn
-	}
-	rest, ok := strings.CutPrefix(parts[5], "assumed-role/")
-	if !ok {
-		return arn
-	}
-	role, _, _ := strings.Cut(rest, "/")
-	return "arn:" + parts[1] + ":iam::" + parts[4] + ":role/" + role
 }

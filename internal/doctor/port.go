@@ -22,6 +22,9 @@ type Registries interface {
 
 // Session is one image's registry, opened with one credential.
 type Session interface {
+	// Login tells whether the registry has asked for a login so far, and whether its
+	// token service took the credential.
+	Login() (asked, taken bool)
 	// Check asks the registry's front door.
 	Check(context.Context) error
 	Parts(context.Context) (Parts, error)

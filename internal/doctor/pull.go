@@ -21,12 +21,12 @@ func (d *Doctor) pull(ctx context.Context, r *report, host reference.Host, image
 	began := time.Now()
 	session, err := d.o.Registries.Open(ctx, image, credential)
 	if err != nil {
-		r.fail(StepToken, time.Since(began), "", d.specific(atDoor(err), host, image, p))
+		r.fail(StepToken, time.Since(began), "", d.specific(err, host, image, p))
 		r.skip("there is no token", append([]string{StepV2}, rest...)...)
 		return
 	}
 	if host.ECR == nil { // ECR's own token was told by the opener
-		r.ok(StepToken, time.Since(began), "the registry takes this login")
+		r.ok(StepToken, time.Since(began), loginDetail(session, credential))
 	}
 	if !d.frontDoor(ctx, r, session, host, image, p) {
 		r.skip("the registry does not open", rest...)
@@ -34,9 +34,26 @@ func (d *Doctor) pull(ctx context.Context, r *report, host reference.Host, image
 	}
 	if p.LoginOnly {
 		r.skip("only the login was tried: name a repository to pull from it", rest...)
-		return
+	} else {
+		d.content(ctx, r, session, host, image, p)
 	}
-	d.content(ctx, r, session, host, image, p)
+	if asked, _ := session.Login(); !asked && host.ECR == nil && !credential.Secret.Empty() && r.failed() == nil {
+		r.fail(StepToken, 0, "", &pullpass.Error{Kind: pullpass.Invalid, Code: "login_not_asked"})
+	}
+}
+
+// loginDetail says what is known of the login before anything was fetched.
+func loginDetail(session Session, credential pullpass.Credential) string {
+	asked, taken := session.Login()
+	switch {
+	case taken && credential.Secret.Empty():
+		return "the registry's token service gives a token to everybody"
+	case taken:
+		return "the registry's token service takes this login"
+	case asked:
+		return "the registry asks for user name and password with each request"
+	}
+	return "the registry asks for no login at its front door"
 }
 
 func (d *Doctor) frontDoor(ctx context.Context, r *report, session Session, host reference.Host, image reference.Image, p Pull) bool {
@@ -44,25 +61,19 @@ func (d *Doctor) frontDoor(ctx context.Context, r *report, session Session, host
 	err := session.Check(ctx)
 	switch {
 	case err == nil:
-		r.ok(StepV2, time.Since(began), "the registry lets this credential in")
-	case codeOf(err) == "token_refused":
+		detail := "the registry lets this credential in"
+		if asked, _ := session.Login(); !asked {
+			detail = "the registry lets everybody in"
+		}
+		r.ok(StepV2, time.Since(began), detail)
+	case pullpass.CodeOf(err) == "token_refused":
 		// A token for one repository need not open the front door.
 		r.skip("this registry's token is for the repository only", StepV2)
 	default:
-		r.fail(StepV2, time.Since(began), "", d.specific(atDoor(err), host, image, p))
+		r.fail(StepV2, time.Since(began), "", d.specific(err, host, image, p))
 		return false
 	}
 	return true
-}
-
-// atDoor corrects what the answer to /v2/ alone cannot mean: there is no manifest
-// at the front door, so a 404 there is not a missing one.
-func atDoor(err error) error {
-	var e *pullpass.Error
-	if !errors.As(err, &e) || e.Code != "manifest_unknown" {
-		return err
-	}
-	return &pullpass.Error{Kind: e.Kind, Code: "registry_answer", What: e.What, Cause: "there is nothing at /v2/: what answers is no registry", Err: err}
 }
 
 func (d *Doctor) content(ctx context.Context, r *report, session Session, host reference.Host, image reference.Image, p Pull) {
@@ -159,6 +170,8 @@ func (d *Doctor) specific(err error, host reference.Host, image reference.Image,
 	case e.Code == "manifest_unknown" && host.ECR != nil:
 		out.Hint = fmt.Sprintf("list the tags: aws ecr list-images --registry-id %s --region %s --repository-name %s; %s",
 			host.ECR.Account, host.ECR.Region, image.Repository, e.Hint)
+	case e.Code == "login_refused":
+		out.Hint = e.Hint + "; a registry that Pullpass keeps gets it by: pullpass registry update NAME --username USER --password-file -"
 	case e.Code == "login_required":
 		if other, ok := neighbour(host, p.Logins); ok {
 			out.Cause = "nothing is stored for " + host.Name + "; there is a login for " + other + ", and a login counts for one host only"

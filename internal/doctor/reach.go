@@ -55,7 +55,7 @@ func (d *Doctor) reach(ctx context.Context, r *report, host reference.Host) bool
 // broken finds out in which phase the request ended.
 func (d *Doctor) broken(r *report, at *url.URL, p phases, host reference.Host, err error) {
 	err = explainTimeout(host, err)
-	code := codeOf(err)
+	code := pullpass.CodeOf(err)
 	switch {
 	case code == "dns_not_found" || code == "dns_failed" || (p.resolving && !p.resolvedOnce && !p.connecting):
 		r.fail(StepDNS, p.resolve, at.Hostname(), err)
@@ -123,14 +123,6 @@ func explainTimeout(host reference.Host, err error) error {
 	named.Hint = "check the route and the firewall; in a VPC without internet access it needs the endpoints " +
 		region + ".ecr.dkr, " + region + ".ecr.api and " + region + ".s3"
 	return &named
-}
-
-func codeOf(err error) string {
-	var e *pullpass.Error
-	if errors.As(err, &e) {
-		return e.Code
-	}
-	return ""
 }
 
 // phases is what was seen of one request.

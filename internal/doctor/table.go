@@ -6,7 +6,7 @@ var pullSymptoms = []Symptom{
 		Code: "reference_invalid", Seen: "invalid reference format",
 		Cause:  "The text is no image reference, or its host resembles a registry's name without being it.",
 		Fix:    "Write host/repository:tag in lower case. An ECR host is account.dkr.ecr.region.amazonaws.com, exactly; any other name of one is added to the host mappings.",
-		errors: codes("reference_invalid", "mapping_invalid", "registry_not_ecr"),
+		errors: codes("reference_invalid", "mapping_invalid", "registry_not_ecr", "request_invalid"),
 	},
 	{
 		Code: "dns", Seen: "no such host",
@@ -159,6 +159,12 @@ var pullSymptoms = []Symptom{
 		errors: codes("login_refused"),
 	},
 	{
+		Code: "login_not_asked", Seen: "the registry asked for no login",
+		Cause:  "The registry answered everything without asking for a login, so nobody can tell whether user name and password are right.",
+		Fix:    "Test with a repository that only a login opens: --repository NAME. If the registry is public, leave the login out.",
+		errors: codes("login_not_asked"),
+	},
+	{
 		Code: "token_expired", Seen: "403 DENIED: Your authorization token has expired. Reauthenticate and try again.",
 		Cause:  "The stored token is older than its 12 hours. (ECR Public answers 400 and asks for nothing.)",
 		Fix:    "Fetch a new one, once, and drop the stored one; a credential helper does this by itself.",
@@ -228,13 +234,25 @@ var pullSymptoms = []Symptom{
 		Code: "content_refused", Seen: "digest mismatch, failed to verify",
 		Cause:  "What arrived is not what its digest says: a part was lost, or something on the way changes answers.",
 		Fix:    "Push the image again; if it stays, look at proxies between here and the registry.",
-		errors: codes("content_refused", "answer_too_long", "redirects", "redirect_refused"),
+		errors: codes("content_refused", "answer_too_long"),
 	},
 	{
 		Code: "realm_refused", Seen: "the registry names a token service on another host",
 		Cause:  "The registry wants the password to be sent to a host that may be anyone's; it was not sent.",
 		Fix:    "If that service belongs to the registry, the operator says so in the host's mapping: --host host=HOST,realm=https://….",
 		errors: codes("realm_refused", "realm_unusable", "token_unreadable", "credential_misdirected"),
+	},
+	{
+		Code: "redirected", Seen: "the registry redirects to another host",
+		Cause:  "The address is not the registry's own: it redirects to another host, and a login for one host is not taken to another.",
+		Fix:    "Use the name of the host that it redirects to, in the image and in pullpass registry add NAME --host HOST.",
+		errors: codes("redirect_refused", "redirects", "redirected_login"),
+	},
+	{
+		Code: "image_unsupported", Seen: "schema version 1, foreign layers",
+		Cause:  "The image is kept in a form that engines do not pull.",
+		Fix:    "Push the image again with a current docker, podman or crane.",
+		errors: codes("image_unsupported"),
 	},
 	{
 		Code: "not_a_registry", Seen: "an answer that no registry gives",

@@ -2,7 +2,6 @@ package httpapi_test
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -110,7 +109,7 @@ func TestTrialsThatCannotBeMade(t *testing.T) {
 		{native, "team/app", "", "runner_native"},
 	} {
 		_, err := o.TestRegistrySettings(t.Context(), c.r, pullpass.Secret{}, client.RegistryTest{Repository: c.repository, Tag: c.tag})
-		if got := codeOf(err); got != c.code {
+		if got := pullpass.CodeOf(err); got != c.code {
 			t.Errorf("TestRegistrySettings(%s, %q) = %v, want code %s", c.r.Auth, c.repository, err, c.code)
 		}
 	}
@@ -191,7 +190,7 @@ func TestNoTester(t *testing.T) {
 	c, err := client.New(server.URL, client.WithToken(o.token), client.WithAttempts(1))
 	must(t, err)
 	r := o.basic("", "hub")
-	if _, err := c.TestRegistry(t.Context(), r.ID, client.RegistryTest{}); codeOf(err) != "tests_disabled" {
+	if _, err := c.TestRegistry(t.Context(), r.ID, client.RegistryTest{}); pullpass.CodeOf(err) != "tests_disabled" {
 		t.Errorf("TestRegistry = %v, want tests_disabled", err)
 	}
 }
@@ -199,12 +198,4 @@ func TestNoTester(t *testing.T) {
 func auditLog(t *testing.T, o *tenant) string {
 	t.Helper()
 	return o.w.raw(http.MethodGet, api.PathAuditEvents, o.token.Reveal(), "").body
-}
-
-func codeOf(err error) string {
-	var e *pullpass.Error
-	if errors.As(err, &e) {
-		return e.Code
-	}
-	return ""
 }

@@ -180,10 +180,10 @@ func TestTrialsAreRecordedBeforeTheyAreOpened(t *testing.T) {
 	})
 	id := waiting(t, own)
 	w.door.fail(&pullpass.Error{Kind: pullpass.Unavailable, Code: "audit_unavailable", What: "the record cannot be written"})
-	if _, err := own.TakeTrial(t.Context(), id); codeOf(err) != "audit_unavailable" {
+	if _, err := own.TakeTrial(t.Context(), id); pullpass.CodeOf(err) != "audit_unavailable" {
 		t.Errorf("TakeTrial = %v, want audit_unavailable", err)
 	}
-	if _, err := outcome(); codeOf(err) != "audit_unavailable" {
+	if _, err := outcome(); pullpass.CodeOf(err) != "audit_unavailable" {
 		t.Errorf("TestRegistry = %v, want audit_unavailable", err)
 	}
 }
@@ -204,7 +204,7 @@ func TestTrialsThatTheServerCannotOpen(t *testing.T) {
 		t.Errorf("the runner gets %+v, want why there is nothing", work.Opened)
 	}
 	must(t, own.ReportTrial(t.Context(), work.ID, api.TrialReport{}))
-	if _, err := outcome(); codeOf(err) != "trial_failed" {
+	if _, err := outcome(); pullpass.CodeOf(err) != "trial_failed" {
 		t.Errorf("without a report: %v, want trial_failed", err)
 	}
 	if got := w.events(o)["credential.issue"]; got.Decision != pullpass.DecisionFailed || got.Reason != "aws_denied" {
@@ -220,7 +220,7 @@ func TestNativeTrials(t *testing.T) {
 	r, own := o.able("near", ready)
 	reg, err := o.CreateRegistry(t.Context(), pullpass.Registry{Name: "ecr", Host: ecrHost, PathPrefix: "team", Auth: pullpass.AuthRunnerNative}, pullpass.Secret{})
 	must(t, err)
-	if _, err := o.TestRegistry(t.Context(), reg.ID, client.RegistryTest{}); codeOf(err) != "runner_native" || !strings.Contains(pullpass.HintOf(err), "--runner") {
+	if _, err := o.TestRegistry(t.Context(), reg.ID, client.RegistryTest{}); pullpass.CodeOf(err) != "runner_native" || !strings.Contains(pullpass.HintOf(err), "--runner") {
 		t.Errorf("on the server: %v, %s, want runner_native and how to choose a runner", err, pullpass.HintOf(err))
 	}
 	outcome := attempt(func() (api.Diagnosis, error) {
@@ -244,7 +244,7 @@ func TestNativeTrials(t *testing.T) {
 	i, err := o.CreateIntegration(t.Context(), pullpass.Integration{Name: "chain", Mode: pullpass.ModeRunnerNative, Region: "eu-west-1", Chain: []pullpass.RoleHop{{RoleARN: role, ExternalID: "acme"}}}, pullpass.Secret{})
 	must(t, err)
 	_, err = o.TestIntegration(t.Context(), i.ID, "")
-	if codeOf(err) != "runner_native" {
+	if pullpass.CodeOf(err) != "runner_native" {
 		t.Errorf("an integration with a runner's identity on the server: %v, want runner_native", err)
 	}
 	tested := attempt(func() (api.IntegrationTest, error) { return o.TestIntegration(t.Context(), i.ID, r.ID) })
@@ -265,7 +265,7 @@ func TestEnvironmentTrials(t *testing.T) {
 	o := w.first()
 	r, own := o.able("near", ready)
 	e := o.environment(o.project("shop").ID, r.ID, "ada")
-	if _, err := o.TestEnvironment(t.Context(), e.ID, "alpine"); codeOf(err) != "image_not_in_environment" {
+	if _, err := o.TestEnvironment(t.Context(), e.ID, "alpine"); pullpass.CodeOf(err) != "image_not_in_environment" {
 		t.Errorf("another image: %v, want image_not_in_environment", err)
 	}
 	outcome := attempt(func() (api.Diagnosis, error) { return o.TestEnvironment(t.Context(), e.ID, ecrHost+"/team/app:1") })
@@ -318,7 +318,7 @@ func TestRunnersThatCannotTry(t *testing.T) {
 		}
 	}
 	w.clock.forward(2 * time.Minute)
-	if _, err := o.TestRegistry(t.Context(), reg.ID, client.RegistryTest{Runner: near.ID}); codeOf(err) != "runner_offline" {
+	if _, err := o.TestRegistry(t.Context(), reg.ID, client.RegistryTest{Runner: near.ID}); pullpass.CodeOf(err) != "runner_offline" {
 		t.Errorf("a runner that has not been heard of: %v, want runner_offline", err)
 	}
 }
@@ -332,7 +332,7 @@ func TestASilentRunner(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 45*time.Second)
 	defer cancel()
 	_, err := o.TestRegistry(ctx, reg.ID, client.RegistryTest{Runner: silent.ID})
-	if codeOf(err) != "runner_offline" || !strings.Contains(err.Error(), "did not take the test") {
+	if pullpass.CodeOf(err) != "runner_offline" || !strings.Contains(err.Error(), "did not take the test") {
 		t.Errorf("a silent runner: %v, want runner_offline", err)
 	}
 	if w.trials() != 0 {

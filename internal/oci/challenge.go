@@ -1,6 +1,10 @@
 package oci
 
-import "strings"
+import (
+	"net/url"
+	"slices"
+	"strings"
+)
 
 // Challenge is what a registry asks for.
 type Challenge struct {
@@ -14,20 +18,29 @@ const (
 	schemeBearer = "bearer"
 )
 
-// chooseChallenge prefers a token over sending the password with each request.
+// chooseChallenge prefers a token over sending the password with each request. A
+// Bearer challenge whose realm is not an address counts only where nothing else is
+// offered: some registries send one beside a Basic challenge that works.
 func chooseChallenge(headers []string) (Challenge, bool) {
 	var found []Challenge
 	for _, h := range headers {
 		found = append(found, parseChallenges(h)...)
 	}
-	for _, scheme := range []string{schemeBearer, schemeBasic} {
-		for _, c := range found {
-			if c.Scheme == scheme && (scheme == schemeBasic || c.Realm != "") {
-				return c, true
-			}
+	for _, usable := range []func(Challenge) bool{
+		func(c Challenge) bool { return c.Scheme == schemeBearer && isAddress(c.Realm) },
+		func(c Challenge) bool { return c.Scheme == schemeBasic },
+		func(c Challenge) bool { return c.Scheme == schemeBearer && c.Realm != "" },
+	} {
+		if i := slices.IndexFunc(found, usable); i >= 0 {
+			return found[i], true
 		}
 	}
 	return Challenge{}, false
+}
+
+func isAddress(realm string) bool {
+	u, err := url.Parse(realm)
+	return err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http")
 }
 
 // parseChallenges reads one WWW-Authenticate header: schemes, each with a list

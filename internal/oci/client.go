@@ -2,16 +2,15 @@ package oci
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
-	"runtime"
 	"time"
-
-	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/internal/egress"
+	"github.com/pullpass/pullpass/internal/printable"
 	"github.com/pullpass/pullpass/internal/reference"
 )
 
@@ -34,25 +33,22 @@ type Client struct {
 	http     *egress.Client
 	blobs    *egress.Client
 	hosts    *reference.Hosts
-	platform v1.Platform
+	platform platform
 	agent    string
 }
 
 // New returns a client.
 func New(o Options) (*Client, error) {
+	p, err := parsePlatform(o.Platform)
+	if err != nil {
+		return nil, err
+	}
 	c := &Client{
 		http:     o.Egress.With(egress.Limits{Body: maxManifest}),
 		blobs:    o.Egress.With(egress.Limits{Body: maxBlob, Total: blobTime}),
 		hosts:    o.Hosts,
 		agent:    o.UserAgent,
-		platform: v1.Platform{OS: "linux", Architecture: runtime.GOARCH},
-	}
-	if o.Platform != "" {
-		p, err := v1.ParsePlatform(o.Platform)
-		if err != nil || p.OS == "" || p.Architecture == "" {
-			return nil, &pullpass.Error{Kind: pullpass.Invalid, What: "cannot read the platform", Hint: "linux/amd64 or linux/arm64"}
-		}
-		c.platform = *p
+		platform: p,
 	}
 	if c.agent == "" {
 		c.agent = "pullpass"
@@ -82,9 +78,11 @@ func (c *Client) Ping(ctx context.Context, host string) (Challenge, error) {
 }
 
 func (c *Client) ping(ctx context.Context, h reference.Host) (Challenge, error) {
-	resp, err := c.get(ctx, c.http, h.URL()+"/v2/", pullpass.Secret{}, "")
+	what := "cannot reach the registry " + h.Name
+	at := h.URL() + "/v2/"
+	resp, err := c.frontDoor(ctx, at)
 	if err != nil {
-		return Challenge{}, wrap("cannot reach the registry "+h.Name, err)
+		return Challenge{}, wrap(what, err)
 	}
 	defer drain(resp)
 	switch resp.StatusCode {
@@ -99,7 +97,45 @@ func (c *Client) ping(ctx context.Context, h reference.Host) (Challenge, error) 
 		}
 		return ch, nil
 	}
-	return Challenge{}, explain(subject{what: "cannot reach the registry " + h.Name, host: h}, resp)
+	return Challenge{}, atFrontDoor(explain(subject{what: what, host: h}, resp))
+}
+
+// frontDoor asks at /v2/ and follows one redirect, if it stays at the registry: a
+// slash that was missing. Another host is named and not asked, because the login that
+// was stored is for this one.
+func (c *Client) frontDoor(ctx context.Context, address string) (*http.Response, error) {
+	resp, err := c.get(ctx, c.http, address, pullpass.Secret{}, "")
+	if err != nil || !redirects(resp) {
+		return resp, err
+	}
+	defer drain(resp)
+	at, err := url.Parse(address)
+	if err != nil {
+		return nil, err
+	}
+	next, err := redirect(at, resp.Header.Get("Location"))
+	if err != nil {
+		return nil, err
+	}
+	if originOf(next) != originOf(at) {
+		host := printable.Line(next.Host, maxShown)
+		return nil, &pullpass.Error{Kind: pullpass.Unavailable, Code: "redirect_refused",
+			Cause: "the registry's front door, /v2/, redirects to " + host + "; a login for one host is not taken to another",
+			Hint:  "if that is the registry, use its name: pullpass registry add NAME --host " + host}
+	}
+	return c.get(ctx, c.http, next.String(), pullpass.Secret{}, "")
+}
+
+// atFrontDoor corrects what an answer to /v2/ cannot mean: no manifest is asked for
+// there, so a 404 is not a missing one.
+func atFrontDoor(err error) error {
+	var e *pullpass.Error
+	if !errors.As(err, &e) || e.Code != "manifest_unknown" {
+		return err
+	}
+	return &pullpass.Error{Kind: pullpass.Unavailable, Code: "registry_answer", What: e.What,
+		Cause: "there is nothing at /v2/: what answers at this address is not a registry",
+		Hint:  "check the host: the registry's own host may have another name or port than its web pages"}
 }
 
 // get makes one request and follows nothing.

@@ -21,6 +21,10 @@ var knownRealms = map[string][]string{
 	"docker.io":           {"https://auth.docker.io:443"},
 	"registry.gitlab.com": {"https://gitlab.com:443"},
 	"ecr-public.aws.com":  {"https://public.ecr.aws:443"},
+	// Scaleway's registries, one name a region: https://www.scaleway.com/en/docs/container-registry/
+	"rg.fr-par.scw.cloud": {"https://api.scaleway.com:443"},
+	"rg.nl-ams.scw.cloud": {"https://api.scaleway.com:443"},
+	"rg.pl-waw.scw.cloud": {"https://api.scaleway.com:443"},
 }
 
 func basic(c pullpass.Credential) pullpass.Secret {
@@ -84,10 +88,13 @@ func (c *Client) checkRealm(on subject, realm string, password bool) (*url.URL, 
 	u.Fragment = ""
 	origin := originOf(u)
 	own := origin == on.origin()
-	if u.Scheme == "http" && !own {
+	if own || slices.Contains(knownRealms[on.host.Name], origin) || allowedRealm(on.host, origin) {
+		return u, nil
+	}
+	if u.Scheme == "http" {
 		return nil, refusedRealm(on, origin, "it is not reached over https")
 	}
-	if !password || own || slices.Contains(knownRealms[on.host.Name], origin) || allowedRealm(on.host, origin) {
+	if !password {
 		return u, nil
 	}
 	return nil, refusedRealm(on, origin, "it is on another host, which could be anyone's")
@@ -96,13 +103,35 @@ func (c *Client) checkRealm(on subject, realm string, password bool) (*url.URL, 
 // allowedRealm: origins have no default port, and an operator may write one.
 func allowedRealm(h reference.Host, origin string) bool {
 	u, err := url.Parse(h.Realm())
-	return err == nil && h.Realm() != "" && u.Scheme == "https" && originOf(u) == origin
+	return err == nil && h.Realm() != "" && originOf(u) == origin
 }
 
 func refusedRealm(on subject, origin, why string) error {
 	return &pullpass.Error{Kind: pullpass.Denied, Code: "realm_refused", What: on.what,
 		Cause: "the registry wants the password to be sent to the token service " + printable.Line(origin, maxShown) + ": " + why + "; it was not sent",
-		Hint:  "if that service belongs to the registry, the operator says so in the host's mapping: --host host=" + on.host.Name + ",realm=https://…"}
+		Hint: "if that service belongs to the registry, the operator of the server (and of each runner) adds it to the host's mapping: --host host=" +
+			on.host.Name + mappedURL(on.host) + ",realm=" + shownOrigin(origin)}
+}
+
+// mappedURL repeats the address that the host is mapped to already, for a hint that
+// can be used as it is.
+func mappedURL(h reference.Host) string {
+	if h.URL() == "https://"+h.Name || h.Kind == reference.KindDockerHub {
+		return ""
+	}
+	return ",registry=" + h.URL()
+}
+
+// shownOrigin leaves the default port out, as people write addresses.
+func shownOrigin(origin string) string {
+	u, err := url.Parse(printable.Line(origin, maxShown))
+	if err != nil {
+		return "https://…"
+	}
+	if (u.Scheme == "https" && u.Port() == "443") || (u.Scheme == "http" && u.Port() == "80") {
+		return u.Scheme + "://" + u.Hostname()
+	}
+	return u.Scheme + "://" + u.Host
 }
 
 // headerText reports whether s can stand in a header line.

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/pullpass/pullpass"
@@ -19,7 +18,7 @@ import (
 type layout struct{ directory, blobs string }
 
 func createLayout(directory string) (*layout, error) {
-	l := &layout{directory, filepath.Join(directory, "blobs", "sha256")}
+	l := &layout{directory, filepath.Join(directory, "blobs")}
 	if err := os.MkdirAll(directory, 0o700); err != nil {
 		return nil, fmt.Errorf("creating the image's directory: %w", err)
 	}
@@ -38,8 +37,13 @@ func createLayout(directory string) (*layout, error) {
 }
 
 // write keeps a blob under its name only when all of it was read without error.
-func (l *layout) write(hex string, from io.Reader) error {
-	f, err := os.CreateTemp(l.blobs, "partial-")
+func (l *layout) write(digest string, from io.Reader) error {
+	algorithm, hex, _ := strings.Cut(digest, ":")
+	directory := filepath.Join(l.blobs, algorithm)
+	if err := os.MkdirAll(directory, 0o700); err != nil {
+		return fmt.Errorf("creating the image's directory: %w", err)
+	}
+	f, err := os.CreateTemp(directory, "partial-")
 	if err != nil {
 		return fmt.Errorf("creating a blob: %w", err)
 	}
@@ -51,23 +55,19 @@ func (l *layout) write(hex string, from io.Reader) error {
 	if err != nil {
 		return err
 	}
-	return os.Rename(f.Name(), filepath.Join(l.blobs, hex))
+	return os.Rename(f.Name(), filepath.Join(directory, hex))
 }
 
 // finish writes the manifest and, last, what makes the directory a layout.
 func (l *layout) finish(image reference.Image, d Document) error {
-	hash, err := v1.NewHash(d.Digest)
-	if err != nil {
+	if err := l.write(d.Digest, strings.NewReader(string(d.Raw))); err != nil {
 		return err
 	}
-	if err := l.write(hash.Hex, strings.NewReader(string(d.Raw))); err != nil {
-		return err
-	}
-	index, err := json.Marshal(v1.IndexManifest{
-		SchemaVersion: 2, MediaType: types.OCIImageIndex,
-		Manifests: []v1.Descriptor{{
-			MediaType: types.MediaType(d.MediaType), Digest: hash, Size: int64(len(d.Raw)),
-			Annotations: map[string]string{"org.opencontainers.image.ref.name": image.String()},
+	index, err := json.Marshal(map[string]any{
+		"schemaVersion": 2, "mediaType": types.OCIImageIndex,
+		"manifests": []map[string]any{{
+			"mediaType": d.MediaType, "digest": d.Digest, "size": len(d.Raw),
+			"annotations": map[string]string{"org.opencontainers.image.ref.name": image.String()},
 		}},
 	})
 	if err != nil {

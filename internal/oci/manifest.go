@@ -1,20 +1,14 @@
 package oci
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"io"
-	"slices"
 	"strings"
 
-	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/pullpass/pullpass"
-	"github.com/pullpass/pullpass/internal/printable"
 )
 
 // Document is a manifest or index as the registry gave it, its digest proved.
@@ -22,6 +16,22 @@ type Document struct {
 	Digest    string
 	MediaType string
 	Raw       []byte
+}
+
+// descriptor is how a manifest or index names a part of itself.
+type descriptor struct {
+	MediaType types.MediaType   `json:"mediaType"`
+	Digest    string            `json:"digest"`
+	Size      int64             `json:"size"`
+	Platform  *platform         `json:"platform"`
+	URLs      []string          `json:"urls"`
+	Notes     map[string]string `json:"annotations"`
+}
+
+// manifest is one image.
+type manifest struct {
+	Config descriptor   `json:"config"`
+	Layers []descriptor `json:"layers"`
 }
 
 var acceptManifests = strings.Join([]string{
@@ -40,8 +50,7 @@ func (s *Session) Manifest(ctx context.Context, ref string) (Document, error) {
 	if err != nil {
 		return Document{}, wrap(s.on.what, err)
 	}
-	sum := sha256.Sum256(raw)
-	d := Document{Digest: "sha256:" + hex.EncodeToString(sum[:]), Raw: raw}
+	d := Document{Digest: digestLike(ref, raw), Raw: raw}
 	if strings.Contains(ref, ":") && d.Digest != ref {
 		return Document{}, s.corrupt("the manifest does not have the digest that was asked for")
 	}
@@ -52,8 +61,15 @@ func (s *Session) Manifest(ctx context.Context, ref string) (Document, error) {
 		Manifests     json.RawMessage `json:"manifests"`
 		Layers        json.RawMessage `json:"layers"`
 	}
-	if json.Unmarshal(raw, &head) != nil || head.SchemaVersion != 2 || (head.Manifests == nil) == (head.Layers == nil) {
-		return Document{}, s.corrupt("the manifest is of a form that is not supported (schema 1, or both index and image)")
+	if json.Unmarshal(raw, &head) != nil {
+		return Document{}, s.corrupt("the manifest is not JSON")
+	}
+	if head.SchemaVersion == 1 {
+		return Document{}, s.unsupported("the image is kept in the form of schema version 1, which engines do not pull any more",
+			"push the image again with a current docker, podman or crane: they write version 2")
+	}
+	if head.SchemaVersion != 2 || (head.Manifests == nil) == (head.Layers == nil) {
+		return Document{}, s.corrupt("the manifest is neither an image nor an index of images")
 	}
 	switch d.MediaType = head.MediaType; {
 	case d.MediaType != "":
@@ -72,57 +88,41 @@ func (s *Session) Manifest(ctx context.Context, ref string) (Document, error) {
 // Index reports whether the document lists images by platform.
 func (d Document) Index() bool { return types.MediaType(d.MediaType).IsIndex() }
 
-// choose picks the image of an index for the client's platform.
-func (s *Session) choose(d Document) (v1.Descriptor, error) {
-	index, err := v1.ParseIndexManifest(bytes.NewReader(d.Raw))
-	if err != nil {
-		return v1.Descriptor{}, s.corrupt("the image index cannot be read")
-	}
-	var have []string
-	for _, m := range index.Manifests {
-		if m.Platform == nil || !m.MediaType.IsImage() {
-			continue
-		}
-		if m.Platform.Satisfies(s.client.platform) {
-			return m, nil
-		}
-		if name := printable.Line(m.Platform.String(), maxShown); !slices.Contains(have, name) && m.Platform.OS != "unknown" && len(have) < 12 {
-			have = append(have, name)
+// imageOf gets the manifest of one image: the document itself, or the entry of the
+// index for the client's platform.
+func (s *Session) imageOf(ctx context.Context, d Document) (Document, *manifest, error) {
+	if d.Index() {
+		var err error
+		if d, err = s.choose(ctx, d); err != nil {
+			return Document{}, nil, err
 		}
 	}
-	return v1.Descriptor{}, &pullpass.Error{Kind: pullpass.NotFound, Code: "platform_missing", What: s.on.what,
-		Cause: "the image has no entry for " + s.client.platform.String() + "; it has " + orElse(strings.Join(have, ", "), "none at all"),
-		Hint:  "build it for that platform, too: docker buildx build --platform " + s.client.platform.String()}
+	m, err := s.readManifest(d)
+	return d, m, err
 }
 
-// image gets the manifest of one image: the document itself, or the entry of
-// the index for the client's platform.
-func (s *Session) imageOf(ctx context.Context, d Document) (Document, *v1.Manifest, error) {
-	if d.Index() {
-		entry, err := s.choose(d)
-		if err != nil {
-			return Document{}, nil, err
+func (s *Session) readManifest(d Document) (*manifest, error) {
+	var m manifest
+	if json.Unmarshal(d.Raw, &m) != nil || m.Config.Digest == "" {
+		return nil, s.corrupt("the manifest cannot be read")
+	}
+	for _, part := range append([]descriptor{m.Config}, m.Layers...) {
+		if newHash(part.Digest) == nil || part.Size < 0 {
+			return nil, s.corrupt("the manifest names a part without a usable digest and size")
 		}
-		if d, err = s.Manifest(ctx, entry.Digest.String()); err != nil {
-			return Document{}, nil, err
-		}
-		if d.Index() {
-			return Document{}, nil, s.corrupt("the index leads to another index")
+		if len(part.URLs) > 0 && !part.MediaType.IsDistributable() {
+			return nil, s.unsupported("the image has a foreign layer, which is kept at another address than the registry's",
+				"push the image with its foreign layers: docker push with allow-nondistributable-artifacts, crane cp --allow-nondistributable-artifacts")
 		}
 	}
-	m, err := v1.ParseManifest(bytes.NewReader(d.Raw))
-	if err != nil || m.Config.Digest.Hex == "" {
-		return Document{}, nil, s.corrupt("the manifest cannot be read")
-	}
-	for _, part := range append([]v1.Descriptor{m.Config}, m.Layers...) {
-		if part.Digest.Algorithm != "sha256" || part.Size < 0 {
-			return Document{}, nil, s.corrupt("the manifest names a part without a usable digest and size")
-		}
-	}
-	return d, m, nil
+	return &m, nil
 }
 
 func (s *Session) corrupt(cause string) error {
 	return &pullpass.Error{Kind: pullpass.Unavailable, Code: "content_refused", What: s.on.what, Cause: cause,
 		Hint: "push the image again; if it stays, something between here and the registry changes what it sends"}
+}
+
+func (s *Session) unsupported(cause, hint string) error {
+	return &pullpass.Error{Kind: pullpass.Invalid, Code: "image_unsupported", What: s.on.what, Cause: cause, Hint: hint}
 }

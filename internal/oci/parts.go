@@ -29,10 +29,10 @@ func (s *Session) Parts(ctx context.Context) (Parts, error) {
 	}
 	p := Parts{
 		Digest: d.Digest, MediaType: top.MediaType, Platform: s.client.platform.String(),
-		Config: Part{m.Config.Digest.String(), m.Config.Size}, Layers: make([]Part, len(m.Layers)),
+		Config: Part{m.Config.Digest, m.Config.Size}, Layers: make([]Part, len(m.Layers)),
 	}
 	for i, l := range m.Layers {
-		p.Layers[i] = Part{l.Digest.String(), l.Size}
+		p.Layers[i] = Part{l.Digest, l.Size}
 	}
 	return p, nil
 }

@@ -2,13 +2,13 @@ package oci
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"hash"
 	"io"
+	"strings"
 	"sync"
 
-	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/pullpass/pullpass"
@@ -53,13 +53,13 @@ func (c *Client) Pull(ctx context.Context, image reference.Image, cred pullpass.
 	if err := l.finish(image, d); err != nil {
 		return Pulled{}, wrap(s.on.what, err)
 	}
-	return Pulled{Digest: d.Digest, Config: m.Config.Digest.String(), Layers: len(m.Layers), Bytes: count.now.BytesTotal}, nil
+	return Pulled{Digest: d.Digest, Config: m.Config.Digest, Layers: len(m.Layers), Bytes: count.now.BytesTotal}, nil
 }
 
 // parts lists what to download, each digest once: images repeat empty layers.
-func (s *Session) parts(m *v1.Manifest, count *counter) []v1.Descriptor {
-	seen := map[v1.Hash]bool{m.Config.Digest: true}
-	parts := []v1.Descriptor{m.Config}
+func (s *Session) parts(m *manifest, count *counter) []descriptor {
+	seen := map[string]bool{m.Config.Digest: true}
+	parts := []descriptor{m.Config}
 	for _, layer := range m.Layers {
 		if !seen[layer.Digest] {
 			seen[layer.Digest] = true
@@ -71,13 +71,13 @@ func (s *Session) parts(m *v1.Manifest, count *counter) []v1.Descriptor {
 	return parts
 }
 
-func (s *Session) download(ctx context.Context, l *layout, parts []v1.Descriptor, count *counter) error {
+func (s *Session) download(ctx context.Context, l *layout, parts []descriptor, count *counter) error {
 	count.add(0, 0)
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(parallelLayers)
 	for i, part := range parts {
 		group.Go(func() error {
-			body, err := s.Blob(ctx, part.Digest.String(), part.Size)
+			body, err := s.Blob(ctx, part.Digest, part.Size)
 			if err != nil {
 				return err
 			}
@@ -86,7 +86,7 @@ func (s *Session) download(ctx context.Context, l *layout, parts []v1.Descriptor
 			if i > 0 { // the first is the configuration, which nobody counts
 				from = &counting{body, count}
 			}
-			if err := l.write(part.Digest.Hex, from); err != nil {
+			if err := l.write(part.Digest, from); err != nil {
 				return wrap(s.on.what, err)
 			}
 			if i > 0 {
@@ -101,11 +101,16 @@ func (s *Session) download(ctx context.Context, l *layout, parts []v1.Descriptor
 // Blob opens one part of the image. Its reader ends with an error unless every
 // byte was there and matched the digest: nothing read before that is proved.
 func (s *Session) Blob(ctx context.Context, digest string, size int64) (io.ReadCloser, error) {
-	resp, err := s.fetch(ctx, s.client.blobs, s.on.host.URL()+"/v2/"+s.image.Repository+"/blobs/"+digest, "") //nolint:bodyclose // the reader that is returned closes it
+	resp, err := s.fetch(ctx, s.client.blobs, s.on.host.URL()+"/v2/"+s.image.Repository+"/blobs/"+digest, "")
 	if err != nil {
 		return nil, wrap(s.on.what, err)
 	}
-	return &verified{ReadCloser: resp.Body, want: digest, left: size, sum: sha256.New(), bad: func() error {
+	sum := newHash(digest)
+	if sum == nil {
+		_ = resp.Body.Close() // nothing is read from it
+		return nil, s.corrupt("a layer's digest cannot be read")
+	}
+	return &verified{ReadCloser: resp.Body, want: digest, left: size, sum: sum, bad: func() error {
 		return s.corrupt("a layer's bytes do not match its digest and size")
 	}}, nil
 }
@@ -115,11 +120,8 @@ type verified struct {
 	io.ReadCloser
 	want string
 	left int64
-	sum  interface {
-		io.Writer
-		Sum([]byte) []byte
-	}
-	bad func() error
+	sum  hash.Hash
+	bad  func() error
 }
 
 func (v *verified) Read(p []byte) (int, error) {
@@ -128,7 +130,7 @@ func (v *verified) Read(p []byte) (int, error) {
 	if v.left -= int64(n); v.left < 0 {
 		return 0, v.bad()
 	}
-	if errors.Is(err, io.EOF) && (v.left != 0 || "sha256:"+hex.EncodeToString(v.sum.Sum(nil)) != v.want) {
+	if errors.Is(err, io.EOF) && (v.left != 0 || !strings.HasSuffix(v.want, ":"+hex.EncodeToString(v.sum.Sum(nil)))) {
 		return 0, v.bad()
 	}
 	return n, err

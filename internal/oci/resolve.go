@@ -42,12 +42,12 @@ func (c *Client) Resolve(ctx context.Context, image reference.Image, cred pullpa
 	r := Resolved{
 		Digest: top.Digest, MediaType: top.MediaType, Size: int64(len(top.Raw)),
 		Reference: image.WithDigest(top.Digest).String(),
-		Image:     d.Digest, Config: m.Config.Digest.String(), Layers: len(m.Layers), Auth: s.auth, session: s,
+		Image:     d.Digest, Config: m.Config.Digest, Layers: len(m.Layers), Auth: s.EngineAuth(), session: s,
 	}
 	for _, l := range m.Layers {
 		r.Bytes += l.Size
 		if l.Size > r.largest.Size {
-			r.largest = Part{l.Digest.String(), l.Size}
+			r.largest = Part{l.Digest, l.Size}
 		}
 	}
 	return r, nil

@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"strings"
+	"sync"
 
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/internal/egress"
@@ -12,12 +14,16 @@ import (
 
 // Session is one image's registry, opened with one credential.
 type Session struct {
-	client        *Client
+	client     *Client
+	image      reference.Image
+	credential pullpass.Credential
+
+	mu            sync.Mutex // layers are fetched in parallel, and any answer may ask for a login
 	on            subject
-	image         reference.Image
-	credential    pullpass.Credential
 	authorization pullpass.Secret // the whole header value
 	auth          EngineAuth
+	asked         Challenge // what the login answered; zero: nothing asked yet
+	again         bool      // a resource's own challenge was answered: it is answered once
 }
 
 // EngineAuth is what an engine gets for one pull: a user name and password
@@ -31,6 +37,10 @@ type EngineAuth struct {
 }
 
 // Open logs in for pulling image. An empty credential asks anonymously.
+//
+// Most registries ask for a login at /v2/. Some leave that door open and ask at
+// the repository (zot with anonymous access, Artifactory, keppel); the session
+// then answers when it is asked.
 func (c *Client) Open(ctx context.Context, image reference.Image, cred pullpass.Credential) (*Session, error) {
 	host, err := c.hosts.Parse(image.Host)
 	if err != nil {
@@ -40,8 +50,10 @@ func (c *Client) Open(ctx context.Context, image reference.Image, cred pullpass.
 		return nil, &pullpass.Error{Kind: pullpass.Internal, Code: "credential_misdirected", What: "cannot pull " + image.String(),
 			Cause: "the credential belongs to another registry"}
 	}
-	if !headerText(cred.Username) {
-		return nil, &pullpass.Error{Kind: pullpass.Invalid, What: "cannot pull " + image.String(), Cause: "the user name has characters that cannot be sent"}
+	if strings.Contains(cred.Username, ":") {
+		return nil, &pullpass.Error{Kind: pullpass.Invalid, Code: "login_refused", What: "cannot pull " + image.String(),
+			Cause: "the user name has a colon, which ends a user name in a login",
+			Hint:  "store the login again, the user name without its password: pullpass registry update NAME --username NAME"}
 	}
 	s := &Session{client: c, image: image, credential: cred,
 		on: subject{what: "cannot pull " + image.String(), host: host, image: image, credential: cred}}
@@ -52,10 +64,14 @@ func (c *Client) Open(ctx context.Context, image reference.Image, cred pullpass.
 			return nil, wrap(s.on.what, err)
 		}
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	return s, s.login(ctx, ch)
 }
 
+// login answers a challenge. The caller holds mu.
 func (s *Session) login(ctx context.Context, ch Challenge) error {
+	s.asked = ch
 	switch ch.Scheme {
 	case schemeBasic:
 		if s.credential.Secret.Empty() {
@@ -75,15 +91,58 @@ func (s *Session) login(ctx context.Context, ch Challenge) error {
 	return nil
 }
 
+// answer logs in as the refusal of one request asks, unless that was done before or
+// would only repeat what was refused. It reports whether the request may be tried again.
+func (s *Session) answer(ctx context.Context, resp *http.Response, sent pullpass.Secret) (bool, error) {
+	ch, ok := chooseChallenge(resp.Header.Values("WWW-Authenticate"))
+	if resp.StatusCode != http.StatusUnauthorized || !ok {
+		return false, nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.authorization.Reveal() != sent.Reveal():
+		return true, nil // another request of this session logged in meanwhile
+	case s.again || ch == s.asked, ch.Scheme == schemeBasic && s.credential.Secret.Empty():
+		return false, nil
+	}
+	s.again = true
+	if err := s.login(ctx, ch); err != nil {
+		return false, err
+	}
+	return true, nil
+}
+
 // EngineAuth returns what the engine may have for this image.
-func (s *Session) EngineAuth() EngineAuth { return s.auth }
+func (s *Session) EngineAuth() EngineAuth {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.auth
+}
+
+// Login tells whether the registry has asked for a login so far, and whether its
+// token service took the credential. A password that goes with each request (Basic)
+// is not known to be right before a request was answered.
+func (s *Session) Login() (asked, taken bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.asked.Scheme != "", s.asked.Scheme == schemeBearer
+}
 
 // Check asks the registry's front door with the session's authorization: a
-// mangled password, or one from another region, shows here.
+// mangled password, or one from another region, shows here. Where the door is open
+// to everybody, the password is shown to it all the same, because some registries
+// refuse a wrong one even there.
 func (s *Session) Check(ctx context.Context) error {
-	resp, err := s.fetch(ctx, s.client.http, s.on.host.URL()+"/v2/", "")
+	s.mu.Lock()
+	authorization := s.authorization
+	s.mu.Unlock()
+	if authorization.Empty() && !s.credential.Secret.Empty() {
+		authorization = basic(s.credential)
+	}
+	resp, err := s.fetchWith(ctx, s.client.http, s.on.host.URL()+"/v2/", "", authorization)
 	if err != nil {
-		return wrap(s.on.what, err)
+		return wrap(s.on.what, atFrontDoor(err))
 	}
 	drain(resp)
 	return nil
@@ -91,42 +150,103 @@ func (s *Session) Check(ctx context.Context) error {
 
 const maxRedirects = 5
 
-// fetch gets an address of the registry. It follows redirects itself: the
-// authorization goes to the registry's own origin only, and once a redirect has
-// left that origin it is not sent again, not even when the next one leads back,
-// because by then another host chooses the path.
+// fetch gets an address of the registry with the session's login, and logs in
+// once where the answer asks for it.
 func (s *Session) fetch(ctx context.Context, client *egress.Client, address, accept string) (*http.Response, error) {
-	at, err := url.Parse(address)
+	for {
+		s.mu.Lock()
+		sent := s.authorization
+		s.mu.Unlock()
+		resp, err := s.follow(ctx, client, address, accept, sent)
+		if err != nil {
+			return nil, err
+		}
+		if resp.StatusCode == http.StatusOK {
+			return resp.Response, nil
+		}
+		if !resp.away {
+			again, err := s.answer(ctx, resp.Response, sent)
+			if err != nil {
+				drain(resp.Response)
+				return nil, err
+			}
+			if again {
+				drain(resp.Response)
+				continue
+			}
+		}
+		return nil, s.explain(resp)
+	}
+}
+
+// fetchWith gets an address with this authorization and answers no challenge.
+func (s *Session) fetchWith(ctx context.Context, client *egress.Client, address, accept string, authorization pullpass.Secret) (*http.Response, error) {
+	resp, err := s.follow(ctx, client, address, accept, authorization)
 	if err != nil {
 		return nil, err
 	}
-	authorization := s.authorization
+	if resp.StatusCode == http.StatusOK {
+		return resp.Response, nil
+	}
+	return nil, s.explain(resp)
+}
+
+// explain turns a refusal into an error, and ends its body.
+func (s *Session) explain(resp reply) error {
+	defer drain(resp.Response)
+	s.mu.Lock()
+	on := s.on
+	s.mu.Unlock()
+	on.away = resp.away
+	return explain(on, resp.Response)
+}
+
+// reply is an answer, and whether it came from where the registry redirected to.
+type reply struct {
+	*http.Response
+
+	away bool
+}
+
+// follow gets an address and follows redirects itself: the authorization goes to
+// the registry's own origin only, and once a redirect has left that origin it is
+// not sent again, not even when the next one leads back, because by then another
+// host chooses the path.
+func (s *Session) follow(
+	ctx context.Context, client *egress.Client, address, accept string, authorization pullpass.Secret,
+) (reply, error) {
+	at, err := url.Parse(address)
+	if err != nil {
+		return reply{}, err
+	}
 	for range maxRedirects + 1 {
 		if originOf(at) != s.on.origin() {
 			authorization = pullpass.Secret{}
 		}
 		resp, err := s.client.get(ctx, client, at.String(), authorization, accept)
 		if err != nil {
-			return nil, err
+			return reply{}, err
 		}
-		switch resp.StatusCode {
-		case http.StatusOK:
-			return resp, nil
-		case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
-			next, err := redirect(at, resp.Header.Get("Location"))
-			drain(resp)
-			if err != nil {
-				return nil, err
-			}
-			at = next
-			continue
+		if !redirects(resp) {
+			return reply{resp, originOf(at) != s.on.origin()}, nil
 		}
-		defer drain(resp)
-		on := s.on
-		on.away = originOf(at) != s.on.origin()
-		return nil, explain(on, resp)
+		next, err := redirect(at, resp.Header.Get("Location"))
+		drain(resp)
+		if err != nil {
+			return reply{}, err
+		}
+		at = next
 	}
-	return nil, &pullpass.Error{Kind: pullpass.Unavailable, Code: "redirects", Cause: "the registry redirects in a circle"}
+	return reply{}, &pullpass.Error{Kind: pullpass.Unavailable, Code: "redirects", Cause: "the registry redirects in a circle"}
+}
+
+func redirects(resp *http.Response) bool {
+	switch resp.StatusCode {
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther,
+		http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+		return true
+	}
+	return false
 }
 
 // redirect reads a Location, without showing it: it may be presigned.

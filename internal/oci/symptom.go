@@ -103,8 +103,10 @@ func explain(on subject, resp *http.Response) error {
 	switch {
 	case status == http.StatusTooManyRequests || code == "TOOMANYREQUESTS" || a.code == "S3:SlowDown":
 		return set(pullpass.Limited, "registry_limited", "the registry is asked too often: "+orElse(message, "too many requests"), "wait a moment; log in where the registry limits anonymous pulls")
-	case strings.Contains(message, "authorization token has expired"), status == http.StatusBadRequest && on.host.Kind == reference.KindECRPublic:
+	case strings.Contains(a.message, "authorization token has expired"), status == http.StatusBadRequest && on.host.Kind == reference.KindECRPublic:
 		return set(pullpass.Denied, "token_expired", "the registry says that the credential has expired", "ask for a new credential and try again; check this machine's clock")
+	case status == http.StatusBadRequest && isECR && aboutTheRequest(code, message):
+		return set(pullpass.Invalid, "request_invalid", "ECR does not take the request: "+orElse(message, code), "correct what the message names; a tag has letters, digits, '_', '.' and '-' only")
 	case status == http.StatusBadRequest && isECR:
 		return set(pullpass.Denied, "wrong_region", "the registry cannot read the password: it was issued in another region than "+on.host.ECR.Region+", or was changed on the way", "issue the token in the host's region "+on.host.ECR.Region)
 	case on.away && (status == http.StatusForbidden || strings.HasPrefix(a.code, "S3:")):
@@ -112,11 +114,13 @@ func explain(on subject, resp *http.Response) error {
 	case code == "NAME_UNKNOWN":
 		return nameUnknown(on, e, message)
 	case code == "MANIFEST_UNKNOWN", status == http.StatusNotFound && a.code == "":
-		return set(pullpass.NotFound, "manifest_unknown", orElse(message, "the registry does not have this tag or digest"), "list the repository's tags; a lifecycle rule may have removed it, replication may not have brought it yet, and a pull-through cache needs ecr:BatchImportUpstreamImage")
+		return set(pullpass.NotFound, "manifest_unknown", orElse(message, "the registry does not have this tag or digest"), tagHint(on))
 	case code == "BLOB_UNKNOWN":
 		return set(pullpass.NotFound, "blob_unknown", orElse(message, "the registry does not have one of the image's parts"), "push the image again")
 	case status == http.StatusForbidden || code == "DENIED":
 		return denied(on, e, message)
+	case on.away && status == http.StatusUnauthorized:
+		return set(pullpass.Denied, "redirected_login", "the registry redirects to "+answeredBy(resp)+", which wants a login of its own; the credential was not sent there", "use that host's name in the image and register it: pullpass registry add NAME --host "+answeredBy(resp))
 	case status == http.StatusUnauthorized || code == "UNAUTHORIZED":
 		if !on.token.Empty() {
 			return set(pullpass.Denied, "token_refused", "the registry gave a token that does not open this repository: it is not there, or this login may not pull it"+after(": ", message), tokenHint(on))
@@ -128,9 +132,37 @@ func explain(on subject, resp *http.Response) error {
 	case status >= 500:
 		return set(pullpass.Unavailable, "registry_failed", "the registry answered "+printable.Line(resp.Status, maxShown), "try again in a moment")
 	case status >= 300 && status < 400:
-		return set(pullpass.Unavailable, "redirect_refused", "the registry redirects a login, which is not followed", "use the host that it redirects to")
+		return set(pullpass.Unavailable, "redirect_refused", "the registry redirects a login, which is not followed", "use the host that it redirects to"+after(": ", redirectHost(resp)))
 	}
 	return set(pullpass.Unavailable, "registry_answer", "the registry answered "+printable.Line(resp.Status, maxShown)+after(": ", message), "check that the host is a registry of the OCI distribution protocol")
+}
+
+// aboutTheRequest tells what ECR dislikes in the request itself from what it dislikes
+// in the token: both are a 400.
+func aboutTheRequest(code, message string) bool {
+	switch code {
+	case "TAG_INVALID", "NAME_INVALID", "MANIFEST_INVALID", "DIGEST_INVALID", "SIZE_INVALID", "PAGINATION_NUMBER_INVALID":
+		return true
+	}
+	return strings.Contains(message, "Invalid parameter at")
+}
+
+// answeredBy is the host that sent an answer after redirects.
+func answeredBy(resp *http.Response) string {
+	if resp.Request == nil || resp.Request.URL == nil {
+		return "another host"
+	}
+	return printable.Line(resp.Request.URL.Host, maxShown)
+}
+
+// redirectHost is the host that a redirect names; the rest of the address may be
+// presigned.
+func redirectHost(resp *http.Response) string {
+	to, err := resp.Location()
+	if err != nil || to.User != nil {
+		return ""
+	}
+	return printable.Line(to.Host, maxShown)
 }
 
 var registryID = regexp.MustCompile(`registry with id '([0-9]{12})'`)
@@ -156,6 +188,13 @@ func layerHint(on subject) string {
 		return "let the S3 endpoint policy allow s3:GetObject on arn:" + string(on.host.ECR.Partition()) + ":s3:::prod-" + r + "-starport-layer-bucket/*"
 	}
 	return "let the network's policy allow the storage that the registry redirects to"
+}
+
+func tagHint(on subject) string {
+	if on.host.ECR == nil {
+		return "list the repository's tags, and compare the spelling"
+	}
+	return "list the repository's tags; a lifecycle rule may have removed it, replication may not have brought it yet, and a pull-through cache needs ecr:BatchImportUpstreamImage"
 }
 
 func tokenHint(on subject) string {

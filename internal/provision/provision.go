@@ -76,7 +76,7 @@ func (k *Keeper) Create(ctx context.Context, caller pullpass.Caller, w Wish) (pu
 		return pullpass.Repository{}, err
 	}
 	made, err := k.save(ctx, r, w.Inside)
-	if codeOf(err) == "repository_taken" {
+	if pullpass.CodeOf(err) == "repository_taken" {
 		made, err = k.again(ctx, r, w.Settings, err)
 	}
 	if err != nil || w.OnFirstPush {
@@ -109,7 +109,7 @@ func (k *Keeper) save(ctx context.Context, r pullpass.Repository, inside pullpas
 		Auth: pullpass.AuthIntegration, Integration: r.Puller, Inside: inside,
 	}
 	made, err := k.o.Store.CreateRepository(ctx, r, entry)
-	if codeOf(err) == "registry_name" {
+	if pullpass.CodeOf(err) == "registry_name" {
 		const unique = 8 // the end of an id is its random part
 		entry.Name += "-" + string(r.ID[len(r.ID)-unique:])
 		made, err = k.o.Store.CreateRepository(ctx, r, entry)
@@ -171,12 +171,4 @@ func (k *Keeper) Delete(ctx context.Context, r pullpass.Repository, images bool)
 
 func errNoAWS(what string) error {
 	return &pullpass.Error{Kind: pullpass.Unavailable, Code: "aws_disabled", What: what, Cause: "this server does not talk to AWS"}
-}
-
-func codeOf(err error) string {
-	var e *pullpass.Error
-	if errors.As(err, &e) {
-		return e.Code
-	}
-	return ""
 }

@@ -2,7 +2,6 @@ package provision_test
 
 import (
 	"context"
-	"errors"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -161,14 +160,6 @@ func (s *scene) entry(r pullpass.Repository) pullpass.Registry {
 	return entry
 }
 
-func codeOf(err error) string {
-	var e *pullpass.Error
-	if errors.As(err, &e) {
-		return e.Code
-	}
-	return ""
-}
-
 func TestCreate(t *testing.T) {
 	s := newScene(t)
 	off := false
@@ -193,7 +184,7 @@ func TestCreate(t *testing.T) {
 	}
 	other, err := s.db.CreateProject(t.Context(), pullpass.Project{Organization: s.caller.Organization, Name: "payments"})
 	s.must(err)
-	if _, err := s.create(provision.Wish{Project: other.ID}); codeOf(err) != "repository_taken" {
+	if _, err := s.create(provision.Wish{Project: other.ID}); pullpass.CodeOf(err) != "repository_taken" {
 		t.Errorf("another project's: %v, want repository_taken", err)
 	}
 	s.must(s.keepers[0].Delete(t.Context(), r, false))
@@ -217,7 +208,7 @@ func TestCreateRefuses(t *testing.T) {
 		"repository_adopt":         {Adopt: true, OnFirstPush: true},
 		"repository_no_principal":  {Puller: native.ID},
 	} {
-		if _, err := s.create(w); codeOf(err) != strings.TrimSpace(want) || pullpass.HintOf(err) == "" {
+		if _, err := s.create(w); pullpass.CodeOf(err) != strings.TrimSpace(want) || pullpass.HintOf(err) == "" {
 			t.Errorf("Create(%+v) = %v, want %s", w, err, want)
 		}
 	}
@@ -247,16 +238,16 @@ func TestProvisionOnPush(t *testing.T) {
 	provisioned := func(k int, repository string, action pullpass.Action) error {
 		return s.keepers[k].Provision(t.Context(), s.caller, entry, repository, action)
 	}
-	if err := provisioned(0, r.Name, pullpass.ActionPull); codeOf(err) != "repository_pending" {
+	if err := provisioned(0, r.Name, pullpass.ActionPull); pullpass.CodeOf(err) != "repository_pending" {
 		t.Errorf("a pull before = %v, want repository_pending", err)
 	}
 	s.must(provisioned(0, r.Name+"/deeper", pullpass.ActionPush))
 	s.cloud.fail(&pullpass.Error{Kind: pullpass.Denied, Code: "repository_denied", What: "cannot keep it", Cause: "AWS said no", Hint: "say yes"})
-	if err := provisioned(0, r.Name, pullpass.ActionPush); codeOf(err) != "repository_denied" {
+	if err := provisioned(0, r.Name, pullpass.ActionPush); pullpass.CodeOf(err) != "repository_denied" {
 		t.Errorf("the first push = %v, want AWS's refusal", err)
 	}
 	s.cloud.fail(nil)
-	if err := provisioned(1, r.Name, pullpass.ActionPush); codeOf(err) != "repository_failed" || !strings.Contains(err.Error(), "AWS said no") {
+	if err := provisioned(1, r.Name, pullpass.ActionPush); pullpass.CodeOf(err) != "repository_failed" || !strings.Contains(err.Error(), "AWS said no") {
 		t.Errorf("a push right after = %v, want what AWS said", err)
 	}
 	s.now = s.now.Add(time.Minute)

@@ -61,9 +61,20 @@ func hostName(s string) (string, error) {
 		}
 	}
 	if reason := refuseName(text); reason != "" {
-		return "", invalid("the registry host", s, reason, hostHint)
+		return "", invalid("the registry host", s, reason, hintFor(s))
+	}
+	if registry, isWeb := refuseWebHost(text); isWeb {
+		return "", invalid("the registry host", s, "it has the registry's web pages, not its images", "the registry is "+registry)
 	}
 	return unalias(text), nil
+}
+
+// hintFor names the flags that a person probably means.
+func hintFor(s string) string {
+	if p, ok := ReadPasted(s); ok {
+		return "write it as " + p.Flags()
+	}
+	return hostHint
 }
 
 const hostHint = "write it as in an image reference: ghcr.io, registry.example.com:5000, 222222222222.dkr.ecr.eu-west-1.amazonaws.com"

@@ -97,8 +97,11 @@ func (m Mapping) resolve() (Host, error) {
 			return Host{}, bad("an endpoint is http:// or https://, a host and perhaps a port, nothing else")
 		}
 	}
-	if m.Realm != "" && (!validEndpoint(m.Realm) || !strings.HasPrefix(m.Realm, "https://")) {
-		return Host{}, bad("a realm is https://, a host and perhaps a port, nothing else")
+	if m.Realm != "" && !validEndpoint(m.Realm) {
+		return Host{}, bad("a realm is https:// or http://, a host and perhaps a port, nothing else")
+	}
+	if strings.HasPrefix(m.Realm, "http://") && !strings.HasPrefix(m.RegistryURL, "http://") {
+		return Host{}, bad("a realm at http:// would get the password in clear; only a registry that is mapped to http:// itself may have one")
 	}
 	h := Host{Name: name, Kind: knownKind(name), url: m.RegistryURL, realm: m.Realm}
 	e, isECR := parseECR(name)

@@ -153,7 +153,7 @@ func testStatusRace(t *testing.T, open Open) {
 		switch {
 		case err == nil:
 			changes++
-		case codeOf(err) != "stale_start":
+		case pullpass.CodeOf(err) != "stale_start":
 			t.Errorf("a raced change: %v", err)
 		}
 	}

@@ -2,7 +2,6 @@ package storetest
 
 import (
 	"context"
-	"errors"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -12,14 +11,6 @@ import (
 
 type updater interface {
 	UpdateRegistry(context.Context, pullpass.OrganizationID, pullpass.RegistryID, pullpass.RegistryChange) (pullpass.Registry, error)
-}
-
-func codeOf(err error) string {
-	var e *pullpass.Error
-	if errors.As(err, &e) {
-		return e.Code
-	}
-	return ""
 }
 
 func testIntegrations(t *testing.T, open Open) {

@@ -142,7 +142,7 @@ func testRegistryTies(t *testing.T, open Open) {
 
 func wantCode(t *testing.T, err error, code string) {
 	t.Helper()
-	if got := codeOf(err); got != code {
+	if got := pullpass.CodeOf(err); got != code {
 		t.Errorf("error %v has code %q, want %q", err, got, code)
 	}
 }

@@ -63,7 +63,7 @@ func testRepositories(t *testing.T, open Open) {
 	if reg.PathPrefix != "app" || reg.Project != w.project || reg.Integration != i || reg.Inside != pullpass.InsideLogin {
 		t.Errorf("the registry entry is %+v", reg)
 	}
-	if err := w.DeleteIntegration(ctx, w.org, i); codeOf(err) != "integration_in_use" {
+	if err := w.DeleteIntegration(ctx, w.org, i); pullpass.CodeOf(err) != "integration_in_use" {
 		t.Errorf("DeleteIntegration = %v, want integration_in_use", err)
 	}
 	testRepositoryRefusals(w, made, i)
@@ -92,14 +92,14 @@ func testRepositoryRefusals(w *world, made pullpass.Repository, i pullpass.Integ
 	t, ctx := w.t, w.t.Context()
 	r, entry := w.repository("app", i)
 	r.Project = w.newProject("second")
-	if _, err := w.CreateRepository(ctx, r, entry); codeOf(err) != "repository_taken" {
+	if _, err := w.CreateRepository(ctx, r, entry); pullpass.CodeOf(err) != "repository_taken" {
 		t.Errorf("another project's repository of the same place: %v, want repository_taken", err)
 	}
 	// Both or neither: the entry's place is taken, so nothing is stored.
 	tie, err := w.CreateRegistry(ctx, pullpass.Registry{Organization: w.org, Project: w.project, Name: "by-hand", Host: ecrPlace, PathPrefix: "tied", Auth: pullpass.AuthIntegration, Integration: i}, pullpass.Secret{})
 	must(t, "CreateRegistry", err)
 	r, entry = w.repository("tied", i)
-	if _, err := w.CreateRepository(ctx, r, entry); codeOf(err) != "registry_tie" {
+	if _, err := w.CreateRepository(ctx, r, entry); pullpass.CodeOf(err) != "registry_tie" {
 		t.Errorf("a repository whose entry would be a tie: %v, want registry_tie", err)
 	}
 	must(t, "DeleteRegistry", w.DeleteRegistry(ctx, w.org, tie.ID))
@@ -160,7 +160,7 @@ func testRepositoryRace(t *testing.T, open Open) {
 			switch {
 			case err == nil:
 				won.Add(1)
-			case codeOf(err) == "repository_taken":
+			case pullpass.CodeOf(err) == "repository_taken":
 				taken.Add(1)
 			default:
 				t.Errorf("CreateRepository: %v", err)
