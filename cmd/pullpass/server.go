@@ -41,7 +41,10 @@ func (s *serverCommand) Run(ctx context.Context, t *terminal) error {
 	// A server keeps little and makes much: fewer collections for more memory,
 	// unless its operator says otherwise.
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(400)
+		debug.SetGCPercent(200)
+	}
+	if limit, ok := memoryLimit(os.DirFS("/")); ok && os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(limit)
 	}
 	running, err := startServer(ctx, &s.Server, newLogger(t.talk, s.Log))
 	if err != nil {
@@ -165,6 +168,10 @@ func (p *parts) make(ctx context.Context, c *config.Server, url string, log *slo
 	if err != nil {
 		return err
 	}
+	proxies, err := httpapi.ParseProxies(c.TrustedProxies)
+	if err != nil {
+		return err
+	}
 	if p.db, err = openStore(ctx, c, log); err != nil {
 		return err
 	}
@@ -202,7 +209,8 @@ func (p *parts) make(ctx context.Context, c *config.Server, url string, log *slo
 		Store: p.db, Issuer: p.broker, Auditor: p.door, Metrics: metrics, VerifyAudit: p.verifyAudit,
 		Identity: p.identity, Source: source.New(p.out), Verifier: identity.NewVerifier(egressHTTP(p.out), nil), Repositories: keeper,
 		Hosts: hosts, Logger: log, Version: version, Pages: web.New, Dashboard: web.Dashboard, Downloads: downloads,
-		SignIn: signIn, Hooks: webhook.Sender{HTTP: p.out, Now: time.Now},
+		Proxies: proxies,
+		SignIn:  signIn, Hooks: webhook.Sender{HTTP: p.out, Now: time.Now},
 		Tester: &serverDoctor{store: p.db, hosts: hosts, allow: c.AllowEgress, minter: minter},
 	})
 	return err
@@ -243,6 +251,12 @@ func listen(ctx context.Context, c *config.Server) (net.Listener, error) {
 			Hint: "choose another address: --listen 127.0.0.1:0 picks a free port",
 		}
 	}
+	proxies, err := httpapi.ParseProxies(c.TrustedProxies)
+	if err != nil {
+		_ = listener.Close()
+		return nil, err
+	}
+	listener = httpapi.Limit(listener, proxies)
 	if c.TLSCert == "" {
 		return listener, nil
 	}

@@ -27,6 +27,15 @@ func (p *problems) allowances(list []string) {
 	}
 }
 
+func (p *problems) proxies(list []string) {
+	for _, text := range list {
+		_, err := netip.ParsePrefix(text)
+		if a, e := netip.ParseAddr(text); err != nil && (e != nil || a.Zone() != "") {
+			p.add("--trusted-proxy", "want an address or a range of addresses such as 10.0.0.0/8")
+		}
+	}
+}
+
 // validAllowance takes what egress takes: networks, addresses, host:port.
 func validAllowance(a string) bool {
 	if _, err := netip.ParsePrefix(a); err == nil {

@@ -10,20 +10,21 @@ import (
 
 // Server is what `pullpass server` can be told.
 type Server struct {
-	Listen       string   `default:"127.0.0.1:8420" env:"PULLPASS_LISTEN" placeholder:"HOST:PORT" help:"Address to serve the API and the pages on. Port 0 picks a free one."`
-	URL          string   `env:"PULLPASS_URL" placeholder:"URL" help:"Address by which others reach this server; taken from --listen if it is not given."`
-	IssuerURL    string   `name:"issuer-url" env:"PULLPASS_ISSUER_URL" placeholder:"URL" help:"Where the identity provider's discovery documents and keys are published, if not below --url: a bucket that 'pullpass idp check --export' fills. Tokens name it as their issuer."`
-	Data         string   `default:"${data_dir}" env:"PULLPASS_DATA" placeholder:"DIR" help:"Directory for the database and what belongs to it. Created with mode 0700."`
-	Database     string   `env:"PULLPASS_DATABASE" placeholder:"URL" help:"postgres://… for several replicas. Without it: SQLite in the data directory."`
-	KeyFile      string   `env:"PULLPASS_KEY_FILE" placeholder:"FILE" help:"Key-encryption key, mode 0600. Without it: the path of the data directory with .key appended; made on the first start."`
-	KMSKey       string   `name:"kms-key" env:"PULLPASS_KMS_KEY" placeholder:"ARN" help:"Keep the key-encryption key in AWS KMS instead of a file."`
-	KMSEndpoint  string   `name:"kms-endpoint" env:"PULLPASS_KMS_ENDPOINT" placeholder:"URL" help:"Address of KMS, where it is not the public one."`
-	Hosts        []string `name:"host" env:"PULLPASS_HOSTS" sep:";" placeholder:"MAPPING" help:"A registry that its name does not tell everything of (VPC endpoint, custom domain, emulator; a token service on another host): host=…,account=…,region=…,api=URL,sts=URL,registry=URL,realm=URL. Can be repeated."`
-	AllowEgress  []string `name:"allow-egress" env:"PULLPASS_ALLOW_EGRESS" sep:"," placeholder:"PREFIX" help:"Private address ranges that registries may be in: 10.0.0.0/8, or 127.0.0.1:5000 for one address. Loopback, link-local and private ranges are refused otherwise."`
-	LendIdentity bool     `name:"lend-identity" env:"PULLPASS_LEND_IDENTITY" help:"Let integrations of mode ambient use the server's own AWS identity. Everybody who may add an integration can use it then."`
-	Downloads    string   `env:"PULLPASS_DOWNLOADS" placeholder:"DIR" help:"Directory of binaries to serve under /downloads/, as <os>-<arch>/<name>; the server puts its own there. Without it: downloads in the data directory."`
-	TLSCert      string   `name:"tls-cert" env:"PULLPASS_TLS_CERT" placeholder:"FILE" help:"Certificate chain in PEM. Without it: plain HTTP, for loopback or behind a proxy."`
-	TLSKey       string   `name:"tls-key" env:"PULLPASS_TLS_KEY" placeholder:"FILE" help:"Private key of --tls-cert."`
+	Listen         string   `default:"127.0.0.1:8420" env:"PULLPASS_LISTEN" placeholder:"HOST:PORT" help:"Address to serve the API and the pages on. Port 0 picks a free one."`
+	URL            string   `env:"PULLPASS_URL" placeholder:"URL" help:"Address by which others reach this server; taken from --listen if it is not given."`
+	IssuerURL      string   `name:"issuer-url" env:"PULLPASS_ISSUER_URL" placeholder:"URL" help:"Where the identity provider's discovery documents and keys are published, if not below --url: a bucket that 'pullpass idp check --export' fills. Tokens name it as their issuer."`
+	Data           string   `default:"${data_dir}" env:"PULLPASS_DATA" placeholder:"DIR" help:"Directory for the database and what belongs to it. Created with mode 0700."`
+	Database       string   `env:"PULLPASS_DATABASE" placeholder:"URL" help:"postgres://… for several replicas. Without it: SQLite in the data directory."`
+	KeyFile        string   `env:"PULLPASS_KEY_FILE" placeholder:"FILE" help:"Key-encryption key, mode 0600. Without it: the path of the data directory with .key appended; made on the first start."`
+	KMSKey         string   `name:"kms-key" env:"PULLPASS_KMS_KEY" placeholder:"ARN" help:"Keep the key-encryption key in AWS KMS instead of a file."`
+	KMSEndpoint    string   `name:"kms-endpoint" env:"PULLPASS_KMS_ENDPOINT" placeholder:"URL" help:"Address of KMS, where it is not the public one."`
+	Hosts          []string `name:"host" env:"PULLPASS_HOSTS" sep:";" placeholder:"MAPPING" help:"A registry that its name does not tell everything of (VPC endpoint, custom domain, emulator; a token service on another host): host=…,account=…,region=…,api=URL,sts=URL,registry=URL,realm=URL. Can be repeated."`
+	AllowEgress    []string `name:"allow-egress" env:"PULLPASS_ALLOW_EGRESS" sep:"," placeholder:"PREFIX" help:"Private address ranges that registries may be in: 10.0.0.0/8, or 127.0.0.1:5000 for one address. Loopback, link-local and private ranges are refused otherwise."`
+	LendIdentity   bool     `name:"lend-identity" env:"PULLPASS_LEND_IDENTITY" help:"Let integrations of mode ambient use the server's own AWS identity. Everybody who may add an integration can use it then."`
+	Downloads      string   `env:"PULLPASS_DOWNLOADS" placeholder:"DIR" help:"Directory of binaries to serve under /downloads/, as <os>-<arch>/<name>; the server puts its own there. Without it: downloads in the data directory."`
+	TLSCert        string   `name:"tls-cert" env:"PULLPASS_TLS_CERT" placeholder:"FILE" help:"Certificate chain in PEM. Without it: plain HTTP, for loopback or behind a proxy."`
+	TLSKey         string   `name:"tls-key" env:"PULLPASS_TLS_KEY" placeholder:"FILE" help:"Private key of --tls-cert."`
+	TrustedProxies []string `name:"trusted-proxy" env:"PULLPASS_TRUSTED_PROXIES" sep:"," placeholder:"PREFIX" help:"Address or range of reverse proxies in front of this server. What they say in X-Forwarded-For is where a request came from, in the audit record and for limits; the header of others is ignored. Can be repeated."`
 	People
 	Log
 }
@@ -59,6 +60,7 @@ func (s *Server) Check() error {
 		p.add("--tls-cert", "needs --tls-key, and the other way round")
 	}
 	p.allowances(s.AllowEgress)
+	p.proxies(s.TrustedProxies)
 	s.People.check(&p, s.URL)
 	return p.err()
 }

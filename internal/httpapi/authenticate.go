@@ -38,6 +38,7 @@ func (s *Server) bearerOf(req *http.Request, text string) (pullpass.Caller, erro
 	case token.Kind != kind, s.expired(token):
 		return pullpass.Caller{}, errUnknownToken()
 	}
+	noLongerStranger(req.Context())
 	caller := bearer(token, address(req))
 	noteCaller(req.Context(), caller, endOf(token))
 	if x := exchangeOf(req.Context()); x != nil {

@@ -20,6 +20,7 @@ import (
 type exchange struct {
 	http.ResponseWriter
 	id      string
+	address string
 	caller  pullpass.Caller
 	expires time.Time // of what the caller's token stands for; zero: never
 	token   pullpass.TokenID
@@ -79,7 +80,8 @@ func newRequestID() string {
 // and each answer is counted and logged.
 func (s *Server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	began := time.Now()
-	x := &exchange{ResponseWriter: w, id: newRequestID()}
+	x := &exchange{ResponseWriter: w, id: newRequestID(), address: s.proxies.client(req)}
+	outer := req
 	req = req.WithContext(context.WithValue(req.Context(), exchangeKey{}, x))
 	h := w.Header()
 	h.Set("X-Request-Id", x.id)
@@ -93,11 +95,27 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		}
 		s.finished(x, req, time.Since(began))
 	}()
+	if req.ContentLength != 0 {
+		boundUnread(w, outer, began)
+	}
 	if !canonical(req.URL.Path) {
 		s.unknown(x, req)
 		return
 	}
 	s.mux.ServeHTTP(x, req)
+}
+
+// boundUnread bounds how long a body that no route wants to read keeps the
+// connection: until a deadline, or until the connection is closed to make room.
+// Where net/http sees its own kind of body in the request, it sleeps for half a
+// second beside a large rest, which nothing ends; who expects to be told to go on
+// is not told, and does not sleep.
+func boundUnread(w http.ResponseWriter, outer *http.Request, began time.Time) {
+	// Where there is no connection (in tests) there is no deadline.
+	_ = http.NewResponseController(w).SetReadDeadline(began.Add(bodyWithin))
+	if outer.Header.Get("Expect") == "" {
+		outer.Body = http.NoBody
+	}
 }
 
 // canonical refuses what the mux would answer with a redirect to a cleaned path.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"reflect"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -144,6 +145,10 @@ func headersFor(k pullpass.Kind) http.Header {
 
 // refuse answers an error outside of huma.
 func (s *Server) refuse(w http.ResponseWriter, req *http.Request, err error) {
+	if req.ContentLength != 0 {
+		// net/http reads what is left of the body before it answers: not for long.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(unreadWithin))
+	}
 	s.write(w, s.problemOf(req.Context(), err))
 }
 

@@ -14,7 +14,6 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/pullpass/pullpass"
-	"github.com/pullpass/pullpass/api"
 )
 
 // humaContext gives the embedded field another name than the Context method.
@@ -26,6 +25,9 @@ type request struct {
 	humaContext
 	ctx  context.Context
 	body []byte
+
+	stranger *connection // of a caller that need not authenticate; nil: of another
+	taken    int
 }
 
 func (r *request) Unwrap() huma.Context            { return r.humaContext }
@@ -42,24 +44,22 @@ func (r *request) Header(name string) string {
 func unwrap(hc huma.Context) (*http.Request, http.ResponseWriter) { return humago.Unwrap(hc) }
 
 // readBody takes the whole body into memory: it is small and soon there, or
-// refused.
-func (r *request) readBody(w http.ResponseWriter, req *http.Request) error {
-	if req.ContentLength > api.MaxBody {
-		return errTooLarge()
+// refused. Memory follows what has arrived, not what was declared.
+func (r *request) readBody(w http.ResponseWriter, req *http.Request, limit int64) error {
+	if req.ContentLength > limit {
+		return errTooLarge(limit)
 	}
-	connection := http.NewResponseController(w)
+	controller := http.NewResponseController(w)
 	// Where there is no connection (in tests) there is no deadline either.
-	_ = connection.SetReadDeadline(time.Now().Add(bodyWithin))
-	defer func() { _ = connection.SetReadDeadline(time.Now().Add(readWithin)) }()
+	_ = controller.SetReadDeadline(time.Now().Add(bodyWithin))
 	var buf bytes.Buffer
-	if req.ContentLength > 0 {
-		buf.Grow(int(req.ContentLength) + bytes.MinRead)
-	}
-	n, err := buf.ReadFrom(io.LimitReader(req.Body, api.MaxBody+1))
+	n, err := buf.ReadFrom(io.LimitReader(r.counted(req.Body), limit+1))
 	var timeout net.Error
 	switch {
-	case n > api.MaxBody:
-		return errTooLarge()
+	case errors.Is(err, errNoRoom):
+		return err
+	case n > limit:
+		return errTooLarge(limit)
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return &statusError{http.StatusRequestTimeout, &pullpass.Error{Kind: pullpass.Invalid, Code: "body_timeout",
 			What: "cannot read the request", Cause: "its body did not arrive in time"}}
@@ -67,21 +67,45 @@ func (r *request) readBody(w http.ResponseWriter, req *http.Request) error {
 		return &statusError{http.StatusBadRequest, &pullpass.Error{Kind: pullpass.Invalid, Code: "body_unreadable",
 			What: "cannot read the request", Cause: "its body is cut off or wrongly framed"}}
 	}
+	_ = controller.SetReadDeadline(time.Now().Add(readWithin))
 	r.body = buf.Bytes()
 	return nil
 }
 
-func errTooLarge() error {
-	return &statusError{http.StatusRequestEntityTooLarge, &pullpass.Error{Kind: pullpass.Invalid, Code: "body_too_large",
-		What: "cannot read the request", Cause: fmt.Sprintf("its body is larger than %d bytes", api.MaxBody)}}
+// counted counts what somebody unknown sends.
+func (r *request) counted(body io.Reader) io.Reader {
+	if r.stranger == nil {
+		return body
+	}
+	return readerFunc(func(b []byte) (int, error) {
+		n, err := body.Read(b)
+		r.taken += n
+		if !r.stranger.take(n) {
+			return n, errNoRoom
+		}
+		return n, err
+	})
 }
 
-// address is where the request came from. Headers that claim another origin are
-// not believed: anyone can write them.
+// done gives back what counted took: nobody needs the body any more.
+func (r *request) done() { r.stranger.giveBack(r.taken) }
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(b []byte) (int, error) { return f(b) }
+
+var errNoRoom = &pullpass.Error{Kind: pullpass.Unavailable, Code: "too_many_requests",
+	What: "cannot read the request", Cause: "too many callers that are not authenticated send at once", Hint: "try again"}
+
+func errTooLarge(limit int64) error {
+	return &statusError{http.StatusRequestEntityTooLarge, &pullpass.Error{Kind: pullpass.Invalid, Code: "body_too_large",
+		What: "cannot read the request", Cause: fmt.Sprintf("its body is larger than %d bytes", limit)}}
+}
+
+// address is where the request came from, as ServeHTTP has found out.
 func address(req *http.Request) string {
-	host, _, err := net.SplitHostPort(req.RemoteAddr)
-	if err != nil {
-		return req.RemoteAddr
+	if x := exchangeOf(req.Context()); x != nil {
+		return x.address
 	}
-	return host
+	return Proxies(nil).client(req)
 }

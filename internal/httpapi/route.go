@@ -26,7 +26,25 @@ type route struct {
 	summary     string
 	description string
 	permission  access.Permission
-	status      int // of success; 0: 200, or 204 without a body
+	status      int   // of success; 0: 200, or 204 without a body
+	maxBody     int64 // bytes of the body; 0: as much as its callers may send
+}
+
+// maxPublicBody is enough for a setup, a sign-in and a CI system's token. Whoever
+// may send more has proved who they are.
+const (
+	maxPublicBody = 16 << 10
+	maxJoinBody   = 64 << 10 // a runner says what it can do
+)
+
+func (r route) limit() int64 {
+	switch {
+	case r.maxBody != 0:
+		return r.maxBody
+	case r.permission == public:
+		return maxPublicBody
+	}
+	return api.MaxBody
 }
 
 // handler answers a request whose caller is known and has the permission of its
@@ -41,7 +59,7 @@ func add[I, O any](s *Server, r route, h handler[I, O]) {
 	op := huma.Operation{
 		Method: r.method, Path: r.path, OperationID: r.id, Tags: []string{r.tag},
 		Summary: r.summary, Description: r.description, DefaultStatus: r.status,
-		MaxBodyBytes:                 api.MaxBody,
+		MaxBodyBytes:                 r.limit(),
 		RejectUnknownQueryParameters: true,
 		Extensions:                   map[string]any{permissionKey: string(r.permission)},
 		Security:                     []map[string][]string{{bearerScheme: {}}},
@@ -75,9 +93,11 @@ func (s *Server) gate(r route, hasBody bool) func(huma.Context, func(huma.Contex
 			in.ctx = context.WithValue(in.ctx, callerKey{}, caller)
 		} else {
 			in.ctx = context.WithValue(in.ctx, callerKey{}, pullpass.Caller{Address: address(req)})
+			in.stranger = connectionOf(req.Context())
+			defer in.done()
 		}
 		if hasBody {
-			if err := in.readBody(w, req); err != nil {
+			if err := in.readBody(w, req, r.limit()); err != nil {
 				s.refuse(w, req, err)
 				return
 			}

@@ -22,7 +22,7 @@ func (s *Server) runnerRoutes() {
 		summary: "Add a runner", description: "Answers with the one-time token with which the runner joins within a day."}, s.createRunner)
 	add(s, route{method: http.MethodGet, path: api.PathRunners, id: "list-runners", tag: "runners", permission: access.RunnerRead,
 		summary: "List runners"}, s.listRunners)
-	add(s, route{method: http.MethodPost, path: api.PathRunnerJoin, id: "join-runner", tag: "runners", permission: public, status: http.StatusCreated,
+	add(s, route{method: http.MethodPost, path: api.PathRunnerJoin, id: "join-runner", tag: "runners", permission: public, status: http.StatusCreated, maxBody: maxJoinBody,
 		summary: "Join as a runner", description: "Trades a one-time join token for the runner's own."}, s.joinRunner)
 	add(s, route{method: http.MethodGet, path: api.PathRunner, id: "get-runner", tag: "runners", permission: access.RunnerRead,
 		summary: "Get a runner"}, s.getRunner)

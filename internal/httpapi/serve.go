@@ -17,11 +17,12 @@ import (
 const (
 	headerWithin   = 10 * time.Second
 	bodyWithin     = 15 * time.Second
+	unreadWithin   = time.Second // the rest of a body that nobody wants
 	readWithin     = writeWithin
 	writeWithin    = (api.MaxWait + 30) * time.Second
 	idleFor        = 2 * time.Minute
 	stopWithin     = 15 * time.Second
-	maxHeaderBytes = 64 << 10
+	maxHeaderBytes = 16 << 10
 )
 
 // Serve answers on l until ctx ends; then long polls answer at once, running
@@ -34,6 +35,7 @@ func Serve(ctx context.Context, l net.Listener, s *Server) error {
 		WriteTimeout:      writeWithin,
 		IdleTimeout:       idleFor,
 		MaxHeaderBytes:    maxHeaderBytes,
+		ConnContext:       withConnection,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 	failed := make(chan error, 1)

@@ -44,6 +44,8 @@ type Options struct {
 	Dashboard RenderDashboard
 	// Downloads holds the binaries to give out, each at <os>-<arch>/<name>.
 	Downloads fs.FS
+	// Proxies are believed when they say where a request came from.
+	Proxies Proxies
 }
 
 // Server answers the API. It is an http.Handler.
@@ -77,6 +79,8 @@ type Server struct {
 	// draining is closed when the server stops: long polls answer at once.
 	draining chan struct{}
 	drain    sync.Once
+
+	proxies Proxies
 }
 
 // New makes a server of o.
@@ -99,7 +103,7 @@ func New(o Options) (*Server, error) {
 		hosts: o.Hosts, metrics: o.Metrics, log: o.Logger, now: o.Now,
 		signIn: o.SignIn, signIns: rate.NewLimiter(signInsPerSecond, signInsAtOnce), hooks: o.Hooks,
 		dashboard: o.Dashboard, repositories: o.Repositories,
-		mux: http.NewServeMux(), draining: make(chan struct{}),
+		mux: http.NewServeMux(), draining: make(chan struct{}), proxies: o.Proxies,
 	}
 	s.api = newAPI(s.mux, o.Version)
 	s.routes()

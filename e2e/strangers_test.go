@@ -1,0 +1,106 @@
+package e2e_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pullpass/pullpass/client"
+)
+
+// TestStrangersHoldNoMemory opens ten thousand connections that authenticate
+// nobody and hold on to what they can: they declare bodies and send none, stop
+// within a header, send half a body. The server's memory stays where it is, and
+// it answers an honest caller meanwhile.
+func TestStrangersHoldNoMemory(t *testing.T) {
+	const connections, mostMiB = 10_000, 64
+	for _, test := range []struct{ name, text string }{
+		{"declared", "POST /api/v1/setup HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 16384\r\n\r\n"},
+		{"too much declared", "POST /api/v1/setup HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1048576\r\n\r\n"},
+		{"join", "POST /api/v1/runners/join HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 65536\r\n\r\n"},
+		{"half a header", "GET /api/v1/self HTTP/1.1\r\nHost: x\r\nX-Filler: " + strings.Repeat("x", 8<<10)},
+		{"half a body", "POST /api/v1/token HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 16000\r\n\r\n" + strings.Repeat("x", 15_000)},
+		{"a token that is none", "POST /api/v1/projects HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer x\r\nContent-Length: 1048576\r\n\r\n"},
+		{"a body where none is read", "GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			ctx := within(t, 3*time.Minute)
+			s := startServer(t, ctx, "--log-level=error")
+			honest, err := client.New(s.URL, client.WithToken(s.Token), client.WithTransport(&http.Transport{DisableKeepAlives: true}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			before := resident(t, s.PID())
+			most, slowest := before, time.Duration(0)
+			var held []net.Conn
+			defer func() {
+				for _, c := range held {
+					_ = c.Close()
+				}
+			}()
+			for len(held) < connections {
+				held = append(held, hold(ctx, t, strings.TrimPrefix(s.URL, "http://"), test.text, 500)...)
+				began := time.Now()
+				if _, err := honest.Self(ctx); err != nil {
+					t.Fatalf("an honest caller beside %d connections: %v", len(held), err)
+				}
+				slowest = max(slowest, time.Since(began))
+				most = max(most, resident(t, s.PID()))
+			}
+			t.Logf("%d connections: resident memory %d MiB before, %d MiB at most; the slowest honest answer took %s", len(held), before>>20, most>>20, slowest)
+			if grown := (most - before) >> 20; grown > mostMiB {
+				t.Errorf("%d connections raised resident memory by %d MiB, want at most %d", len(held), grown, mostMiB)
+			}
+		})
+	}
+}
+
+// hold opens n connections and sends text on each.
+func hold(ctx context.Context, t *testing.T, address, text string, n int) []net.Conn {
+	t.Helper()
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	var held []net.Conn
+	const dialers = 25
+	for range dialers {
+		wg.Go(func() {
+			for range n / dialers {
+				c, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
+				if err != nil {
+					t.Errorf("dial: %v", err)
+					return
+				}
+				_, _ = c.Write([]byte(text)) // a server that has closed it already holds nothing
+				mu.Lock()
+				held = append(held, c)
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	if len(held) != n {
+		t.Fatalf("%d of %d connections were opened", len(held), n)
+	}
+	return held
+}
+
+// resident is the memory of a process that is in RAM now, in bytes.
+func resident(t *testing.T, pid int) int64 {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages, err := strconv.ParseInt(strings.Fields(string(text))[1], 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pages * int64(os.Getpagesize())
+}
