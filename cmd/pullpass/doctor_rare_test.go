@@ -106,7 +106,7 @@ func rareVisits() []visit {
 				return none(app(w))
 			},
 			cure: same(func(w *ward, _ string) { w.newSession() })},
-		{name: "a session for another repository", symptom: "session_denied", step: "manifest", cause: "limited to other repositories", fix: "for this repository",
+		{name: "a session for another repository", symptom: "session_denied", step: "manifest", cause: "limited by a session policy", fix: "for the repositories that it was asked for",
 			ill:  func(w *ward) (string, []string) { w.limited("team/other"); return none(app(w)) },
 			cure: same(func(w *ward, _ string) { w.limited("team/app") })},
 		{name: "the region's STS is not enabled", symptom: "key_unknown", step: "identity", cause: "not enabled for this region", fix: "enable the region",

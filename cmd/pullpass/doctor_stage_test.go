@@ -80,6 +80,8 @@ func newWard(t *testing.T) *ward {
 	}
 	admin := []string{"arn:aws:iam::aws:policy/AdministratorAccess"}
 	users := []sandbox.User{{Name: "admin", AccessKeys: key(platformAdminID, platformAdminKey), AttachedPolicies: admin}}
+	users = append(users, sandbox.User{Name: "bounded", AccessKeys: key(keyID("bounded"), keyText("bounded")),
+		PermissionsBoundary: "arn:aws:iam::111111111111:policy/boundary", InlinePolicies: map[string]sandbox.Document{"own": sandbox.Document(document(patients["well"]))}})
 	for user, statements := range patients {
 		users = append(users, sandbox.User{Name: user, AccessKeys: key(keyID(user), keyText(user)),
 			InlinePolicies: map[string]sandbox.Document{"own": sandbox.Document(document(statements))}})
@@ -89,16 +91,17 @@ func newWard(t *testing.T) *ward {
 		Listen: "127.0.0.1:0", Layers: "127.0.0.1:0", Regions: []string{sickHome, sickElsewhere},
 		InstanceMetadata: []sandbox.InstanceMetadata{{Listen: "127.0.0.1:0", Account: sickPlatform, Region: sickHome, InstanceProfile: "machine"}},
 		Accounts: []sandbox.Account{
-			{ID: sickPlatform, Users: users, InstanceProfiles: []sandbox.InstanceProfile{{Name: "machine", Role: "machine"}}, Roles: []sandbox.Role{{
-				Name: "machine", InlinePolicies: map[string]sandbox.Document{"own": sandbox.Document(document(patients["well"]))},
-				TrustPolicy: sandbox.Document(document(`{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}`)),
-			}, {
-				Name: "pull", InlinePolicies: map[string]sandbox.Document{"own": sandbox.Document(document(patients["well"]))},
-				TrustPolicy: sandbox.Document(document(`{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111111111111:user/well"},"Action":"sts:AssumeRole","Condition":{"StringEquals":{"sts:ExternalId":"org-1"}}}`)),
-			}, {
-				Name: "web", InlinePolicies: map[string]sandbox.Document{"own": sandbox.Document(document(patients["well"]))},
-				TrustPolicy: sandbox.Document(document(`{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111111111111:user/admin"},"Action":"sts:AssumeRole"}`)),
-			}}},
+			{ID: sickPlatform, Users: users, Policies: []sandbox.Policy{{Name: "boundary", Document: sandbox.Document(document(`{"Effect":"Allow","Action":["ecr:GetAuthorizationToken","sts:*"],"Resource":"*"}`))}},
+				InstanceProfiles: []sandbox.InstanceProfile{{Name: "machine", Role: "machine"}}, Roles: []sandbox.Role{{
+					Name: "machine", InlinePolicies: map[string]sandbox.Document{"own": sandbox.Document(document(patients["well"]))},
+					TrustPolicy: sandbox.Document(document(`{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}`)),
+				}, {
+					Name: "pull", InlinePolicies: map[string]sandbox.Document{"own": sandbox.Document(document(patients["well"]))},
+					TrustPolicy: sandbox.Document(document(`{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111111111111:user/well"},"Action":"sts:AssumeRole","Condition":{"StringEquals":{"sts:ExternalId":"org-1"}}}`)),
+				}, {
+					Name: "web", InlinePolicies: map[string]sandbox.Document{"own": sandbox.Document(document(patients["well"]))},
+					TrustPolicy: sandbox.Document(document(`{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111111111111:user/admin"},"Action":"sts:AssumeRole"}`)),
+				}}},
 			{ID: sickOwner, Users: []sandbox.User{{Name: "admin", AccessKeys: key(ownerAdminID, ownerAdminKey), AttachedPolicies: admin}},
 				Repositories: []sandbox.Repository{
 					{Region: sickHome, Name: "team/app", Policy: sandbox.Document(document(open))},

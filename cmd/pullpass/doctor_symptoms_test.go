@@ -5,11 +5,14 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
@@ -129,6 +132,10 @@ func visits() []visit {
 		visit{name: "no identity-based policy for layers", symptom: "caller_denied", step: "config",
 			ill: as("layerless"), cause: "ecr:GetDownloadUrlForLayer", fix: "ecr:GetDownloadUrlForLayer",
 			cure: same(func(w *ward, _ string) { w.userPolicy("layerless", pullStatements) })},
+		visit{name: "no permissions boundary", symptom: "boundary_denied", step: "manifest",
+			ill: as("bounded"), cause: "the permissions boundary of arn:aws:iam::111111111111:user/bounded does not allow ecr:BatchGetImage",
+			fix:  "in the permissions boundary of arn:aws:iam::111111111111:user/bounded",
+			cure: same(func(w *ward, _ string) { w.boundary(document(patients["well"])) })},
 		visit{name: "no resource-based policy", symptom: "owner_denied", step: "manifest",
 			ill:   func(w *ward) (string, []string) { return none(w.host + "/team/closed:1") },
 			cause: "the repository policy of account 222222222222 does not allow ecr:BatchGetImage to arn:aws:iam::111111111111:user/well", fix: "pullpass policy repository",
@@ -215,11 +222,32 @@ func (w *ward) obey(fix string) string {
 	w.t.Helper()
 	command, _, _ := strings.Cut(fix, "\n")
 	args := strings.Fields(strings.TrimPrefix(command, "pullpass "))
+	// The owner obeys, with the owner's identity; afterwards the patient is back.
+	id, secret := os.Getenv("AWS_ACCESS_KEY_ID"), os.Getenv("AWS_SECRET_ACCESS_KEY")
+	w.t.Setenv("AWS_ACCESS_KEY_ID", ownerAdminID)
+	w.t.Setenv("AWS_SECRET_ACCESS_KEY", ownerAdminKey)
+	w.t.Setenv("AWS_ENDPOINT_URL", w.box.Endpoint())
+	defer func() {
+		w.t.Setenv("AWS_ACCESS_KEY_ID", id)
+		w.t.Setenv("AWS_SECRET_ACCESS_KEY", secret)
+		w.t.Setenv("AWS_ENDPOINT_URL", "")
+	}()
 	var out, talk bytes.Buffer
 	if code := run(w.t.Context(), args, strings.NewReader(""), &out, &talk); code != exitDone {
 		w.t.Fatalf("%s: exit code %d\n%s", command, code, talk.String())
 	}
 	return out.String()
+}
+
+// boundary makes another policy of the boundary.
+func (w *ward) boundary(policy string) {
+	w.t.Helper()
+	_, err := iam.NewFromConfig(w.config(platformAdminID, platformAdminKey, sickHome)).CreatePolicyVersion(w.t.Context(), &iam.CreatePolicyVersionInput{
+		PolicyArn: aws.String("arn:aws:iam::111111111111:policy/boundary"), PolicyDocument: aws.String(policy), SetAsDefault: true,
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 func (w *ward) pushIndex(architectures ...string) {

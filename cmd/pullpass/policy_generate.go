@@ -1,10 +1,16 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+
+	"github.com/pullpass/pullpass"
+	awspolicies "github.com/pullpass/pullpass/internal/aws"
 	"github.com/pullpass/pullpass/internal/iam/generate"
 	"github.com/pullpass/pullpass/internal/printable"
 )
@@ -32,6 +38,17 @@ func (r rendering) write(t *terminal, stack generate.Stack, err error) error {
 	return err
 }
 
+// writeMerged adds to the policy in force before it prints.
+func (r rendering) writeMerged(ctx context.Context, t *terminal, m mergeFlags, stack generate.Stack, err error) error {
+	if err != nil {
+		return misuseError{err}
+	}
+	if stack, err = m.into(ctx, t, stack); err != nil {
+		return err
+	}
+	return r.write(t, stack, nil)
+}
+
 // ecrFlags name the ECR registry that a policy is about.
 type ecrFlags struct {
 	Account   string `required:"" placeholder:"ACCOUNT" help:"12 digits of the account that owns the repositories."`
@@ -41,6 +58,59 @@ type ecrFlags struct {
 
 func (e ecrFlags) registry() generate.ECR {
 	return generate.ECR{Account: e.Account, Region: e.Region, Partition: e.Partition}
+}
+
+// mergeFlags add to a policy in force, instead of replacing it.
+type mergeFlags struct {
+	Merge    string `placeholder:"FILE" help:"Add to the policy in this file; - is standard input."`
+	Live     bool   `help:"Read the policy in force from AWS, and add to it."`
+	Profile  string `placeholder:"NAME" help:"AWS profile for --live, of the account that owns the repositories."`
+	Endpoint string `name:"endpoint-url" placeholder:"URL" help:"Where AWS is asked, such as the sandbox."`
+}
+
+// into merges the stack with the policy in force, where that is given.
+func (m mergeFlags) into(ctx context.Context, t *terminal, stack generate.Stack) (generate.Stack, error) {
+	switch {
+	case m.Merge != "" && m.Live:
+		return stack, misuse("both --merge and --live are given", "give one of them")
+	case m.Merge != "":
+		current, err := readFile(t, m.Merge)
+		if err != nil {
+			return stack, misuseError{err}
+		}
+		merged, err := stack.Merged(current)
+		if err != nil {
+			return stack, misuseError{&pullpass.Error{Kind: pullpass.Invalid, What: "cannot add to the policy of the file", Err: err, Cause: err.Error(),
+				Hint: "pullpass policy lint " + m.Merge}}
+		}
+		return merged, nil
+	case m.Live:
+		current, err := m.current(ctx, stack)
+		if err != nil {
+			return stack, err
+		}
+		return stack.Merged(current)
+	}
+	return stack, nil
+}
+
+func (m mergeFlags) current(ctx context.Context, stack generate.Stack) ([]byte, error) {
+	cfg, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithSharedConfigProfile(m.Profile))
+	if err != nil {
+		return nil, fmt.Errorf("reading the AWS configuration: %w", err)
+	}
+	if m.Endpoint != "" {
+		cfg.BaseEndpoint = aws.String(m.Endpoint)
+	}
+	for _, r := range stack.Resources {
+		switch r := r.(type) {
+		case generate.RepositoryResource:
+			return awspolicies.RepositoryPolicyText(ctx, cfg, r.Registry.Account, r.Registry.Region, r.Repository)
+		case generate.RegistryResource:
+			return awspolicies.RegistryPolicyText(ctx, cfg, r.Registry.Account, r.Registry.Region)
+		}
+	}
+	return nil, misuse("this is not the policy of a repository or registry", "leave --live out")
 }
 
 type accessFlags struct {
@@ -58,32 +128,34 @@ func (a accessFlags) list() []generate.Access {
 type policyRepository struct {
 	ecrFlags
 	accessFlags
+	mergeFlags
 	rendering
 	Repository string   `required:"" placeholder:"NAME" help:"Name of the repository."`
 	Principals []string `name:"principal" required:"" placeholder:"ARN" help:"Role, user or account that may. Can be repeated."`
 }
 
-func (p *policyRepository) Run(t *terminal) error {
+func (p *policyRepository) Run(ctx context.Context, t *terminal) error {
 	stack, err := generate.Repository(generate.RepositoryOptions{
 		Registry: p.registry(), Repository: p.Repository, Principals: p.Principals, Access: p.list(),
 	})
-	return p.write(t, stack, err)
+	return p.writeMerged(ctx, t, p.mergeFlags, stack, err)
 }
 
 type policyRegistry struct {
 	ecrFlags
 	accessFlags
+	mergeFlags
 	rendering
 	Repositories []string `name:"repository" required:"" placeholder:"NAME" help:"Name, or pattern such as team/*. Can be repeated."`
 	Principals   []string `name:"principal" required:"" placeholder:"ARN" help:"Role, user or account that may. Can be repeated."`
 	PullThrough  bool     `help:"Also the first pull through a cache rule."`
 }
 
-func (p *policyRegistry) Run(t *terminal) error {
+func (p *policyRegistry) Run(ctx context.Context, t *terminal) error {
 	stack, err := generate.Registry(generate.RegistryOptions{
 		Registry: p.registry(), Repositories: p.Repositories, Principals: p.Principals, Access: p.list(), PullThrough: p.PullThrough,
 	})
-	return p.write(t, stack, err)
+	return p.writeMerged(ctx, t, p.mergeFlags, stack, err)
 }
 
 type policyRole struct {
@@ -113,6 +185,8 @@ type oidcFlags struct {
 	Form         string   `default:"pullpass" enum:"pullpass,gitpod,github,gitlab,kubernetes,integration,exact" help:"How the issuer writes subjects: ${enum}."`
 	Branches     []string `name:"branch" placeholder:"NAME" help:"Only this branch; may end in *. Can be repeated."`
 	Environments []string `name:"environment" placeholder:"NAME" help:"Only this environment (github). Can be repeated."`
+	OwnerID      string   `name:"owner-id" placeholder:"ID" help:"GitHub's id of the organization: subjects with ids are trusted, too (github)."`
+	RepositoryID string   `name:"repository-id" placeholder:"ID" help:"GitHub's id of the repository: only this one is trusted, whatever is named like it later (github)."`
 	Provider     bool     `help:"Also create the OIDC provider in the role's account."`
 }
 
@@ -122,6 +196,7 @@ func (o oidcFlags) oidc() *generate.OIDC {
 	}
 	return &generate.OIDC{Issuer: o.Issuer, Audiences: o.Audiences, Subjects: []generate.Subject{{
 		Form: generate.Form(o.Form), Repository: o.Source, Branches: o.Branches, Environments: o.Environments,
+		OwnerID: o.OwnerID, RepositoryID: o.RepositoryID,
 	}}}
 }
 
@@ -164,6 +239,7 @@ func (p *policyRunner) Run(t *terminal) error {
 }
 
 type policyPreset struct {
+	mergeFlags
 	rendering
 	Name       string   `arg:"" optional:"" help:"Name of the preset; without it, the list of them."`
 	Account    string   `placeholder:"ACCOUNT" help:"Account that owns the repositories."`
@@ -175,18 +251,19 @@ type policyPreset struct {
 	RoleAcct   string   `name:"role-account" placeholder:"ACCOUNT" help:"Account of the role."`
 	Issuer     string   `placeholder:"URL" help:"The platform's OIDC issuer."`
 	Source     string   `placeholder:"HOST/ORG/REPO" help:"Repository whose environments may assume the role."`
-	Branches   []string `name:"branch" placeholder:"NAME" help:"Only this branch. Can be repeated."`
+	Branches   []string `name:"branch" placeholder:"NAME" help:"Only this branch; all of them if none is given. Can be repeated."`
+	Org        string   `name:"organization" placeholder:"ID" help:"Id of the AWS organization, o-…."`
 }
 
-func (p *policyPreset) Run(t *terminal) error {
+func (p *policyPreset) Run(ctx context.Context, t *terminal) error {
 	if p.Name == "" {
 		return listPresets(t)
 	}
 	stack, err := generate.FromPreset(p.Name, generate.PresetOptions{
 		Registry: generate.ECR{Account: p.Account, Region: p.Region}, Repository: p.Repository, Platform: p.Platform,
-		Principals: p.Principals, Role: p.Role, Account: p.RoleAcct, Issuer: p.Issuer, Source: p.Source, Branches: p.Branches,
+		Principals: p.Principals, Role: p.Role, Account: p.RoleAcct, Issuer: p.Issuer, Source: p.Source, Branches: p.Branches, Organization: p.Org,
 	})
-	return p.write(t, stack, err)
+	return p.writeMerged(ctx, t, p.mergeFlags, stack, err)
 }
 
 func listPresets(t *terminal) error {
@@ -194,15 +271,19 @@ func listPresets(t *terminal) error {
 		Name        string   `json:"name"`
 		Title       string   `json:"title"`
 		Needs       []string `json:"needs"`
+		Optional    []string `json:"optional,omitempty"`
 		Corrections []string `json:"corrections"`
 	}
 	var list []preset
 	for _, p := range generate.Presets() {
-		list = append(list, preset{p.Name, p.Title, p.Needs, p.Corrections})
+		list = append(list, preset{p.Name, p.Title, p.Needs, p.Optional, p.Corrections})
 	}
 	return t.show(list, func(w io.Writer) {
 		for _, p := range list {
-			_, _ = fmt.Fprintf(w, "%s\n    %s\n    needs: %s\n", p.Name, p.Title, strings.Join(p.Needs, ", "))
+			_, _ = fmt.Fprintf(w, "%s\n    %s\n    needs: --%s\n", p.Name, p.Title, strings.Join(p.Needs, " --"))
+			if len(p.Optional) > 0 {
+				_, _ = fmt.Fprintf(w, "    also:  --%s\n", strings.Join(p.Optional, " --"))
+			}
 			for _, c := range p.Corrections {
 				_, _ = fmt.Fprintf(w, "    corrected: %s\n", c)
 			}

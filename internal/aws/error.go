@@ -14,6 +14,7 @@ import (
 
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/internal/broker"
+	"github.com/pullpass/pullpass/internal/iam"
 	"github.com/pullpass/pullpass/internal/printable"
 )
 
@@ -118,7 +119,10 @@ func fromCode(api smithy.APIError) *pullpass.Error {
 
 // deniedHint reads AWS's sentence for display: nothing is decided by it.
 func deniedHint(message string) string {
+	refusal, _ := iam.ParseRefusal(message)
 	switch {
+	case refusal.Fix() != "":
+		return refusal.Fix()
 	case strings.Contains(message, "explicit deny"):
 		return "change the denying policy; no Allow can overrule it"
 	case strings.Contains(message, "ecr:GetAuthorizationToken"):

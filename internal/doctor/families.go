@@ -116,6 +116,12 @@ var serviceFamilies = []family{
 // before the action, because the same action has another cure in each layer.
 var layerFamilies = []family{
 	saidAs("denied_explicitly", `explicit deny`),
+	saidAs("boundary_denied", `no permissions boundary allows`),
+	saidAs("organization_denied", `no service control policy allows`),
+	saidAs("resource_control_denied", `no resource control policy allows`),
+	saidAs("endpoint_denied", `no vpc endpoint policy allows`),
+	saidAs("upstream_denied", `authentication to the upstream registry|upstream registry .{0,80}(fail|refus|denied|unauthorized)`),
+	saidAs("key_denied", `customer master key|kmsexception|kms key .{0,60}(disabled|pending deletion|not found|does not exist)|not authorized to perform:? ?kms:`),
 	saidAs("session_denied", `no session policy`),
 	saidAs("owner_denied", `no resource-based policy|repositorypolicynotfound`),
 	saidAs("role_denied", `not authorized to perform:? ?sts:AssumeRole|is not authorized to assume`),

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/api"
+	"github.com/pullpass/pullpass/internal/iam"
 )
 
 // The steps, in the order of a pull.
@@ -124,11 +125,22 @@ func finding(err error) api.DiagnosisStep {
 	return api.DiagnosisStep{Symptom: s.Code, Cause: cause, Fix: orElse(pullpass.HintOf(err), s.Fix)}
 }
 
-// awsDenied tells the denials of AWS apart by the action that AWS names.
+// layerSymptoms are the rows of the layers of policies that refuse on their own.
+var layerSymptoms = map[iam.Kind]string{
+	iam.PermissionsBoundary: "denied_by_boundary", iam.ServiceControlPolicy: "denied_by_organization",
+	iam.ResourceControlPolicy: "denied_by_resource_control", iam.VPCEndpointPolicy: "denied_by_endpoint",
+	iam.SessionPolicy: "denied_by_session",
+}
+
+// awsDenied tells the denials of AWS apart: by the layer that AWS names, then by the
+// action, because one action has another cure in each layer.
 func awsDenied(message string) string {
+	refusal, _ := iam.ParseRefusal(message)
 	switch {
 	case strings.Contains(message, "explicit deny"):
 		return "denied_explicitly"
+	case layerSymptoms[refusal.Layer] != "":
+		return layerSymptoms[refusal.Layer]
 	case strings.Contains(message, "ecr:GetAuthorizationToken"):
 		return "token_denied"
 	case strings.Contains(message, "sts:AssumeRole"):

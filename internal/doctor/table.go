@@ -191,7 +191,7 @@ var pullSymptoms = []Symptom{
 	{
 		Code: "owner_denied", Seen: "because no resource-based policy allows the ecr:… action",
 		Cause:  "The owner's side: across accounts both sides have to allow, and the repository policy does not name the caller.",
-		Fix:    "The owner of the repository sets a policy: pullpass policy repository --account ACCOUNT --region REGION --repository REPOSITORY --principal PRINCIPAL.",
+		Fix:    "The owner of the repository sets a policy: pullpass policy repository --account ACCOUNT --region REGION --repository REPOSITORY --principal PRINCIPAL --live.",
 		errors: codes("denied_by_owner"),
 	},
 	{
@@ -199,6 +199,42 @@ var pullSymptoms = []Symptom{
 		Cause:  "The credential was limited to other repositories than this one.",
 		Fix:    "Ask for a credential for this repository.",
 		errors: codes("denied_by_session", "credential_denied"),
+	},
+	{
+		Code: "boundary_denied", Seen: "because no permissions boundary allows the … action",
+		Cause:  "The caller has a permissions boundary, and it does not allow the action: what identity policies allow beyond it has no effect.",
+		Fix:    "Allow ACTION in the permissions boundary of PRINCIPAL; its identity policies are not at fault.",
+		errors: codes("denied_by_boundary"),
+	},
+	{
+		Code: "organization_denied", Seen: "because no service control policy allows the … action",
+		Cause:  "The organization of the caller's account does not allow the action to that account, whatever the account's own policies say.",
+		Fix:    "Whoever runs the organization allows ACTION in the service control policies of the caller's account (PRINCIPAL) and of the units above it.",
+		errors: codes("denied_by_organization"),
+	},
+	{
+		Code: "resource_control_denied", Seen: "because no resource control policy allows the … action",
+		Cause:  "The organization of the repository's account keeps callers like this one out, whatever the repository policy says.",
+		Fix:    "Whoever runs the organization of the repository's account lets PRINCIPAL through in its resource control policies.",
+		errors: codes("denied_by_resource_control"),
+	},
+	{
+		Code: "endpoint_denied", Seen: "because no VPC endpoint policy allows the … action",
+		Cause:  "The request came through a VPC endpoint, and the endpoint's policy does not allow it.",
+		Fix:    "Allow ACTION to PRINCIPAL in the policies of the VPC endpoints for ecr.api and ecr.dkr; identity and repository policies are not at fault.",
+		errors: codes("denied_by_endpoint"),
+	},
+	{
+		Code: "upstream_denied", Seen: "The authentication to the upstream registry failed",
+		Cause:  "The repository is a pull-through cache, and the registry behind it refuses the login that the cache's rule has.",
+		Fix:    "Renew the secret that the rule names, then check it: aws ecr validate-pull-through-cache-rule --ecr-repository-prefix PREFIX.",
+		errors: codes("upstream_denied"),
+	},
+	{
+		Code: "key_denied", Seen: "The ciphertext refers to a customer master key that does not exist, KmsException",
+		Cause:  "The KMS key that encrypts the repository (or a secret) is disabled, deleted, or its key policy does not let the caller use it.",
+		Fix:    "Enable the key, and let its key policy allow kms:Decrypt, kms:GenerateDataKey, kms:DescribeKey and kms:CreateGrant; an identity policy alone does not open a key.",
+		errors: codes("key_denied"),
 	},
 	{
 		Code: "denied", Seen: "403 Forbidden, denied",

@@ -83,6 +83,13 @@ func TestEveryRefusalIsInTheTable(t *testing.T) {
 			}
 		}
 	}
+	for _, code := range []string{ // those that a table of codes gives
+		"denied_by_boundary", "denied_by_organization", "denied_by_resource_control", "denied_by_endpoint", "denied_by_session", "upstream_denied", "key_denied",
+	} {
+		if _, ok := doctor.SymptomOfError(code); !ok {
+			t.Errorf("the error code %s has no line in the doctor's table", code)
+		}
+	}
 	if found < 50 {
 		t.Errorf("only %d codes were found: the test would prove little", found)
 	}
@@ -97,6 +104,12 @@ func TestRecognize(t *testing.T) {
 		{"denied: User: x is not authorized to perform: ecr:BatchGetImage on resource: y because no identity-based policy allows the ecr:BatchGetImage action", "caller_denied"},
 		{"denied: User: x is not authorized to perform: ecr:BatchGetImage on resource: y because no resource-based policy allows the ecr:BatchGetImage action", "owner_denied"},
 		{"User: x is not authorized to perform: ecr:BatchGetImage on resource: y with an explicit deny in a resource-based policy", "denied_explicitly"},
+		{"AccessDeniedException: User: arn:aws:iam::1:user/a is not authorized to perform: ecr:GetAuthorizationToken on resource: * because no permissions boundary allows the ecr:GetAuthorizationToken action", "boundary_denied"},
+		{"User: arn:aws:iam::1:user/a is not authorized to perform: sts:AssumeRole on resource: x because no service control policy allows the sts:AssumeRole action", "organization_denied"},
+		{"User: x is not authorized to perform: ecr:BatchGetImage on resource: y because no resource control policy allows the ecr:BatchGetImage action", "resource_control_denied"},
+		{"User: x is not authorized to perform: ecr:GetAuthorizationToken on resource: * because no VPC endpoint policy allows the ecr:GetAuthorizationToken action", "endpoint_denied"},
+		{"denied: The authentication to the upstream registry failed", "upstream_denied"},
+		{"CannotPullECRContainerError: AccessDeniedException: The ciphertext refers to a customer master key that does not exist", "key_denied"},
 		{"name unknown: The repository with name 'team/ap' does not exist in the registry with id '222222222222'", "repository_unknown"},
 		{"manifest unknown: Requested image not found", "image_unknown"},
 		{"toomanyrequests: Rate exceeded", "throttled"},

@@ -16,10 +16,10 @@ written from the table of presets.
 |---|---|---|
 `)
 	for _, p := range Presets() {
-		b.WriteString("| [" + p.Name + "](#" + p.Name + ") | " + p.Kind + " | `--" + strings.Join(p.Needs, "` `--") + "` |\n")
+		b.WriteString("| [" + p.Name + "](#" + p.Name + ") | " + p.Kind + " | `--" + strings.Join(p.Needs, "` `--") + "`" + optional(p) + " |\n")
 	}
 	for _, p := range Presets() {
-		b.WriteString("\n## " + p.Name + "\n\n" + p.Title + ".\n\n")
+		b.WriteString("\n## " + p.Name + "\n\n" + p.Title + ".\n\n```sh\n" + p.Example() + "\n```\n\n")
 		if len(p.Corrections) == 0 {
 			b.WriteString("As published.\n")
 		}
@@ -28,4 +28,11 @@ written from the table of presets.
 		}
 	}
 	return []byte(b.String())
+}
+
+func optional(p Preset) string {
+	if len(p.Optional) == 0 {
+		return ""
+	}
+	return ", also `--" + strings.Join(p.Optional, "` `--") + "`"
 }

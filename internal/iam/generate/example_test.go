@@ -48,5 +48,5 @@ func ExampleFromPreset() {
 	// Output:
 	// error: cannot generate release-repository
 	// cause: "Team App" is not the name of a repository
-	// hint:  pullpass policy preset release-repository --account … --region … --repository … --platform …
+	// hint:  pullpass policy preset release-repository --account 222222222222 --region eu-west-1 --repository team/app --platform 111111111111
 }

@@ -125,11 +125,13 @@ func samples(t *testing.T) map[string]Stack {
 func presetSample(name string) PresetOptions {
 	o := PresetOptions{
 		Registry: ireland, Repository: "team/app", Platform: "111111111111",
-		Issuer: cell, Source: "github.com/team/app",
+		Issuer: cell, Source: "github.com/team/app", Organization: "o-a1b2c3d4e5",
 	}
 	switch name {
 	case "gitpod-flex-repository":
 		o.Principals = []string{"arn:aws:iam::222222222222:role/gitpod-runner"}
+	case "lambda-repository":
+		o.Principals = []string{"111111111111"}
 	case "codefresh-chain-trust":
 		o.Principals = []string{"arn:aws:iam::111111111111:role/app-proxy"}
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/pullpass/pullpass/internal/awsname"
+	"github.com/pullpass/pullpass/internal/iam"
 )
 
 // defaultAudience is the audience that AWS's own tools ask tokens for.
@@ -51,6 +52,9 @@ type Subject struct {
 	Branches     []string // not for kubernetes and exact
 	Tags         []string // github and gitlab
 	Environments []string // github
+	// OwnerID and RepositoryID are GitHub's ids. With them both forms of its subjects are
+	// trusted, that with names and that with ids, of this very repository only.
+	OwnerID, RepositoryID string
 }
 
 // oidcProvider is a checked issuer.
@@ -163,10 +167,27 @@ func (c *check) conditions(o OIDC, p oidcProvider) (audiences []string, conditio
 			operator = "StringLike"
 		}
 	}
-	return audiences, []Condition{
+	conditions = []Condition{
 		{"StringEquals", p.name + ":aud", audiences},
 		{operator, p.name + ":sub", unique(patterns)},
 	}
+	return audiences, append(conditions, c.repositoryIDs(o, p)...)
+}
+
+// repositoryIDs tests the repository's id, which no renamed or newly registered
+// namesake has, where AWS makes a condition key of it and every subject has one.
+func (c *check) repositoryIDs(o OIDC, p oidcProvider) []Condition {
+	var ids []string
+	for _, s := range o.Subjects {
+		if s.RepositoryID == "" {
+			return nil
+		}
+		ids = append(ids, s.RepositoryID)
+	}
+	if len(ids) == 0 || !iam.MappedClaim(p.url, "repository_id") {
+		return nil
+	}
+	return []Condition{{"StringEquals", p.name + ":repository_id", unique(ids)}}
 }
 
 // hasWildcard ignores the escapes ${*}, ${?} and ${$}.

@@ -88,7 +88,7 @@ func TestRefusals(t *testing.T) {
 		"subject pattern":        {subject(Subject{Form: FormGitHub, Repository: "team/*"}), "not ORG/REPOSITORY"},
 		"subject parts":          {subject(Subject{Form: FormGitHub, Repository: "team"}), "not ORG/REPOSITORY"},
 		"subject host":           {subject(Subject{Form: FormGitpod, Repository: "team/app"}), "not HOST/ORG"},
-		"branch":                 {subject(Subject{Form: FormGitHub, Repository: "a/b", Branches: []string{"*"}}), "neither the name of a branch"},
+		"branch":                 {subject(Subject{Form: FormGitHub, Repository: "a/b", Branches: []string{"**"}}), "neither the name of a branch"},
 		"branch with colon":      {subject(Subject{Form: FormGitHub, Repository: "a/b", Branches: []string{"x:environment:prod"}}), "neither the name of a branch"},
 		"branch question mark":   {subject(Subject{Form: FormGitHub, Repository: "a/b", Branches: []string{"ma?n"}}), "neither the name of a branch"},
 		"environment star":       {subject(Subject{Form: FormGitHub, Repository: "a/b", Environments: []string{"*"}}), "not an environment"},
@@ -105,7 +105,7 @@ func TestRefusals(t *testing.T) {
 			return err
 		}, "no access"},
 		"preset":       {func() error { _, err := FromPreset("gitpod", PresetOptions{}); return err }, "no preset"},
-		"empty preset": {func() error { _, err := FromPreset("gitpod-enterprise-trust", PresetOptions{}); return err }, "not an issuer"},
+		"empty preset": {func() error { _, err := FromPreset("gitpod-enterprise-trust", PresetOptions{}); return err }, "missing --account, --region, --issuer, --source"},
 		"chain of users": {func() error {
 			_, err := FromPreset("codefresh-chain-trust", PresetOptions{Registry: ireland, Principals: []string{"111111111111"}})
 			return err

@@ -26,6 +26,11 @@ const (
 type Policy struct {
 	Kind       PolicyKind
 	Statements []Statement
+
+	// What a policy in force had, which Merged keeps in front.
+	version, id string
+	before      []object
+	extended    int // statements of before that got further principals
 }
 
 // Statement is one statement. Empty parts are left out.
@@ -59,11 +64,22 @@ func (p Policy) JSON() []byte { return indented(p.tree()) }
 func (p Policy) Compact() []byte { return encode(p.tree()) }
 
 func (p Policy) tree() object {
-	statements := make(list, len(p.Statements))
-	for i, s := range p.Statements {
-		statements[i] = s.tree()
+	statements := make(list, 0, len(p.before)+len(p.Statements))
+	for _, s := range p.before {
+		statements = append(statements, s)
 	}
-	return object{{"Version", policyVersion}, {"Statement", statements}}
+	for _, s := range p.Statements {
+		statements = append(statements, s.tree())
+	}
+	version := p.version
+	if version == "" {
+		version = policyVersion
+	}
+	out := object{{"Version", version}}
+	if p.id != "" {
+		out = append(out, member{"Id", p.id})
+	}
+	return append(out, member{"Statement", statements})
 }
 
 func (s Statement) tree() object {

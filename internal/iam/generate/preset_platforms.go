@@ -1,6 +1,11 @@
 package generate
 
-import "github.com/pullpass/pullpass/internal/awsname"
+import (
+	"fmt"
+	"regexp"
+
+	"github.com/pullpass/pullpass/internal/awsname"
+)
 
 // publishedPull is what the guides list for pulls, in each one's own order.
 // BatchCheckLayerAvailability is not needed, but harmless.
@@ -43,8 +48,65 @@ func (c *check) publishedRepository(p Preset, o PresetOptions, principals []stri
 	}}}
 	return Stack{
 		Resources: []Resource{RepositoryResource{Registry: registry, Repository: o.Repository, Policy: policy}},
-		Notes:     otherHalf(named, registry, []string{o.Repository}),
+		Notes:     append([]string{fmt.Sprintf(replacesNote, "repository")}, otherHalf(named, registry, []string{o.Repository})...),
 	}, nil
+}
+
+// pullByOthers is the repository policy of those whom no account number names.
+func (c *check) pullByOthers(p Preset, o PresetOptions, statements func(registry ECR) []Statement) (Stack, error) {
+	registry := c.registry(o.Registry, false)
+	if !awsname.ValidRepository(o.Repository) {
+		c.failf("%q is not the name of a repository", o.Repository)
+	}
+	policy := Policy{Kind: RepositoryPolicy, Statements: statements(registry)}
+	if err := c.err(p.Name); err != nil {
+		return Stack{}, err
+	}
+	return Stack{
+		Resources: []Resource{RepositoryResource{Registry: registry, Repository: o.Repository, Policy: policy}},
+		Notes: []string{
+			fmt.Sprintf(replacesNote, "repository"),
+			"ecr:GetAuthorizationToken has no effect in a repository or registry policy: the caller's own identity policy must allow it on \"*\".",
+		},
+	}, nil
+}
+
+var organizationID = regexp.MustCompile(`^o-[a-z0-9]{10,32}$`)
+
+func organizationRepository(c *check, p Preset, o PresetOptions) (Stack, error) {
+	if !organizationID.MatchString(o.Organization) {
+		c.failf("%q is not the id of an organization: o- and 10 to 32 lower-case letters and digits", o.Organization)
+	}
+	return c.pullByOthers(p, o, func(ECR) []Statement {
+		return []Statement{{
+			Sid: "AllowOrganizationPull", Principals: []Principal{{"AWS", []string{"*"}}}, Actions: []string{batchGet, download},
+			Conditions: []Condition{{"StringEquals", "aws:PrincipalOrgID", []string{o.Organization}}},
+		}}
+	})
+}
+
+// lambdaRepository follows https://docs.aws.amazon.com/lambda/latest/dg/images-create.html:
+// whoever makes the function pulls once, Lambda again whenever it needs the image.
+func lambdaRepository(c *check, p Preset, o PresetOptions) (Stack, error) {
+	return c.pullByOthers(p, o, func(registry ECR) []Statement {
+		var accounts, functions []string
+		for _, id := range c.principals(o.Principals, registry.Partition) {
+			a, ok := parseIAM(id)
+			if !ok {
+				continue
+			}
+			accounts = append(accounts, a.Account)
+			functions = append(functions, "arn:"+registry.Partition+":lambda:"+registry.Region+":"+a.Account+":function:*")
+		}
+		accounts, functions = unique(accounts), unique(functions)
+		return []Statement{
+			{Sid: "AllowDeployersPull", Principals: []Principal{{"AWS", c.principals(o.Principals, registry.Partition)}}, Actions: []string{batchGet, download}},
+			{
+				Sid: "AllowFunctionsPull", Principals: []Principal{{"Service", []string{"lambda.amazonaws.com"}}}, Actions: []string{batchGet, download},
+				Conditions: []Condition{{"StringEquals", "aws:SourceAccount", accounts}, {"ArnLike", "aws:SourceArn", functions}},
+			},
+		}
+	})
 }
 
 func gitpodEnterpriseRole(c *check, p Preset, o PresetOptions) (Stack, error) {

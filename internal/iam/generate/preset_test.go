@@ -1,11 +1,14 @@
 package generate
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/pullpass/pullpass"
 )
 
 // TestPresetsAreAsPublished compares with what the guides publish, blanks
@@ -86,12 +89,12 @@ func TestEnterpriseTrustOfPreset(t *testing.T) {
 
 // TestPresetNeeds: every preset names what it reads, and reads what it names.
 func TestPresetNeeds(t *testing.T) {
-	known := []string{"account", "region", "repository", "platform", "principal", "role", "issuer", "source", "branch"}
+	known := []string{"account", "region", "repository", "platform", "principal", "role", "role-account", "issuer", "source", "branch", "organization"}
 	for _, p := range Presets() {
 		if p.Title == "" || len(p.Needs) == 0 || !slices.Contains([]string{"repository", "role", "trust", "runner"}, p.Kind) {
 			t.Errorf("preset %s is incomplete", p.Name)
 		}
-		for _, n := range p.Needs {
+		for _, n := range slices.Concat(p.Needs, p.Optional) {
 			if !slices.Contains(known, n) {
 				t.Errorf("preset %s needs %q", p.Name, n)
 			}
@@ -102,6 +105,21 @@ func TestPresetNeeds(t *testing.T) {
 				t.Errorf("preset %s does not read its repository", p.Name)
 			}
 		}
+	}
+}
+
+// TestPresetsNameWhatIsMissing: every flag at once, as it is typed.
+func TestPresetsNameWhatIsMissing(t *testing.T) {
+	for _, p := range Presets() {
+		_, err := FromPreset(p.Name, PresetOptions{})
+		var e *pullpass.Error
+		if !errors.As(err, &e) || e.Cause != "missing --"+strings.Join(p.Needs, ", --") || e.Hint != p.Example() {
+			t.Errorf("FromPreset(%s) without flags = %v", p.Name, err)
+		}
+	}
+	if _, err := FromPreset("release-repository", PresetOptions{Registry: ireland, Principals: []string{"111111111111"}}); err == nil ||
+		!strings.Contains(err.Error(), "missing --repository") || strings.Contains(err.Error(), "--platform") {
+		t.Errorf("a principal instead of the platform: %v", err)
 	}
 }
 

@@ -1,6 +1,10 @@
 package generate
 
-import "github.com/pullpass/pullpass/internal/awsname"
+import (
+	"fmt"
+
+	"github.com/pullpass/pullpass/internal/awsname"
+)
 
 // RepositoryOptions says who may do what with one repository.
 type RepositoryOptions struct {
@@ -30,7 +34,7 @@ func Repository(o RepositoryOptions) (Stack, error) {
 	}}}
 	return Stack{
 		Resources: []Resource{RepositoryResource{Registry: registry, Repository: o.Repository, Policy: policy}},
-		Notes:     otherHalf(principals, registry, []string{o.Repository}),
+		Notes:     append([]string{fmt.Sprintf(replacesNote, "repository")}, otherHalf(principals, registry, []string{o.Repository})...),
 	}, nil
 }
 
@@ -92,7 +96,7 @@ func Registry(o RegistryOptions) (Stack, error) {
 		add("AllowReplication", []string{"ecr:ReplicateImage", "ecr:CreateRepository"})
 	}
 	policy := Policy{Kind: RegistryPolicy, Statements: statements}
-	notes := []string{"A registry has one policy in each region: putting this one replaces what is there."}
+	notes := []string{fmt.Sprintf(replacesNote, "registry and region")}
 	return Stack{
 		Resources: []Resource{RegistryResource{Registry: registry, Policy: policy}},
 		Notes:     append(notes, otherHalf(principals, registry, repositories)...),

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/pullpass/pullpass/internal/awsname"
+	"github.com/pullpass/pullpass/internal/issuer"
 )
 
 // RoleOptions says what a role may do in a registry.
@@ -91,7 +92,8 @@ func callerNotes(o RoleOptions, registry ECR) []string {
 	var notes []string
 	if registry.Account != "" && o.Account != registry.Account {
 		notes = append(notes, "If the role lives in another account than "+registry.Account+
-			", the repository policy there must name it, too: pullpass policy repository --account "+registry.Account+" …")
+			", the repository policy there must name it, too: pullpass policy repository --account "+registry.Account+
+			" --region "+registry.Region+" --repository NAME --principal ROLE_ARN --live")
 	}
 	if len(o.Assume) > 0 {
 		notes = append(notes,
@@ -124,7 +126,7 @@ type TrustOptions struct {
 
 // Trust generates the trust policy of a role.
 func Trust(o TrustOptions) (Stack, error) {
-	c := &check{hint: "pullpass policy trust --account 222222222222 --issuer https://services.example.gitpod.cloud/idp --form gitpod --subject github.com/team/app"}
+	c := &check{hint: "pullpass policy trust --account 222222222222 --issuer https://services.example.gitpod.cloud/idp --form gitpod --source github.com/team/app"}
 	role := orDefault(o.Role, "pullpass-pull")
 	c.names(role, "unused")
 	trust := c.trust(o, role)
@@ -147,6 +149,7 @@ type trustPolicy struct {
 	provider  oidcProvider
 	audiences []string
 	partition string
+	namesOnly bool // subjects of GitHub without ids
 }
 
 func (c *check) trust(o TrustOptions, role string) trustPolicy {
@@ -174,7 +177,13 @@ func (c *check) trustOIDC(out *trustPolicy, o TrustOptions) {
 	}
 	out.provider = c.issuer(o.OIDC.Issuer)
 	var conditions []Condition
-	out.audiences, conditions = c.conditions(*o.OIDC, out.provider)
+	trusted := *o.OIDC
+	trusted.Subjects = make([]Subject, len(o.OIDC.Subjects))
+	for i, s := range o.OIDC.Subjects {
+		trusted.Subjects[i] = s.withIDs()
+		out.namesOnly = out.namesOnly || s.Form == FormGitHub && trusted.Subjects[i].RepositoryID == ""
+	}
+	out.audiences, conditions = c.conditions(trusted, out.provider)
 	// AWS looks for the provider in the role's own account, wherever the
 	// platform that issues the tokens lives.
 	out.Statements = append(out.Statements, Statement{
@@ -241,6 +250,10 @@ func (t trustPolicy) resource(o OIDC) ProviderResource {
 func (t trustPolicy) notes(o TrustOptions) []string {
 	var notes []string
 	if o.OIDC != nil {
+		if shared, found := issuer.Shared(t.provider.url); t.namesOnly && found && shared.Required == "sub" {
+			notes = append(notes, "Repositories created, renamed or transferred since "+issuer.ImmutableSince+" have subjects with ids, "+issuer.ImmutableForm+
+				", which this policy does not match: give --owner-id and --repository-id (gh api repos/ORG/REPOSITORY --jq '.owner.id, .id').")
+		}
 		if !o.Provider {
 			notes = append(notes, "The OIDC provider "+t.provider.url+" must exist in account "+o.Account+
 				", the role's own, with client id "+strings.Join(t.audiences, ", ")+" registered.")

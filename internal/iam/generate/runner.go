@@ -88,7 +88,7 @@ func runnerNotes(o RunnerOptions, account string, self iamARN, notes []string) [
 		for _, a := range o.Access {
 			command += " --access " + string(a)
 		}
-		notes = append(notes, "Account "+o.Registry.Account+" needs the other half, a policy on each repository: "+command+" --repository …")
+		notes = append(notes, "Account "+o.Registry.Account+" needs the other half, a policy on each repository: "+command+" --repository NAME --live")
 	}
 	if o.Compute == EC2 || o.Compute == none {
 		notes = append(notes, "Containers on the instance can reach its metadata and take this role: require IMDSv2 with a hop limit of 1.")

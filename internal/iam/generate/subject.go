@@ -9,6 +9,9 @@ import (
 // subject gives the patterns that match exactly what s describes.
 func (c *check) subject(s Subject) []string {
 	before := len(c.problems)
+	if s.Form != FormGitHub && (s.OwnerID != "" || s.RepositoryID != "") {
+		c.failf("subjects of form %s have no ids of GitHub", s.Form)
+	}
 	c.refusePartsNotOf(s)
 	var out []string
 	switch s.Form {
@@ -75,29 +78,63 @@ func (c *check) repositoryURLs(s Subject) []string {
 	return out
 }
 
+// gitHub writes the subject with names, and that with ids where they are known: a
+// repository has one of the two, by its age.
 func (c *check) gitHub(s Subject) []string {
-	if !isWords(s.Repository, 2, 2) {
-		c.failf("%q is not ORG/REPOSITORY", s.Repository)
-		return nil
-	}
-	prefix := "repo:" + s.Repository + ":"
+	prefixes := c.gitHubPrefixes(s)
 	var out []string
-	for _, b := range c.refs("branch", s.Branches) {
-		out = append(out, prefix+"ref:refs/heads/"+b)
-	}
-	for _, t := range c.refs("tag", s.Tags) {
-		out = append(out, prefix+"ref:refs/tags/"+t)
+	for _, prefix := range prefixes {
+		var of []string
+		for _, b := range c.refs("branch", s.Branches) {
+			of = append(of, prefix+"ref:refs/heads/"+b)
+		}
+		for _, t := range c.refs("tag", s.Tags) {
+			of = append(of, prefix+"ref:refs/tags/"+t)
+		}
+		for _, e := range s.Environments {
+			of = append(of, prefix+"environment:"+escape(e))
+		}
+		if len(of) == 0 {
+			of = []string{prefix + "*"}
+		}
+		out = append(out, of...)
 	}
 	for _, e := range s.Environments {
 		if !isEnvironment(e) {
 			c.failf("%q is not an environment's name", e)
 		}
-		out = append(out, prefix+"environment:"+escape(e))
-	}
-	if len(out) == 0 {
-		out = []string{prefix + "*"}
 	}
 	return out
+}
+
+func (c *check) gitHubPrefixes(s Subject) []string {
+	if !isWords(s.Repository, 2, 2) {
+		c.failf("%q is not ORG/REPOSITORY, or with its ids ORG@ID/REPOSITORY@ID", s.Repository)
+		return nil
+	}
+	owner, name, _ := strings.Cut(s.Repository, "/")
+	prefixes := []string{"repo:" + s.Repository + ":"}
+	switch {
+	case s.OwnerID == "" && s.RepositoryID == "":
+	case !isID(s.OwnerID) || !isID(s.RepositoryID):
+		c.failf("the ids of the owner and of the repository are numbers, and both are needed")
+	default:
+		prefixes = append(prefixes, "repo:"+owner+"@"+s.OwnerID+"/"+name+"@"+s.RepositoryID+":")
+	}
+	return prefixes
+}
+
+func isID(s string) bool { return s != "" && len(s) <= 20 && strings.Trim(s, "0123456789") == "" }
+
+// withIDs takes the ids out of ORG@ID/REPOSITORY@ID.
+func (s Subject) withIDs() Subject {
+	owner, name, _ := strings.Cut(s.Repository, "/")
+	owner, ownerID, hasOwner := strings.Cut(owner, "@")
+	name, id, hasID := strings.Cut(name, "@")
+	if s.Form == FormGitHub && hasOwner && hasID && (s.OwnerID == "" || s.OwnerID == ownerID) && (s.RepositoryID == "" || s.RepositoryID == id) {
+		s.Repository, s.OwnerID, s.RepositoryID = owner+"/"+name, ownerID, id
+	}
+	return s
 }
 
 func (c *check) gitLab(s Subject) []string {
@@ -154,7 +191,7 @@ func (c *check) refs(kind string, in []string) []string {
 	var out []string
 	for _, r := range in {
 		name, wild := strings.CutSuffix(r, "*")
-		if !isRef(name, wild) {
+		if r != "*" && !isRef(name, wild) {
 			c.failf("%q is neither the name of a %s nor a name that ends in *", r, kind)
 			continue
 		}

@@ -42,9 +42,9 @@ func checkSidCharacters(p *pass) {
 			return
 		}
 		plain := alphanumeric(m.value.text)
-		switch {
-		case plain == m.value.text: // an empty one is as good as none
-		case plain == "":
+		switch plain {
+		case m.value.text: // an empty one is as good as none
+		case "":
 			p.report(m, "the Sid has no letter or digit", removeMember(s.node, m))
 		default:
 			plain = unusedSid(plain, used)

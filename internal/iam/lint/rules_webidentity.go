@@ -42,8 +42,8 @@ func webIdentityRules() []Rule {
 			ID: "subject-without-ids", Severity: Info, Title: "GitHub's subjects with ids do not match", Kinds: kinds,
 			Why: "For repositories created, renamed or transferred since " + issuer.ImmutableSince + " GitHub writes " + issuer.ImmutableForm +
 				": a pattern with names only misses their tokens.",
-			Fix: "Allow both forms, or the one that the repository's tokens have: " +
-				"pullpass policy trust --form github --owner-id ID --repository-id ID writes them.",
+			Fix: "Allow both forms, or the one that the repository's tokens have: pullpass policy trust --account ACCOUNT " +
+				"--issuer https://token.actions.githubusercontent.com --form github --source ORG/REPOSITORY --owner-id ID --repository-id ID.",
 			check: checkSubjectForms,
 		},
 		{

@@ -1,4 +1,4 @@
-# If the role lives in another account than 222222222222, the repository policy there must name it, too: pullpass policy repository --account 222222222222 …
+# If the role lives in another account than 222222222222, the repository policy there must name it, too: pullpass policy repository --account 222222222222 --region eu-west-1 --repository NAME --principal ROLE_ARN --live
 aws iam put-role-policy \
   --role-name gitpod-workspace-pull \
   --policy-name ecr-access \

@@ -1,3 +1,4 @@
+# AWS keeps one policy for each repository: setting this one replaces it, and removes everybody whom only that one names. --live reads the policy in force and adds to it; --merge FILE adds to the policy in a file.
 # ecr:GetAuthorizationToken has no effect in a repository or registry policy: the caller's own identity policy must allow it on "*".
 # Account 111111111111 needs the other half, an identity policy on the caller: pullpass policy role --account 222222222222 --region cn-north-1 --repository base
 # For an aws provider with region cn-north-1 in account 222222222222.

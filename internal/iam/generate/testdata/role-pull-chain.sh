@@ -1,4 +1,4 @@
-# If the role lives in another account than 222222222222, the repository policy there must name it, too: pullpass policy repository --account 222222222222 …
+# If the role lives in another account than 222222222222, the repository policy there must name it, too: pullpass policy repository --account 222222222222 --region eu-west-1 --repository NAME --principal ROLE_ARN --live
 # Each role in the chain must name this one in its trust policy, even if they are the same role.
 # A session that comes from another session lasts at most 1 h: asking for more is refused.
 aws iam put-role-policy \

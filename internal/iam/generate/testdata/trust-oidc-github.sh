@@ -1,3 +1,4 @@
+# Repositories created, renamed or transferred since 2026-07-15 have subjects with ids, repo:ORG@ID/REPOSITORY@ID:…, which this policy does not match: give --owner-id and --repository-id (gh api repos/ORG/REPOSITORY --jq '.owner.id, .id').
 # IAM finds the thumbprint of a public certificate authority itself. An aws command that demands --thumbprint-list is too old to know: update it, or give a thumbprint.
 aws iam create-open-id-connect-provider \
   --url https://token.actions.githubusercontent.com \
