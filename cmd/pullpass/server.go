@@ -216,10 +216,14 @@ func (p *parts) make(ctx context.Context, c *config.Server, url string, log *slo
 	return err
 }
 
+// awsWithin bounds one call of AWS, which answers in well below a second: a call
+// that hangs is tried again while there is time.
+const awsWithin = 10 * time.Second
+
 // awsOptions keeps the server's own AWS identity from integrations unless its
 // operator lends it: whoever may add an integration could use it otherwise.
 func (p *parts) awsOptions(c *config.Server, hosts *reference.Hosts) aws.Options {
-	o := aws.Options{HTTP: p.out, STSEndpoint: stsOfMappings(hosts), Tokens: webIdentities{p.identity}}
+	o := aws.Options{HTTP: p.out.With(egress.Limits{Total: awsWithin}), STSEndpoint: stsOfMappings(hosts), Tokens: webIdentities{p.identity}}
 	if !c.LendIdentity {
 		o.Ambient = func(context.Context) (awssdk.Config, error) {
 			return awssdk.Config{}, &pullpass.Error{

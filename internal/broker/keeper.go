@@ -9,8 +9,9 @@ import (
 	"github.com/pullpass/pullpass"
 )
 
-// flightTime bounds one upstream call with its waiting and its retries.
-const flightTime = time.Minute
+// flightTime bounds one upstream call with its waiting and its retries: below the
+// time that whoever asked has for the answer, so that they are told what failed.
+const flightTime = 40 * time.Second
 
 // Keeper holds what was minted while it is good, refreshes it before it ends, and
 // makes one upstream call of those that are wanted at the same time. It decides

@@ -16,7 +16,7 @@ const verifyWithin = 10 * time.Minute
 func (s *Server) auditRoutes() {
 	add(s, route{method: http.MethodGet, path: api.PathAuditEvents, id: "list-events", tag: "audit", permission: access.AuditRead,
 		summary: "List audit records", description: "Oldest first."}, s.listEvents)
-	add(s, route{method: http.MethodGet, path: api.PathAuditVerify, id: "verify-audit", tag: "audit", permission: access.AuditVerify,
+	add(s, route{method: http.MethodGet, path: api.PathAuditVerify, id: "verify-audit", within: verifyWithin, tag: "audit", permission: access.AuditVerify,
 		summary: "Verify the audit chain", description: "Reads every record; says which is the first that does not fit."}, s.verifyAudit)
 }
 

@@ -12,7 +12,7 @@ import (
 )
 
 func (s *Server) credentialRoutes() {
-	add(s, route{method: http.MethodPost, path: api.PathCredentials, id: "issue-credential", tag: "credentials", permission: access.CredentialIssue,
+	add(s, route{method: http.MethodPost, path: api.PathCredentials, id: "issue-credential", within: upstreamWithin, tag: "credentials", permission: access.CredentialIssue,
 		summary: "Get a registry credential", description: "It is recorded in the audit log before it is answered. A runner names one of its environments, everybody else a project or an environment."}, s.issueCredential)
 }
 

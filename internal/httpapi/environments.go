@@ -10,11 +10,11 @@ import (
 )
 
 func (s *Server) environmentRoutes() {
-	add(s, route{method: http.MethodPost, path: api.PathEnvironments, id: "create-environment", tag: "environments", permission: access.EnvironmentCreate, status: http.StatusCreated,
+	add(s, route{method: http.MethodPost, path: api.PathEnvironments, id: "create-environment", within: upstreamWithin, tag: "environments", permission: access.EnvironmentCreate, status: http.StatusCreated,
 		summary: "Create an environment", description: "It is written as wanted, with the registries in force now; its runner starts it."}, s.createEnvironment)
 	add(s, route{method: http.MethodGet, path: api.PathEnvironments, id: "list-environments", tag: "environments", permission: access.EnvironmentRead,
 		summary: "List environments"}, s.listEnvironments)
-	add(s, route{method: http.MethodGet, path: api.PathEnvironment, id: "get-environment", tag: "environments", permission: access.EnvironmentRead,
+	add(s, route{method: http.MethodGet, path: api.PathEnvironment, id: "get-environment", within: pollWithin, tag: "environments", permission: access.EnvironmentRead,
 		summary: "Get an environment", description: "With ?after= and ?wait= it answers as soon as the revision is beyond after, or when the wait is over."}, s.getEnvironment)
 	add(s, route{method: http.MethodPost, path: api.PathEnvironmentStart, id: "start-environment", tag: "environments", permission: access.EnvironmentControl,
 		summary: "Start an environment", description: "With the registries in force now, if it was stopped."}, s.control("environment.start", s.want(pullpass.WantedRunning)))
@@ -24,7 +24,7 @@ func (s *Server) environmentRoutes() {
 		summary: "Restart an environment", description: "With the registries in force now."}, s.control("environment.restart", s.store.Restart))
 	add(s, route{method: http.MethodDelete, path: api.PathEnvironment, id: "delete-environment", tag: "environments", permission: access.EnvironmentDelete,
 		status: http.StatusAccepted, summary: "Delete an environment", description: "Its runner removes what runs; then it is gone."}, s.deleteEnvironment)
-	add(s, route{method: http.MethodGet, path: api.PathEnvironmentOutput, id: "get-output", tag: "environments", permission: access.EnvironmentRead,
+	add(s, route{method: http.MethodGet, path: api.PathEnvironmentOutput, id: "get-output", within: pollWithin, tag: "environments", permission: access.EnvironmentRead,
 		summary: "Get a service's output", description: "The last 64 KiB of it."}, s.getOutput)
 }
 

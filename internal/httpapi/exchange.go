@@ -16,7 +16,7 @@ import (
 )
 
 func (s *Server) exchangeRoutes() {
-	add(s, route{method: http.MethodPost, path: api.PathExchange, id: "exchange-token", tag: "identity", permission: public,
+	add(s, route{method: http.MethodPost, path: api.PathExchange, id: "exchange-token", within: upstreamWithin, tag: "identity", permission: public,
 		summary: "Exchange a CI job's own token", description: "RFC 8693: a form with grant_type, subject_token, subject_token_type, and organization (its id) or audience (its issuer URL); " +
 			"project (id or name) chooses among the trusts, scope asks for pull only. The answer's token works for that project alone. " +
 			"Refusals are RFC 6749's error and error_description, and our problem fields beside them.",

@@ -17,7 +17,7 @@ import (
 const maxAge = time.Hour
 
 func (s *Server) environmentTokenRoutes() {
-	add(s, route{method: http.MethodPost, path: api.PathRunnerTokens, id: "issue-identity-token", tag: "runner", permission: access.IdentityIssue,
+	add(s, route{method: http.MethodPost, path: api.PathRunnerTokens, id: "issue-identity-token", within: upstreamWithin, tag: "runner", permission: access.IdentityIssue,
 		summary: "Get an identity token for an environment", description: "It is recorded in the audit log before it is answered. The subject names the project's repository only if the organization has proved that it is its own."}, s.issueIdentityToken)
 }
 

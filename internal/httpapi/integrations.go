@@ -10,13 +10,13 @@ import (
 )
 
 func (s *Server) integrationRoutes() {
-	add(s, route{method: http.MethodPost, path: api.PathIntegrations, id: "create-integration", tag: "integrations", permission: access.IntegrationCreate, status: http.StatusCreated,
+	add(s, route{method: http.MethodPost, path: api.PathIntegrations, id: "create-integration", within: upstreamWithin, tag: "integrations", permission: access.IntegrationCreate, status: http.StatusCreated,
 		summary: "Add an integration"}, s.createIntegration)
 	add(s, route{method: http.MethodGet, path: api.PathIntegrations, id: "list-integrations", tag: "integrations", permission: access.IntegrationRead,
 		summary: "List integrations"}, s.listIntegrations)
 	add(s, route{method: http.MethodGet, path: api.PathIntegration, id: "get-integration", tag: "integrations", permission: access.IntegrationRead,
 		summary: "Get an integration", description: "Without its secret key: that cannot be read back."}, s.getIntegration)
-	add(s, route{method: http.MethodPatch, path: api.PathIntegration, id: "update-integration", tag: "integrations", permission: access.IntegrationUpdate,
+	add(s, route{method: http.MethodPatch, path: api.PathIntegration, id: "update-integration", within: upstreamWithin, tag: "integrations", permission: access.IntegrationUpdate,
 		summary: "Update an integration"}, s.updateIntegration)
 	add(s, route{method: http.MethodDelete, path: api.PathIntegration, id: "delete-integration", tag: "integrations", permission: access.IntegrationDelete,
 		summary: "Delete an integration", description: "Refused while a registry uses it."}, s.deleteIntegration)

@@ -86,8 +86,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	h := w.Header()
 	h.Set("X-Request-Id", x.id)
 	h.Set("X-Content-Type-Options", "nosniff")
-	if strings.HasPrefix(req.URL.Path, "/api/") {
+	if strings.HasPrefix(req.URL.Path, "/api/") { // each route says how long it may take
 		h.Set("Cache-Control", "no-store")
+	} else {
+		ctx, cancel := context.WithTimeout(req.Context(), upstreamWithin)
+		defer cancel()
+		req = req.WithContext(ctx)
 	}
 	defer func() {
 		if p := recover(); p != nil {

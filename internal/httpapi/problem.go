@@ -72,9 +72,13 @@ func kindOf(status int) pullpass.Kind {
 func (s *Server) problemOf(ctx context.Context, err error) *problem {
 	var e *pullpass.Error
 	if !errors.As(err, &e) {
-		if ctx.Err() != nil { // nobody is there to read it
+		switch {
+		case errors.Is(ctx.Err(), context.DeadlineExceeded):
+			e = &pullpass.Error{Kind: pullpass.Unavailable, Code: "timeout", What: "the request took too long",
+				Cause: "what it needs did not answer in time", Hint: "try again; the operator sees at /readyz what does not answer", Err: err}
+		case ctx.Err() != nil: // nobody is there to read it
 			e = &pullpass.Error{Kind: pullpass.Unavailable, What: "the request was given up"}
-		} else {
+		default:
 			e = &pullpass.Error{Kind: pullpass.Internal}
 		}
 	}
@@ -93,7 +97,7 @@ func (s *Server) problemOf(ctx context.Context, err error) *problem {
 		p.Detail = p.Title
 	}
 	p.header = headersFor(e.Kind)
-	if e.Kind == pullpass.Unavailable && ctx.Err() == nil {
+	if e.Kind == pullpass.Unavailable && !errors.Is(ctx.Err(), context.Canceled) {
 		s.log.LogAttrs(ctx, slog.LevelWarn, "unavailable", slog.String("request", requestID(ctx)), slog.String("error", err.Error()))
 	}
 	return p

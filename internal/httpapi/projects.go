@@ -11,14 +11,14 @@ import (
 )
 
 func (s *Server) projectRoutes() {
-	add(s, route{method: http.MethodPost, path: api.PathProjects, id: "create-project", tag: "projects", permission: access.ProjectCreate, status: http.StatusCreated,
+	add(s, route{method: http.MethodPost, path: api.PathProjects, id: "create-project", within: upstreamWithin, tag: "projects", permission: access.ProjectCreate, status: http.StatusCreated,
 		summary: "Create a project"}, s.createProject)
 	add(s, route{method: http.MethodGet, path: api.PathProjects, id: "list-projects", tag: "projects", permission: access.ProjectRead,
 		summary: "List projects"}, s.listProjects)
 	add(s, route{method: http.MethodGet, path: api.PathProject, id: "get-project", tag: "projects", permission: access.ProjectRead,
 		summary: "Get a project"}, s.getProject)
 	s.proofRoutes()
-	add(s, route{method: http.MethodDelete, path: api.PathProject, id: "delete-project", tag: "projects", permission: access.ProjectDelete,
+	add(s, route{method: http.MethodDelete, path: api.PathProject, id: "delete-project", within: upstreamWithin, tag: "projects", permission: access.ProjectDelete,
 		summary: "Delete a project", description: "Its registries go with it; environments that run keep what they were started with."}, s.deleteProject)
 }
 

@@ -28,9 +28,9 @@ const proofEnds = 30 * 24 * time.Hour
 func (s *Server) proofRoutes() {
 	add(s, route{method: http.MethodGet, path: api.PathProjectProof, id: "get-proof", tag: "projects", permission: access.ProjectProve,
 		summary: "Get a project's challenge", description: "The line that the file .pullpass-challenge at the top of the repository's default branch has to hold."}, s.getProof)
-	add(s, route{method: http.MethodPost, path: api.PathProjectProof, id: "prove-project", tag: "projects", permission: access.ProjectProve,
+	add(s, route{method: http.MethodPost, path: api.PathProjectProof, id: "prove-project", within: upstreamWithin, tag: "projects", permission: access.ProjectProve,
 		summary: "Prove whose a project's repository is", description: "The server asks the repository's Git host itself, over https: may the project's Git login push, or does the file hold the challenge?"}, s.prove)
-	add(s, route{method: http.MethodPut, path: api.PathProjectGitLogin, id: "set-git-login", tag: "projects", permission: access.ProjectProve,
+	add(s, route{method: http.MethodPut, path: api.PathProjectGitLogin, id: "set-git-login", within: upstreamWithin, tag: "projects", permission: access.ProjectProve,
 		summary: "Give a login for a project's repository", description: "With it the server reads a private repository. It cannot be read back, and goes to the repository's own host only."}, s.setGitLogin)
 	add(s, route{method: http.MethodDelete, path: api.PathProjectGitLogin, id: "delete-git-login", tag: "projects", permission: access.ProjectProve,
 		summary: "Forget the login for a project's repository"}, s.deleteGitLogin)

@@ -10,13 +10,13 @@ import (
 )
 
 func (s *Server) registryRoutes() {
-	add(s, route{method: http.MethodPost, path: api.PathRegistries, id: "create-registry", tag: "registries", permission: access.RegistryCreate, status: http.StatusCreated,
+	add(s, route{method: http.MethodPost, path: api.PathRegistries, id: "create-registry", within: upstreamWithin, tag: "registries", permission: access.RegistryCreate, status: http.StatusCreated,
 		summary: "Add a registry", description: "Two registries of one scope with the same host and path prefix are a tie, which is refused."}, s.createRegistry)
 	add(s, route{method: http.MethodGet, path: api.PathRegistries, id: "list-registries", tag: "registries", permission: access.RegistryRead,
 		summary: "List registries"}, s.listRegistries)
 	add(s, route{method: http.MethodGet, path: api.PathRegistry, id: "get-registry", tag: "registries", permission: access.RegistryRead,
 		summary: "Get a registry", description: "Without its password: that cannot be read back."}, s.getRegistry)
-	add(s, route{method: http.MethodPatch, path: api.PathRegistry, id: "update-registry", tag: "registries", permission: access.RegistryUpdate,
+	add(s, route{method: http.MethodPatch, path: api.PathRegistry, id: "update-registry", within: upstreamWithin, tag: "registries", permission: access.RegistryUpdate,
 		summary: "Update a registry", description: "New starts use the new values; environments that run keep the old ones until they are restarted."}, s.updateRegistry)
 	add(s, route{method: http.MethodDelete, path: api.PathRegistry, id: "delete-registry", tag: "registries", permission: access.RegistryDelete,
 		summary: "Delete a registry"}, s.deleteRegistry)

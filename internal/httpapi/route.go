@@ -1,8 +1,10 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -26,8 +28,9 @@ type route struct {
 	summary     string
 	description string
 	permission  access.Permission
-	status      int   // of success; 0: 200, or 204 without a body
-	maxBody     int64 // bytes of the body; 0: as much as its callers may send
+	status      int           // of success; 0: 200, or 204 without a body
+	within      time.Duration // how long the answer may take; 0: answerWithin
+	maxBody     int64         // bytes of the body; 0: as much as its callers may send
 }
 
 // maxPublicBody is enough for a setup, a sign-in and a CI system's token. Whoever
@@ -46,6 +49,14 @@ func (r route) limit() int64 {
 	}
 	return api.MaxBody
 }
+
+// How long an answer may take: below the time in which it can be sent, so that
+// whoever asks is told what was waited for, and nothing happens after that.
+const (
+	answerWithin   = 8 * time.Second
+	pollWithin     = api.MaxWait*time.Second + answerWithin
+	upstreamWithin = 50 * time.Second // where AWS, a registry, a Git host or an issuer is asked
+)
 
 // handler answers a request whose caller is known and has the permission of its
 // route; whether it reaches the objects named is the handler's to check.
@@ -83,7 +94,10 @@ func add[I, O any](s *Server, r route, h handler[I, O]) {
 func (s *Server) gate(r route, hasBody bool) func(huma.Context, func(huma.Context)) {
 	return func(hc huma.Context, next func(huma.Context)) {
 		req, w := unwrap(hc)
-		in := &request{humaContext: hc, ctx: req.Context()}
+		ctx, cancel := context.WithTimeout(req.Context(), cmp.Or(r.within, answerWithin))
+		defer cancel()
+		req = req.WithContext(ctx)
+		in := &request{humaContext: hc, ctx: ctx}
 		if r.permission != public {
 			caller, err := s.admit(req, r)
 			if err != nil {

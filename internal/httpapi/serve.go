@@ -11,9 +11,8 @@ import (
 	"github.com/pullpass/pullpass/api"
 )
 
-// How long each part of a connection may take. Reading has as long as writing:
-// when its deadline passes, net/http ends the context of a request that is still
-// being answered, and a long poll is.
+// How long each part of a connection may take. None of these ends the work on a
+// request: each route's own time does, which is shorter.
 const (
 	headerWithin   = 10 * time.Second
 	bodyWithin     = 15 * time.Second

@@ -14,9 +14,9 @@ import (
 // sessionRoutes are what a command line asks while a person signs in, with what
 // only it knows as proof; the browser's half is in signin_pages.go.
 func (s *Server) sessionRoutes() {
-	add(s, route{method: http.MethodPost, path: api.PathSignInDevice, id: "begin-device", tag: "people", permission: public, status: http.StatusCreated,
+	add(s, route{method: http.MethodPost, path: api.PathSignInDevice, id: "begin-device", within: upstreamWithin, tag: "people", permission: public, status: http.StatusCreated,
 		summary: "Begin to sign in without a browser", description: "The person types user_code at verification_uri, on any machine (RFC 8628)."}, s.beginDevice)
-	add(s, route{method: http.MethodPost, path: api.PathSignInSession, id: "create-session", tag: "people", permission: public,
+	add(s, route{method: http.MethodPost, path: api.PathSignInSession, id: "create-session", within: upstreamWithin, tag: "people", permission: public,
 		summary: "Redeem a sign-in", description: "Once. The session lives 12 hours, or until it is ended, its token deleted or its member deleted."}, s.createSession)
 	add(s, route{method: http.MethodDelete, path: api.PathSession, id: "end-session", tag: "people", permission: access.SessionEnd,
 		summary: "Sign out", description: "Ends the session that the request came with."}, s.endSession)

@@ -41,13 +41,13 @@ const (
 )
 
 func (s *Server) testRoutes() {
-	add(s, route{method: http.MethodPost, path: api.PathRegistriesTest, id: "test-registry-settings", tag: "registries", permission: access.RegistryCreate,
+	add(s, route{method: http.MethodPost, path: api.PathRegistriesTest, id: "test-registry-settings", within: upstreamWithin, tag: "registries", permission: access.RegistryCreate,
 		summary: "Try a registry before it is saved", description: "The server, or the runner that is named, makes the pull step by step with these settings. Nothing is saved; that it was tried is recorded."}, s.testSettings)
-	add(s, route{method: http.MethodPost, path: api.PathRegistryTest, id: "test-registry", tag: "registries", permission: access.RegistryUpdate,
+	add(s, route{method: http.MethodPost, path: api.PathRegistryTest, id: "test-registry", within: upstreamWithin, tag: "registries", permission: access.RegistryUpdate,
 		summary: "Try a registry", description: "The server, or the runner that is named, makes the pull step by step, with what is stored."}, s.testRegistry)
-	add(s, route{method: http.MethodPost, path: api.PathIntegrationTest, id: "test-integration", tag: "integrations", permission: access.IntegrationUpdate,
+	add(s, route{method: http.MethodPost, path: api.PathIntegrationTest, id: "test-integration", within: upstreamWithin, tag: "integrations", permission: access.IntegrationUpdate,
 		summary: "Try an integration", description: "AWS is asked who it is, and each role of its chain is assumed; for runner-native, by the runner that is named. The principal is kept for others to name in their policies."}, s.testIntegration)
-	add(s, route{method: http.MethodPost, path: api.PathEnvironmentTest, id: "test-environment", tag: "environments", permission: access.EnvironmentTry,
+	add(s, route{method: http.MethodPost, path: api.PathEnvironmentTest, id: "test-environment", within: upstreamWithin, tag: "environments", permission: access.EnvironmentTry,
 		summary: "Try an environment's pull", description: "Its runner pulls one of its images step by step, as a start would."}, s.testEnvironment)
 }
 

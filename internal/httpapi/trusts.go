@@ -16,11 +16,11 @@ import (
 )
 
 func (s *Server) trustRoutes() {
-	add(s, route{method: http.MethodPost, path: api.PathTrusts, id: "create-trust", tag: "identity", permission: access.TrustCreate, status: http.StatusCreated,
+	add(s, route{method: http.MethodPost, path: api.PathTrusts, id: "create-trust", within: upstreamWithin, tag: "identity", permission: access.TrustCreate, status: http.StatusCreated,
 		summary: "Trust an issuer", description: "Its tokens that meet all conditions can be exchanged at POST /api/v1/token."}, s.createTrust)
 	add(s, route{method: http.MethodGet, path: api.PathTrusts, id: "list-trusts", tag: "identity", permission: access.TrustRead,
 		summary: "List trusted issuers"}, s.listTrusts)
-	add(s, route{method: http.MethodPost, path: api.PathTrustTest, id: "test-trust", tag: "identity", permission: access.TrustRead,
+	add(s, route{method: http.MethodPost, path: api.PathTrustTest, id: "test-trust", within: upstreamWithin, tag: "identity", permission: access.TrustRead,
 		summary: "Test a token against the trusts", description: "Nothing is issued. Each condition is laid beside what the token says."}, s.testTrust)
 	add(s, route{method: http.MethodDelete, path: api.PathTrust, id: "delete-trust", tag: "identity", permission: access.TrustDelete,
 		summary: "Stop trusting an issuer", description: "The tokens given out for it end at once."}, s.deleteTrust)

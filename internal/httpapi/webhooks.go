@@ -12,13 +12,13 @@ import (
 )
 
 func (s *Server) webhookRoutes() {
-	add(s, route{method: http.MethodPut, path: api.PathAuditWebhook, id: "set-webhook", tag: "audit", permission: access.WebhookUpdate,
+	add(s, route{method: http.MethodPut, path: api.PathAuditWebhook, id: "set-webhook", within: upstreamWithin, tag: "audit", permission: access.WebhookUpdate,
 		summary: "Send audit records to an address", description: "In order and at least once, signed with the secret that is shown this once. Setting it anew makes another secret and ends a pause."}, s.setWebhook)
 	add(s, route{method: http.MethodGet, path: api.PathAuditWebhook, id: "get-webhook", tag: "audit", permission: access.WebhookRead,
 		summary: "See where audit records go, and how far they have got"}, s.getWebhook)
 	add(s, route{method: http.MethodDelete, path: api.PathAuditWebhook, id: "delete-webhook", tag: "audit", permission: access.WebhookUpdate,
 		summary: "Send audit records nowhere"}, s.deleteWebhook)
-	add(s, route{method: http.MethodPost, path: api.PathAuditWebhookTest, id: "test-webhook", tag: "audit", permission: access.WebhookUpdate,
+	add(s, route{method: http.MethodPost, path: api.PathAuditWebhookTest, id: "test-webhook", within: upstreamWithin, tag: "audit", permission: access.WebhookUpdate,
 		summary: "Try the address", description: "Sends a delivery without records. If it is taken, a pause ends."}, s.testWebhook)
 }
 

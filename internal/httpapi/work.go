@@ -22,7 +22,7 @@ const maxReported = 8 << 10
 func (s *Server) workRoutes() {
 	add(s, route{method: http.MethodPost, path: api.PathRunnerHeartbeat, id: "heartbeat", tag: "runner", permission: access.RunnerWork,
 		summary: "Say how the runner is"}, s.heartbeat)
-	add(s, route{method: http.MethodGet, path: api.PathRunnerEnvironments, id: "wanted", tag: "runner", permission: access.RunnerWork,
+	add(s, route{method: http.MethodGet, path: api.PathRunnerEnvironments, id: "wanted", within: pollWithin, tag: "runner", permission: access.RunnerWork,
 		summary: "Get the wanted environments", description: "With ?seen= (the state of the answer before) and ?wait= it answers when what is wanted differs, or says unchanged when the wait is over."}, s.wanted)
 	add(s, route{method: http.MethodPut, path: api.PathRunnerStatus, id: "report-status", tag: "runner", permission: access.RunnerWork,
 		summary: "Report an environment's status", description: "A report about an older start is a conflict."}, s.reportStatus)

@@ -94,13 +94,29 @@ func (r reader) QueryContext(ctx context.Context, query string, args ...any) (*s
 
 // QueryRowContext reads one row. A database in this process has read it before
 // anybody could want it no more: watching for that would cost two goroutines,
-// which is more than the read.
-func (r reader) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	if r.local && ctx.Err() == nil {
+// which is more than the read. One beyond a network may hang.
+func (r reader) QueryRowContext(ctx context.Context, query string, args ...any) scanner {
+	if !r.local {
+		ctx, cancel := bounded(ctx)
+		return boundedRow{r.pool.QueryRowContext(ctx, query, args...), cancel}
+	}
+	if ctx.Err() == nil {
 		ctx = context.WithoutCancel(ctx)
 	}
 	if s := r.compiled(ctx, query); s != nil {
 		return s.QueryRowContext(ctx, args...)
 	}
 	return r.pool.QueryRowContext(ctx, query, args...)
+}
+
+// boundedRow is a row that is over when it was read.
+type boundedRow struct {
+	*sql.Row
+	over context.CancelFunc
+}
+
+// Scan reads the row.
+func (r boundedRow) Scan(dest ...any) error {
+	defer r.over()
+	return r.Row.Scan(dest...)
 }

@@ -20,6 +20,14 @@ type tx struct {
 	fresh   []string // queries that were not compiled
 }
 
+// answerWithin is how long any transaction or query may take, whoever asks: a
+// database that hangs is noticed, and not waited for.
+const answerWithin = 8 * time.Second
+
+func bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, answerWithin)
+}
+
 // attempts bounds how often a transaction is tried that lost against another.
 const attempts = 8
 
@@ -30,6 +38,8 @@ const attemptsCut = 3
 // tx runs f in a writing transaction, again if it lost a lock or a race, and maps
 // what comes out to the kinds of error. f must not keep results of a failed try.
 func (db *DB) tx(ctx context.Context, what string, f func(*tx) error) error {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
 	for attempt := 0; ; attempt++ {
 		err := db.try(ctx, f)
 		if err == nil {
@@ -134,7 +144,7 @@ func (x *tx) exec(query string, args ...any) (int64, error) {
 	return result.RowsAffected()
 }
 
-func (x *tx) one(query string, args ...any) *sql.Row {
+func (x *tx) one(query string, args ...any) scanner {
 	return x.QueryRowContext(x.ctx, query, args...)
 }
 
@@ -146,7 +156,7 @@ func (x *tx) QueryContext(ctx context.Context, query string, args ...any) (*sql.
 	return x.tx.QueryContext(ctx, query, args...)
 }
 
-func (x *tx) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+func (x *tx) QueryRowContext(ctx context.Context, query string, args ...any) scanner {
 	if s := x.compiled(query); s != nil {
 		return s.QueryRowContext(ctx, args...)
 	}
@@ -168,7 +178,7 @@ func (x *tx) compiled(query string) compiled {
 // querier reads: a pool or a transaction.
 type querier interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+	QueryRowContext(ctx context.Context, query string, args ...any) scanner
 }
 
 // scanner is a row: *sql.Row or *sql.Rows.
@@ -176,6 +186,8 @@ type scanner interface{ Scan(dest ...any) error }
 
 // all reads every row of a query.
 func all[T any](ctx context.Context, q querier, scan func(scanner) (T, error), query string, args ...any) (items []T, err error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
 	rows, err := q.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
