@@ -1,36 +1,62 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
+	"path"
 	"path/filepath"
 	"runtime"
 
 	"github.com/pullpass/pullpass/internal/config"
+	"github.com/pullpass/pullpass/internal/httpapi"
 )
 
-// offeredPrograms puts this program and the credential helper where /downloads/
-// finds them, beside those of other platforms that the operator put there.
-func offeredPrograms(c *config.Server, log *slog.Logger) (fs.FS, error) {
-	root := c.DownloadsPath()
-	dir := filepath.Join(root, runtime.GOOS+"-"+runtime.GOARCH)
-	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // what is given out to everybody
-		return nil, fmt.Errorf("making the directory of downloads: %w", err)
-	}
+// offeredPrograms opens this program and the credential helper beside it for
+// /downloads/. They are not copied: a server starts on a full disk, and gives out
+// what it is. They stay open, so that an upgrade beneath it changes nothing.
+func (p *parts) offeredPrograms(c *config.Server, log *slog.Logger) ([]httpapi.Program, error) {
+	platform := runtime.GOOS + "-" + runtime.GOARCH
+	var offered []httpapi.Program
 	for _, program := range programs {
 		from, err := programPath(program)
 		if err != nil {
 			return nil, err
 		}
-		if _, err := os.Stat(from); err != nil {
+		file, err := os.Open(from)
+		if errors.Is(err, fs.ErrNotExist) {
 			log.Warn("a program is not offered for download: it is missing beside this one", "program", from)
 			continue
 		}
-		if err := copyProgram(from, filepath.Join(dir, program)); err != nil {
-			return nil, fmt.Errorf("copying %s for download: %w", program, err)
+		if err != nil {
+			return nil, fmt.Errorf("opening %s for download: %w", program, err)
+		}
+		p.closers = append(p.closers, func() { _ = file.Close() })
+		info, err := file.Stat()
+		if err != nil {
+			return nil, fmt.Errorf("opening %s for download: %w", program, err)
+		}
+		offered = append(offered, httpapi.Program{File: path.Join(platform, program), Content: file, Size: info.Size()})
+		if c.Downloads == "" { // what earlier versions left
+			removeCopies(filepath.Join(c.DownloadsPath(), platform, program))
 		}
 	}
-	return os.DirFS(root), nil
+	return offered, nil
+}
+
+func removeCopies(file string) {
+	for _, copied := range []string{file, file + ".new"} {
+		_ = os.Remove(copied) // mostly there is none
+	}
+}
+
+// operatorsPrograms are those of other platforms that the operator put there.
+func operatorsPrograms(c *config.Server) fs.FS {
+	root := c.DownloadsPath()
+	if info, err := os.Stat(root); err != nil || !info.IsDir() {
+		return nil
+	}
+	return os.DirFS(root)
 }

@@ -2,10 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
+	"io/fs"
 	"log/slog"
+	"os"
 	"path/filepath"
 
+	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/internal/config"
 	"github.com/pullpass/pullpass/internal/printable"
 	"github.com/pullpass/pullpass/internal/seal"
@@ -25,17 +29,94 @@ func newLogger(w io.Writer, o config.Log) *slog.Logger {
 	return slog.New(slog.NewTextHandler(printable.NewWriter(w), options))
 }
 
-// openStore opens the keys and the database that c names.
+// openStore opens the keys and the database that c names, if they belong together.
 func openStore(ctx context.Context, c *config.Server, log *slog.Logger) (*store.DB, error) {
+	if err := checkKeyFile(ctx, c); err != nil {
+		return nil, err
+	}
 	keyring, err := openKeyring(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	options := store.Options{Logger: log}
-	if c.Database != "" {
-		return postgres.Open(ctx, c.Database, keyring, options)
+	db, err := openDatabase(ctx, c, keyring, store.Options{Logger: log})
+	if err != nil {
+		return nil, err
 	}
-	return sqlite.Open(ctx, filepath.Join(c.Data, "pullpass.db"), keyring, options)
+	if err := db.CheckKeys(ctx); err != nil {
+		return nil, errors.Join(errWrongKey(c, err), db.Close())
+	}
+	return db, nil
+}
+
+func openDatabase(ctx context.Context, c *config.Server, keyring *seal.Keyring, o store.Options) (*store.DB, error) {
+	if c.Database != "" {
+		return postgres.Open(ctx, c.Database, keyring, o)
+	}
+	return sqlite.Open(ctx, databasePath(c), keyring, o)
+}
+
+func databasePath(c *config.Server) string { return filepath.Join(c.Data, "pullpass.db") }
+
+// checkKeyFile refuses a key file without its database and a database without its
+// key file, before either is made anew: an empty server under a known address
+// looks like a loss of everything, and a second key makes the first one hard to
+// miss.
+func checkKeyFile(ctx context.Context, c *config.Server) error {
+	if c.KMSKey != "" {
+		return nil
+	}
+	key, err := there(c.KeyPath())
+	if err != nil {
+		return err
+	}
+	database := true // on PostgreSQL, an empty one is new: nobody can have lost it by a missing mount
+	if c.Database == "" {
+		if database, err = there(databasePath(c)); err != nil {
+			return err
+		}
+	}
+	switch {
+	case key && !database:
+		return &pullpass.Error{
+			Kind: pullpass.Conflict, Code: "database_missing", What: "cannot start with an empty database",
+			Cause: "the key file " + c.KeyPath() + " is there, and its database " + databasePath(c) + " is not: removed, or not mounted",
+			Hint:  "mount or restore " + c.Data + "; to begin anew, move the key file away",
+		}
+	case key || !database:
+		return nil
+	}
+	db, err := openDatabase(ctx, c, &seal.Keyring{}, store.Options{})
+	if err != nil {
+		return err
+	}
+	err = db.CheckKeys(ctx)
+	if err != nil {
+		err = errWrongKey(c, err)
+	}
+	return errors.Join(err, db.Close())
+}
+
+func errWrongKey(c *config.Server, err error) error {
+	var missing *pullpass.Error
+	if !errors.As(err, &missing) || missing.Code != seal.CodeKeyMissing {
+		return err
+	}
+	from, hint := "the key file "+c.KeyPath(), "put the key file back that this database was written with"
+	if c.KMSKey != "" {
+		from, hint = c.KMSKey, "name the KMS key, or the key file, that this database was written with"
+	}
+	return &pullpass.Error{
+		Kind: pullpass.Conflict, Code: missing.Code, What: "cannot start on this database",
+		Cause: "it holds what is sealed with another key than those of " + from + ": " + missing.Cause, Hint: hint, Err: err,
+	}
+}
+
+func there(path string) (bool, error) {
+	_, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 func openKeyring(ctx context.Context, c *config.Server) (*seal.Keyring, error) {

@@ -1,8 +1,12 @@
 package main
 
 import (
+	"crypto/sha256"
 	"debug/elf"
+	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -64,11 +68,41 @@ func isStatic(path string) bool {
 }
 
 // copyProgram replaces to at once: containers that run keep the file they have.
+// Where the same program is there already it needs no room.
 func copyProgram(from, to string) error {
+	if same, err := sameContent(from, to); same || err != nil {
+		return err
+	}
 	in, err := os.Open(from)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = in.Close() }()
 	return atomicfile.Copy(to, in, 0o755) // a program is there to be run
+}
+
+// sameContent compares two files; one that is not there is another one.
+func sameContent(from, to string) (bool, error) {
+	want, err := sumOf(from)
+	if err != nil {
+		return false, err
+	}
+	got, err := sumOf(to)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return got == want, err
+}
+
+func sumOf(path string) (sum [sha256.Size]byte, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return sum, err
+	}
+	defer func() { _ = f.Close() }()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return sum, err
+	}
+	return [sha256.Size]byte(h.Sum(nil)), nil
 }

@@ -28,6 +28,7 @@ import (
 	"github.com/pullpass/pullpass/internal/reference"
 	"github.com/pullpass/pullpass/internal/source"
 	"github.com/pullpass/pullpass/internal/store"
+	"github.com/pullpass/pullpass/internal/store/sqlite"
 	"github.com/pullpass/pullpass/internal/web"
 	"github.com/pullpass/pullpass/internal/webhook"
 )
@@ -172,6 +173,13 @@ func (p *parts) make(ctx context.Context, c *config.Server, url string, log *slo
 	if err != nil {
 		return err
 	}
+	if c.Database == "" {
+		release, err := sqlite.Lock(databasePath(c))
+		if err != nil {
+			return err
+		}
+		p.closers = append(p.closers, release)
+	}
 	if p.db, err = openStore(ctx, c, log); err != nil {
 		return err
 	}
@@ -201,16 +209,16 @@ func (p *parts) make(ctx context.Context, c *config.Server, url string, log *slo
 	if err != nil {
 		return err
 	}
-	downloads, err := offeredPrograms(c, log)
+	offered, err := p.offeredPrograms(c, log)
 	if err != nil {
 		return err
 	}
 	p.api, err = httpapi.New(httpapi.Options{
 		Store: p.db, Issuer: p.broker, Auditor: p.door, Metrics: metrics, VerifyAudit: p.verifyAudit,
 		Identity: p.identity, Source: source.New(p.out), Verifier: identity.NewVerifier(egressHTTP(p.out), nil), Repositories: keeper,
-		Hosts: hosts, Logger: log, Version: version, Pages: web.New, Dashboard: web.Dashboard, Downloads: downloads,
-		Proxies: proxies,
-		SignIn:  signIn, Hooks: webhook.Sender{HTTP: p.out, Now: time.Now},
+		Hosts: hosts, Logger: log, Version: version, Pages: web.New, Dashboard: web.Dashboard,
+		Programs: offered, Downloads: operatorsPrograms(c), Proxies: proxies,
+		SignIn: signIn, Hooks: webhook.Sender{HTTP: p.out, Now: time.Now},
 		Tester: &serverDoctor{store: p.db, hosts: hosts, allow: c.AllowEgress, minter: minter},
 	})
 	return err

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"html/template"
 	"io"
@@ -18,31 +19,42 @@ import (
 	"github.com/pullpass/pullpass/api"
 )
 
-// binary is a file to give out, and where it lies.
+// Program is a binary to give out that is open already.
+type Program struct {
+	File    string // <os>-<arch>/<name>
+	Content io.ReaderAt
+	Size    int64
+}
+
+// binary is a file to give out, and how it is opened.
 type binary struct {
 	api.Download
-	file string
+	open func() (io.ReadSeekCloser, error)
 }
 
 const downloadWithin = 10 * time.Minute
 
-// offer reads the tree of binaries once: <os>-<arch>/<name>. What they are does
-// not change while the server runs.
-func (s *Server) offer(tree fs.FS) error {
+// offer reads the binaries once: <os>-<arch>/<name>. What they are does not change
+// while the server runs.
+func (s *Server) offer(programs []Program, tree fs.FS) error {
+	taken := map[string]bool{}
+	for _, p := range programs {
+		taken[p.File] = true
+		err := s.offerFile(p.File, func() (io.ReadSeekCloser, error) {
+			return unclosed{io.NewSectionReader(p.Content, 0, p.Size)}, nil
+		})
+		if err != nil {
+			return err
+		}
+	}
 	if tree == nil {
 		return nil
 	}
 	err := fs.WalkDir(tree, ".", func(file string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
+		if err != nil || d.IsDir() || taken[file] {
 			return err
 		}
-		b, ok, err := describeBinary(tree, file)
-		if ok {
-			s.binaries = append(s.binaries, b)
-			s.mux.HandleFunc("GET "+b.Path, s.download(tree, b))
-			s.mux.HandleFunc("GET "+b.Path+".sha256", serve("text/plain; charset=utf-8", []byte(b.SHA256+"  "+b.Name+"\n")))
-		}
-		return err
+		return s.offerFile(file, func() (io.ReadSeekCloser, error) { return openFile(tree, file) })
 	})
 	if err != nil {
 		return fmt.Errorf("reading the binaries to give out: %w", err)
@@ -50,13 +62,44 @@ func (s *Server) offer(tree fs.FS) error {
 	return nil
 }
 
-func describeBinary(tree fs.FS, file string) (binary, bool, error) {
+func (s *Server) offerFile(file string, open func() (io.ReadSeekCloser, error)) error {
+	b, ok, err := describeBinary(file, open)
+	if err != nil || !ok {
+		return err
+	}
+	s.binaries = append(s.binaries, b)
+	s.mux.HandleFunc("GET "+b.Path, s.download(b))
+	s.mux.HandleFunc("GET "+b.Path+".sha256", serve("text/plain; charset=utf-8", []byte(b.SHA256+"  "+b.Name+"\n")))
+	return nil
+}
+
+// unclosed reads what others read as well.
+type unclosed struct{ *io.SectionReader }
+
+func (unclosed) Close() error { return nil }
+
+func openFile(tree fs.FS, file string) (io.ReadSeekCloser, error) {
+	f, err := tree.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	if content, ok := f.(io.ReadSeekCloser); ok {
+		return content, nil
+	}
+	data, err := io.ReadAll(f)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return nil, err
+	}
+	return unclosed{io.NewSectionReader(bytes.NewReader(data), 0, int64(len(data)))}, nil
+}
+
+func describeBinary(file string, open func() (io.ReadSeekCloser, error)) (binary, bool, error) {
 	dir, name := path.Split(file)
 	system, arch, ok := strings.Cut(strings.TrimSuffix(dir, "/"), "-")
 	if !ok || strings.ContainsAny(arch, "/-") || !pullpass.ValidName(system) || !pullpass.ValidName(arch) || !pullpass.ValidName(name) {
 		return binary{}, false, nil
 	}
-	f, err := tree.Open(file)
+	f, err := open()
 	if err != nil {
 		return binary{}, false, err
 	}
@@ -66,7 +109,7 @@ func describeBinary(tree fs.FS, file string) (binary, bool, error) {
 	if err != nil {
 		return binary{}, false, err
 	}
-	return binary{file: file, Download: api.Download{
+	return binary{open: open, Download: api.Download{
 		Name: name, OS: system, Arch: arch, Size: size, SHA256: hex.EncodeToString(h.Sum(nil)),
 		Path: api.PathDownloads + system + "-" + arch + "/" + name,
 	}}, true, nil
@@ -76,23 +119,14 @@ func (s *Server) downloadRoutes() {
 	s.mux.HandleFunc("GET "+api.PathDownloads+"{$}", s.index)
 }
 
-func (s *Server) download(tree fs.FS, b binary) http.HandlerFunc {
+func (s *Server) download(b binary) http.HandlerFunc {
 	return func(w http.ResponseWriter, req *http.Request) {
-		f, err := tree.Open(b.file)
+		content, err := b.open()
 		if err != nil {
 			s.refuse(w, req, fmt.Errorf("opening a binary: %w", err))
 			return
 		}
-		defer func() { _ = f.Close() }()
-		content, ok := f.(io.ReadSeeker)
-		if !ok {
-			data, err := io.ReadAll(f)
-			if err != nil {
-				s.refuse(w, req, fmt.Errorf("reading a binary: %w", err))
-				return
-			}
-			content = bytes.NewReader(data)
-		}
+		defer func() { _ = content.Close() }()
 		allow(w, downloadWithin) // as long as slow lines need
 		w.Header().Set("Content-Type", "application/octet-stream")
 		w.Header().Set("ETag", `"`+b.SHA256+`"`)

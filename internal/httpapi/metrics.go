@@ -16,6 +16,7 @@ import (
 // Metrics counts what the server does. Labels are taken from fixed sets (routes,
 // statuses, kinds): nothing that a caller sends becomes one.
 type Metrics struct {
+	recording   recording // of audit records
 	registry    *prometheus.Registry
 	requests    *prometheus.CounterVec
 	latency     *prometheus.HistogramVec
@@ -63,17 +64,19 @@ func (m *Metrics) Auditor(a Auditor) Auditor {
 	if _, measured := a.(measuredAuditor); measured {
 		return a
 	}
-	return measuredAuditor{a, m.audit.WithLabelValues("recorded"), m.audit.WithLabelValues("refused")}
+	return measuredAuditor{a, &m.recording, m.audit.WithLabelValues("recorded"), m.audit.WithLabelValues("refused")}
 }
 
 type measuredAuditor struct {
 	auditor           Auditor
+	recording         *recording
 	recorded, refused prometheus.Observer
 }
 
 func (a measuredAuditor) Record(ctx context.Context, e pullpass.Event) error {
 	began := time.Now()
 	err := a.auditor.Record(ctx, e)
+	a.recording.note(ctx, e.Organization, err, began)
 	if err != nil {
 		a.refused.Observe(time.Since(began).Seconds())
 		return err

@@ -24,7 +24,10 @@ type Store interface {
 	webhookStore
 	trialStore
 	Events(context.Context, pullpass.OrganizationID, pullpass.EventFilter, pullpass.Page) (pullpass.List[pullpass.Event], error)
+	// Ping writes; CheckAudit and CheckKeys tell what else a server needs to be ready.
 	Ping(context.Context) error
+	CheckAudit(context.Context, pullpass.OrganizationID) error
+	CheckKeys(context.Context) error
 }
 
 type organizationStore interface {

@@ -94,12 +94,11 @@ func add[I, O any](s *Server, r route, h handler[I, O]) {
 func (s *Server) gate(r route, hasBody bool) func(huma.Context, func(huma.Context)) {
 	return func(hc huma.Context, next func(huma.Context)) {
 		req, w := unwrap(hc)
-		ctx, cancel := context.WithTimeout(req.Context(), cmp.Or(r.within, answerWithin))
-		defer cancel()
-		req = req.WithContext(ctx)
-		in := &request{humaContext: hc, ctx: ctx}
+		in := &request{humaContext: hc, ctx: req.Context()}
 		if r.permission != public {
-			caller, err := s.admit(req, r)
+			admitting, cancel := context.WithTimeout(req.Context(), answerWithin)
+			caller, err := s.admit(req.WithContext(admitting), r)
+			cancel()
 			if err != nil {
 				s.refuse(w, req, err)
 				return
@@ -116,6 +115,10 @@ func (s *Server) gate(r route, hasBody bool) func(huma.Context, func(huma.Contex
 				return
 			}
 		}
+		// The body has a time of its own: from here on nothing waits for the caller.
+		ctx, cancel := context.WithTimeout(in.ctx, cmp.Or(r.within, answerWithin))
+		defer cancel()
+		in.ctx = ctx
 		next(in)
 	}
 }

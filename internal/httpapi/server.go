@@ -42,7 +42,9 @@ type Options struct {
 	Pages func(document []byte) (http.Handler, error)
 	// Dashboard writes the dashboard's pages: web.Dashboard. Nil: none.
 	Dashboard RenderDashboard
-	// Downloads holds the binaries to give out, each at <os>-<arch>/<name>.
+	// Programs are binaries to give out; Downloads holds more, each at
+	// <os>-<arch>/<name>, and those of the same path are not used.
+	Programs  []Program
 	Downloads fs.FS
 	// Proxies are believed when they say where a request came from.
 	Proxies Proxies
@@ -50,23 +52,24 @@ type Options struct {
 
 // Server answers the API. It is an http.Handler.
 type Server struct {
-	store    Store
-	issuer   Issuer
-	auditor  Auditor
-	verify   VerifyAudit
-	identity Identity
-	source   Source
-	verifier Verifier
-	tester   Tester
-	testing  chan struct{} // has a place for each test under way
-	hosts    *reference.Hosts
-	metrics  *Metrics
-	log      *slog.Logger
-	now      func() time.Time
-	mux      *http.ServeMux
-	api      huma.API
-	document document
-	binaries []binary
+	store     Store
+	issuer    Issuer
+	auditor   Auditor
+	verify    VerifyAudit
+	identity  Identity
+	source    Source
+	verifier  Verifier
+	tester    Tester
+	testing   chan struct{} // has a place for each test under way
+	hosts     *reference.Hosts
+	metrics   *Metrics
+	log       *slog.Logger
+	now       func() time.Time
+	mux       *http.ServeMux
+	api       huma.API
+	document  document
+	binaries  []binary
+	readiness readiness
 
 	signIn  SignIn
 	signIns *rate.Limiter // how fast they begin
@@ -110,7 +113,7 @@ func New(o Options) (*Server, error) {
 	if err := s.describe(); err != nil {
 		return nil, err
 	}
-	if err := s.offer(o.Downloads); err != nil {
+	if err := s.offer(o.Programs, o.Downloads); err != nil {
 		return nil, err
 	}
 	if err := s.pages(o.Pages); err != nil {

@@ -34,6 +34,15 @@ func NewKeyring(primary KEK, others ...KEK) *Keyring {
 // PrimaryID names the key-encryption key in use for new data keys.
 func (k *Keyring) PrimaryID() string { return k.primary.ID() }
 
+// CodeKeyMissing is the code of the error for a key that the keyring lacks.
+const CodeKeyMissing = "seal_key_missing"
+
+// Check reports whether the keyring has the key-encryption key with the given id.
+func (k *Keyring) Check(id string) error {
+	_, err := k.aead(id)
+	return err
+}
+
 // aead finds the key-encryption key with the given id.
 func (k *Keyring) aead(id string) (tink.AEADWithContext, error) {
 	for _, kek := range k.all {
@@ -43,7 +52,7 @@ func (k *Keyring) aead(id string) (tink.AEADWithContext, error) {
 	}
 	return nil, &pullpass.Error{
 		Kind:  pullpass.Unavailable,
-		Code:  "seal_key_missing",
+		Code:  CodeKeyMissing,
 		What:  "cannot open sealed values",
 		Cause: fmt.Sprintf("they need the key-encryption key %s, which the server was not given", id),
 		Hint:  "start the server with the key file (or KMS key) that this database was written with",

@@ -5,10 +5,10 @@ import (
 	"database/sql"
 	"embed"
 	"errors"
-	"fmt"
 	"io/fs"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pressly/goose/v3"
@@ -20,22 +20,25 @@ import (
 // Options of a store; zero values mean the defaults.
 type Options struct {
 	Now    func() time.Time // the clock: time.Now
-	Logger *slog.Logger     // where lost notifications are reported: nowhere
+	Logger *slog.Logger     // where it is said what a caller is not told: nowhere
 }
 
 // DB is the store. It is safe for concurrent use.
 type DB struct {
-	dialect Dialect
-	conns   Connections
-	read    reader
-	writes  *prepared // of the writing pool
-	sealer  *seal.Sealer
-	now     func() time.Time
-	hub     *hub
-	recent  *recent
-	heads   *heads
-	stop    context.CancelFunc
-	running sync.WaitGroup
+	dialect  Dialect
+	conns    Connections
+	read     reader
+	writes   *prepared // of the writing pool
+	keyring  *seal.Keyring
+	sealer   *seal.Sealer
+	now      func() time.Time
+	hub      *hub
+	recent   *recent
+	heads    *heads
+	log      *slog.Logger
+	usesFail atomic.Bool // noting the use of tokens fails
+	stop     context.CancelFunc
+	running  sync.WaitGroup
 }
 
 //go:embed migrations/*.sql
@@ -47,16 +50,19 @@ func Open(ctx context.Context, conns Connections, d Dialect, listener Listener, 
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
 	db := &DB{
-		dialect: d, conns: conns, now: o.Now, hub: newHub(), recent: newRecent(), heads: newHeads(),
+		dialect: d, conns: conns, now: o.Now, hub: newHub(), recent: newRecent(), heads: newHeads(), log: o.Logger,
 		read:   reader{conns.Read, newPrepared(conns.Read, d.Prepare), d.Local},
 		writes: newPrepared(conns.Write, d.Prepare),
 	}
-	db.sealer = keyring.Sealer(db)
+	db.keyring, db.sealer = keyring, keyring.Sealer(db)
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	db.stop = stop
 	if err := db.migrate(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("bringing the database schema up to date: %w", db.fault(err)), db.Close())
+		return nil, errors.Join(db.fault(err), db.Close())
 	}
 	if listener != nil {
 		db.running.Go(func() { listener.Listen(background, db.heard, db.hub.wakeAll) })
@@ -83,6 +89,9 @@ func (db *DB) migrate(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := refuseNewer(ctx, provider); err != nil {
+		return err
+	}
 	_, err = provider.Up(ctx)
 	// Without a lock, of two servers that start on a new database one finds the
 	// other's tables half way. What it did is rolled back, and the next try finds
@@ -103,14 +112,6 @@ func migration(version int64, statements []string) *goose.Migration {
 		}
 		return nil
 	}}, nil)
-}
-
-// Ping reports whether the database answers, writing included.
-func (db *DB) Ping(ctx context.Context) error {
-	return db.tx(ctx, "reach the database", func(tx *tx) error {
-		var one int
-		return tx.one("SELECT 1").Scan(&one)
-	})
 }
 
 // Close ends the store and closes its connections.

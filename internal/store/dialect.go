@@ -35,6 +35,9 @@ type Dialect struct {
 	// Notify, with the payload as its argument, tells other servers of a change
 	// when the transaction commits; empty if there can be no others.
 	Notify string
+	// Present reports an error when the files that are open are no longer where
+	// they were opened; nil where the database is not in files of ours.
+	Present func() error
 	// Fault classifies an error of the driver.
 	Fault func(error) Fault
 	// Reason says in words what keeps the database from working, "" if the error

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/pullpass/pullpass"
@@ -56,6 +57,9 @@ func (db *DB) CreateToken(ctx context.Context, t pullpass.Token) (pullpass.Token
 // would cost more than it tells.
 const usePrecision = time.Minute
 
+// noteWithin is how long a request waits for its use of the token to be noted.
+const noteWithin = time.Second
+
 // TokenByHash returns the token that a bearer presented, and notes the use to
 // the minute. An expired one is NotFound. It is the one query without an
 // organization: the token is what names it.
@@ -73,13 +77,33 @@ func (db *DB) TokenByHash(ctx context.Context, hash pullpass.TokenHash) (pullpas
 		return t, nil
 	}
 	t.LastUsedAt = moment(micros(now))
-	return t, db.tx(ctx, what, func(x *tx) error {
+	noting, cancel := context.WithTimeout(ctx, noteWithin)
+	defer cancel()
+	err = db.tx(noting, what, func(x *tx) error {
 		n, err := x.exec(`UPDATE tokens SET last_used_at = $2 WHERE hash = $1`, hash, micros(now))
 		if err == nil && n == 0 {
 			return errNotFound(what) // deleted since we read it
 		}
 		return err
 	})
+	if pullpass.IsKind(err, pullpass.NotFound) {
+		return t, err
+	}
+	db.useNoted(err)
+	return t, nil
+}
+
+// useNoted logs that uses are not noted, once until they are again. That is no
+// reason to refuse: on a full disk people still look at what there is.
+func (db *DB) useNoted(err error) {
+	if failing := err != nil; db.usesFail.Swap(failing) == failing || !failing {
+		return
+	}
+	var e *pullpass.Error
+	if errors.As(err, &e) && e.Err != nil {
+		err = e.Err // the driver's own words
+	}
+	db.log.Warn("the last use of tokens is not noted while the database cannot be written", "error", err)
 }
 
 // Tokens lists the organization's tokens.

@@ -53,6 +53,9 @@ func (db *DB) tx(ctx context.Context, what string, f func(*tx) error) error {
 }
 
 func (db *DB) try(ctx context.Context, f func(*tx) error) error {
+	if err := db.present(); err != nil {
+		return err
+	}
 	t, err := db.conns.Write.BeginTx(ctx, nil)
 	if err != nil {
 		return err

@@ -52,7 +52,27 @@ func Open(ctx context.Context, path string, keyring *seal.Keyring, o store.Optio
 	readers := max(4, 2*runtime.GOMAXPROCS(0))
 	read.SetMaxOpenConns(readers)
 	read.SetMaxIdleConns(readers)
-	return store.Open(ctx, store.Connections{Read: read, Write: write}, dialect, nil, keyring, o)
+	d := dialect
+	if d.Present, err = stillThere(path); err != nil {
+		return nil, errors.Join(err, read.Close(), write.Close())
+	}
+	return store.Open(ctx, store.Connections{Read: read, Write: write}, d, nil, keyring, o)
+}
+
+// stillThere returns what tells whether the file at path is still the one that is
+// there now.
+func stillThere(path string) (func() error, error) {
+	opened, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	return func() error {
+		now, err := os.Stat(path)
+		if err == nil && !os.SameFile(opened, now) {
+			err = fmt.Errorf("%s is another file than the one that is open", path)
+		}
+		return err
+	}, nil
 }
 
 func dsn(path, key string, values ...string) string {
@@ -93,6 +113,28 @@ var dialect = store.Dialect{
 	Clock:     "CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
 	EventRows: 1,
 	Fault:     fault,
+	Reason:    reason,
+}
+
+// reason says what keeps the database from working.
+func reason(err error) string {
+	var e *sqlite.Error
+	if !errors.As(err, &e) {
+		return ""
+	}
+	switch e.Code() & 0xff { // the primary code
+	case sqlite3.SQLITE_FULL:
+		return "the disk is full"
+	case sqlite3.SQLITE_READONLY:
+		return "the database file, or its file system, is read-only"
+	case sqlite3.SQLITE_IOERR:
+		return "the disk fails to read or to write (full, read-only or broken)"
+	case sqlite3.SQLITE_CANTOPEN:
+		return "the database file cannot be opened"
+	case sqlite3.SQLITE_NOMEM:
+		return "there is no memory left"
+	}
+	return ""
 }
 
 func fault(err error) store.Fault {
