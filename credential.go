@@ -1,6 +1,10 @@
 package pullpass
 
-import "time"
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"time"
+)
 
 // Action is what a credential is for.
 type Action string
@@ -27,6 +31,15 @@ type Credential struct {
 // ValidFor reports whether the credential can be used for at least d from now.
 func (c Credential) ValidFor(d time.Duration, now time.Time) bool {
 	return c.Expires.IsZero() || c.Expires.Sub(now) >= d
+}
+
+// Fingerprint names a credential without showing it: only who holds it can tell it.
+func (c Credential) Fingerprint() string {
+	if c.Secret.Empty() {
+		return ""
+	}
+	sum := sha256.Sum256([]byte("pullpass credential\x00" + c.Username + "\x00" + c.Secret.Reveal()))
+	return hex.EncodeToString(sum[:])
 }
 
 // Grant is the server's audited permission for a runner to mint a credential

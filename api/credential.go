@@ -15,6 +15,7 @@ type CredentialRequest struct {
 	Repository  string                 `json:"repository,omitempty" maxLength:"255" example:"team/app" doc:"Leave out to log in to the whole host, where the registry allows it."`
 	Action      pullpass.Action        `json:"action,omitempty" enum:"pull,push" doc:"pull unless given."`
 	Inside      bool                   `json:"inside,omitempty" doc:"For a person inside the environment, not for its start."`
+	Refused     string                 `json:"refused,omitempty" maxLength:"64" doc:"Fingerprint of a credential from an earlier answer that the registry has refused: SHA-256, in hexadecimal, of 'pullpass credential', user name and secret, with a NUL between each. If it is the one that is still given out, AWS is asked for a new one, at most once a minute."`
 }
 
 // Credential opens a registry until it expires. Where the registry is opened by

@@ -39,7 +39,7 @@ func (i *issuing) Identity() string { return i.login.Server }
 
 func (i *issuing) Credential(ctx context.Context, a helper.Ask) (pullpass.Credential, error) {
 	c, err := i.client.Credential(ctx, api.CredentialRequest{
-		Project: i.login.Project, Host: a.Host, Repository: a.Repository, Action: pullpass.ActionPull,
+		Project: i.login.Project, Host: a.Host, Repository: a.Repository, Action: pullpass.ActionPull, Refused: a.Refused,
 	})
 	return c.Credential, err
 }

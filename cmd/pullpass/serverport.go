@@ -43,12 +43,13 @@ func (s serverPort) AppendOutput(ctx context.Context, o runner.Output) error {
 
 func (s serverPort) Credential(ctx context.Context, r runner.CredentialRequest) (pullpass.Credential, error) {
 	issued, err := s.c.Credential(ctx, api.CredentialRequest{
-		Environment: r.Environment, Host: r.Host, Repository: r.Repository, Action: r.Action, Inside: r.Inside,
+		Environment: r.Environment, Host: r.Host, Repository: r.Repository, Action: r.Action, Inside: r.Inside, Refused: r.Refused,
 	})
 	if err != nil || issued.Grant.Empty() {
 		return issued.Credential, err
 	}
 	return s.native.Credential(ctx, issued.Grant, broker.Ask{
 		Environment: r.Environment, Host: r.Host, Repository: r.Repository, Action: cmp.Or(r.Action, pullpass.ActionPull), Inside: r.Inside,
+		Refused: r.Refused,
 	})
 }

@@ -70,7 +70,7 @@ func (s *Sockets) credential(ctx context.Context, k *socket, w http.ResponseWrit
 	}
 	e := k.knows()
 	c, err := s.o.Server.Credential(ctx, runner.CredentialRequest{
-		Environment: e.ID, Host: in.Host, Repository: in.Repository, Action: in.Action, Inside: true,
+		Environment: e.ID, Host: in.Host, Repository: in.Repository, Action: in.Action, Inside: true, Refused: in.Refused,
 	})
 	if err != nil {
 		return api.Credential{}, err
@@ -107,7 +107,7 @@ func decode(w http.ResponseWriter, r *http.Request, in *api.CredentialRequest) e
 	switch {
 	case in.Host == "":
 		return refuse("host is missing")
-	case len(in.Host) > 512 || len(in.Repository) > 255:
+	case len(in.Host) > 512 || len(in.Repository) > 255 || len(in.Refused) > 64:
 		return refuse("host or repository is too long")
 	case in.Action != pullpass.ActionPull && in.Action != pullpass.ActionPush:
 		return refuse("action is neither pull nor push")

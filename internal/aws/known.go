@@ -91,12 +91,19 @@ func (m *Minter) remember(k identityKey, wideUntil time.Time) {
 	}
 }
 
-// forget drops rungs that AWS no longer accepts.
-func (m *Minter) forget(k identityKey, err error) {
+// forget drops rungs that AWS no longer accepts, and reports whether there were any.
+func (m *Minter) forget(k identityKey, err error) bool {
 	var api smithy.APIError
 	if errors.As(err, &api) && slices.Contains([]string{"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException"}, api.ErrorCode()) {
-		m.mu.Lock()
-		delete(m.known, k)
-		m.mu.Unlock()
+		return m.drop(k)
 	}
+	return false
+}
+
+func (m *Minter) drop(k identityKey) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	_, there := m.known[k]
+	delete(m.known, k)
+	return there
 }

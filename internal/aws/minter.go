@@ -68,50 +68,64 @@ func New(o Options) *Minter {
 	return &Minter{o: o, known: make(map[identityKey]*known)}
 }
 
-// Mint climbs the ladder and asks ECR. The credential belongs to the request's
+// Mint asks AWS for a credential. A session that was kept and that AWS no longer takes
+// is dropped, and everything done once more: its role may have been made anew.
+func (m *Minter) Mint(ctx context.Context, r broker.MintRequest) (broker.Minted, error) {
+	minted, stale, err := m.mint(ctx, r)
+	if stale {
+		minted, _, err = m.mint(ctx, r)
+	}
+	return minted, err
+}
+
+// mint climbs the ladder and asks ECR. The credential belongs to the request's
 // host, whatever AWS says of its proxy endpoint, and expires with the token or
 // the session behind it, whichever is first.
-func (m *Minter) Mint(ctx context.Context, r broker.MintRequest) (broker.Minted, error) {
+func (m *Minter) mint(ctx context.Context, r broker.MintRequest) (minted broker.Minted, stale bool, err error) {
 	what := "cannot get a token for " + r.Host.Name
 	if r.Host.Kind == reference.KindECRPublic {
-		return m.mintPublic(ctx, r)
+		minted, err = m.mintPublic(ctx, r)
+		return minted, false, err
 	}
 	if r.Host.ECR == nil {
-		return broker.Minted{}, &pullpass.Error{Kind: pullpass.Invalid, What: what, Cause: "it is not an ECR host"}
+		return broker.Minted{}, false, &pullpass.Error{Kind: pullpass.Invalid, What: what, Cause: "it is not an ECR host"}
 	}
 	policy, err := sessionPolicy(*r.Host.ECR, r.Action, r.Repositories)
 	if err != nil {
-		return broker.Minted{}, err
+		return broker.Minted{}, false, err
 	}
 	l := m.ladder(r)
+	if r.Fresh {
+		m.drop(l.key)
+	}
 	top, err := l.climb(ctx, policy)
 	if err != nil {
-		m.forget(l.key, err)
-		return broker.Minted{}, explain(what, err, m.o.Now())
+		stale = m.forget(l.key, err)
+		return broker.Minted{}, stale, explain(what, err, m.o.Now())
 	}
 	client := ecr.NewFromConfig(m.config(r.Host.ECR.Region, top.provider, l.wait(broker.ServiceECR)), func(o *ecr.Options) {
 		o.BaseEndpoint = aws.String(r.Host.ECR.APIEndpoint())
 	})
 	out, err := client.GetAuthorizationToken(ctx, &ecr.GetAuthorizationTokenInput{})
 	if err != nil {
-		m.forget(l.key, err)
-		return broker.Minted{}, explain(what, err, m.o.Now())
+		stale = m.forget(l.key, err)
+		return broker.Minted{}, stale, explain(what, err, m.o.Now())
 	}
 	credential, err := readToken(what, r.Host.Name, out)
 	if err != nil {
-		return broker.Minted{}, err
+		return broker.Minted{}, false, err
 	}
 	// Whether a token outlives the session that asked for it is not documented:
 	// take the earlier end.
 	if !top.expires.IsZero() && top.expires.Before(credential.Expires) {
 		credential.Expires = top.expires
 	}
-	minted := broker.Minted{Credential: credential, Principal: top.principal, WebIdentity: top.webIdentity}
+	minted = broker.Minted{Credential: credential, Principal: top.principal, WebIdentity: top.webIdentity}
 	if top.narrowed {
 		minted.Repositories, minted.Policy = r.Repositories, policy
 	}
 	minted.Credential.Unscoped = !top.narrowed
-	return minted, nil
+	return minted, false, nil
 }
 
 func readToken(what, host string, out *ecr.GetAuthorizationTokenOutput) (pullpass.Credential, error) {

@@ -68,18 +68,20 @@ func (n *Native) Credential(ctx context.Context, grant pullpass.Secret, ask brok
 		return pullpass.Credential{}, &pullpass.Error{Kind: pullpass.Invalid, Code: "registry_not_ecr", What: "cannot get a token for " + host.Name,
 			Cause: "this runner does not know it as an ECR host", Hint: "give the runner the server's host mappings: --host"}
 	}
-	m, err := n.get(ctx, g, host)
+	m, err := n.get(ctx, g, host, ask.Refused)
 	var e *pullpass.Error
 	if errors.As(err, &e) && e.Code == broker.CodePolicyTooLarge && ask.Repository != "" && len(g.Repositories) > 1 {
 		g.Repositories = []string{ask.Repository} // narrower than granted, never wider
-		m, err = n.get(ctx, g, host)
+		m, err = n.get(ctx, g, host, ask.Refused)
 	}
 	return m.Credential, err
 }
 
-func (n *Native) get(ctx context.Context, g pullpass.Grant, host reference.Host) (broker.Minted, error) {
-	m, _, err := n.keeper.Get(ctx, broker.GrantKey(g, host), broker.Source{Alone: true, Mint: func(ctx context.Context) (broker.Minted, error) {
-		return n.o.Minter.Mint(ctx, n.request(g, host))
+func (n *Native) get(ctx context.Context, g pullpass.Grant, host reference.Host, refused string) (broker.Minted, error) {
+	m, _, err := n.keeper.Get(ctx, broker.GrantKey(g, host), broker.Source{Alone: true, Refused: refused, Mint: func(ctx context.Context, fresh bool) (broker.Minted, error) {
+		r := n.request(g, host)
+		r.Fresh = fresh
+		return n.o.Minter.Mint(ctx, r)
 	}})
 	return m, err
 }

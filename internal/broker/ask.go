@@ -15,6 +15,9 @@ type Ask struct {
 	Repository  string          // empty: the whole host, as far as the registry covers it
 	Action      pullpass.Action // pull unless given
 	Inside      bool            // for a person inside the environment, not for its start
+	// Refused is the fingerprint of a credential that the registry has refused: proof
+	// that the caller was given it. If it is what is kept, a new one is minted.
+	Refused string
 	// Found is the environment, if the caller has read it for this very request;
 	// otherwise the broker reads it.
 	Found *pullpass.Environment

@@ -127,7 +127,7 @@ func (b *Broker) prepare(ctx context.Context, caller pullpass.Caller, ask Ask, p
 		out.Grant, out.grantID, err = b.grant(ctx, caller, ask, p)
 		return out, err
 	}
-	m, cached, err := b.obtain(ctx, p, ask.Repository)
+	m, cached, err := b.obtain(ctx, p, ask.Repository, ask.Refused)
 	if err != nil {
 		return prepared{}, err
 	}

@@ -29,12 +29,13 @@ type Keeper struct {
 	closed  bool
 	cache   *cache
 	flights map[Key]*flight
+	renewed map[Key]time.Time // when a refused credential was last asked for anew
 }
 
 // NewKeeper returns a keeper of at most entries credentials. Without handovers it
 // is the only one that mints; Close ends what is done in the background.
 func NewKeeper(shared Handovers, now func() time.Time, entries int) *Keeper {
-	k := &Keeper{now: now, cache: newCache(entries), flights: make(map[Key]*flight)}
+	k := &Keeper{now: now, cache: newCache(entries), flights: make(map[Key]*flight), renewed: make(map[Key]time.Time)}
 	if shared != nil {
 		k.coordinator = &coordinator{shared: shared, now: now}
 	}
@@ -61,7 +62,9 @@ func (k *Keeper) Stats() Stats {
 // Source is where a credential comes from that is not there yet.
 type Source struct {
 	Organization pullpass.OrganizationID // whose it is, where other servers are asked
-	Mint         func(context.Context) (Minted, error)
+	Mint         func(ctx context.Context, fresh bool) (Minted, error)
+	// Refused is the fingerprint of a credential that is not to be given once more.
+	Refused string
 	// Alone says that other servers are not asked: it costs nothing upstream.
 	Alone bool
 }
@@ -89,9 +92,11 @@ type flight struct {
 func (k *Keeper) Get(ctx context.Context, key Key, from Source) (m Minted, cached bool, err error) {
 	k.mu.Lock()
 	now := k.now()
-	if e := k.cache.get(key, now); e != nil {
+	e := k.cache.get(key, now)
+	fresh := e != nil && k.refused(key, e, from, now)
+	if e != nil && !fresh {
 		if e.err == nil && !now.Before(e.life.refresh) && k.flights[key] == nil {
-			k.start(key, from)
+			k.start(key, from, false)
 		}
 		m, err = e.minted, e.err
 		k.mu.Unlock()
@@ -100,7 +105,7 @@ func (k *Keeper) Get(ctx context.Context, key Key, from Source) (m Minted, cache
 	}
 	f := k.flights[key]
 	if f == nil {
-		f = k.start(key, from)
+		f = k.start(key, from, fresh)
 	}
 	k.mu.Unlock()
 	select {
@@ -112,9 +117,34 @@ func (k *Keeper) Get(ctx context.Context, key Key, from Source) (m Minted, cache
 	}
 }
 
+// renewEvery is how often a refused credential is asked for anew: where the policy is
+// at fault, a new one is refused, too, and each pull would cost a call.
+const renewEvery = time.Minute
+
+// refused reports whether what is kept is what the caller's registry does not take,
+// and notes that it is renewed. It goes on being served to others until there is a new
+// one. The lock is held.
+func (k *Keeper) refused(key Key, e *entry, from Source, now time.Time) bool {
+	if from.Refused == "" || e.err != nil || e.minted.Credential.Fingerprint() != from.Refused {
+		return false
+	}
+	if k.flights[key] == nil {
+		if last, ok := k.renewed[key]; ok && now.Sub(last) < renewEvery {
+			return false
+		}
+		for old, at := range k.renewed {
+			if now.Sub(at) >= renewEvery {
+				delete(k.renewed, old)
+			}
+		}
+		k.renewed[key] = now
+	}
+	return true
+}
+
 // start begins a flight. It belongs to the keeper, not to whoever asked first:
 // that one may go away, and the others still get their answer. The lock is held.
-func (k *Keeper) start(key Key, from Source) *flight {
+func (k *Keeper) start(key Key, from Source, fresh bool) *flight {
 	f := &flight{done: make(chan struct{})}
 	if k.closed {
 		f.err = &pullpass.Error{Kind: pullpass.Unavailable, Code: "stopping", What: "cannot issue a credential", Cause: "the server is stopping"}
@@ -131,7 +161,7 @@ func (k *Keeper) start(key Key, from Source) *flight {
 		defer k.running.Done()
 		ctx, cancel := context.WithTimeout(k.life, flightTime)
 		defer cancel()
-		out := k.upstream(ctx, key, from, standing)
+		out := k.upstream(ctx, key, from, standing, fresh)
 		k.mu.Lock()
 		k.cache.settle(key, out, k.now())
 		f.minted, f.err = out.minted, out.err
@@ -142,8 +172,8 @@ func (k *Keeper) start(key Key, from Source) *flight {
 	return f
 }
 
-func (k *Keeper) upstream(ctx context.Context, key Key, from Source, standing *entry) outcome {
-	mint := func(ctx context.Context) outcome { return k.mint(ctx, from, standing == nil) }
+func (k *Keeper) upstream(ctx context.Context, key Key, from Source, standing *entry, fresh bool) outcome {
+	mint := func(ctx context.Context) outcome { return k.mint(ctx, from, standing == nil, fresh) }
 	if k.coordinator == nil || from.Alone {
 		return mint(ctx)
 	}
@@ -154,9 +184,9 @@ func (k *Keeper) upstream(ctx context.Context, key Key, from Source, standing *e
 	return k.coordinator.once(ctx, from.Organization, key, have, mint)
 }
 
-func (k *Keeper) mint(ctx context.Context, from Source, first bool) outcome {
+func (k *Keeper) mint(ctx context.Context, from Source, first, fresh bool) outcome {
 	k.stats.mints.Add(1)
-	m, err := from.Mint(ctx)
+	m, err := from.Mint(ctx, fresh)
 	if err != nil {
 		return failed(err)
 	}

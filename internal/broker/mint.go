@@ -14,11 +14,11 @@ const CodePolicyTooLarge = "session_policy_too_large"
 // obtain gets a credential for all repositories of the plan, so that it serves all
 // services of an environment, or where that does not fit for the asked one alone.
 // It is never widened.
-func (b *Broker) obtain(ctx context.Context, p *plan, repository string) (Minted, bool, error) {
-	m, cached, err := b.get(ctx, *p)
+func (b *Broker) obtain(ctx context.Context, p *plan, repository, refused string) (Minted, bool, error) {
+	m, cached, err := b.get(ctx, *p, refused)
 	if tooLarge(err) && repository != "" && len(p.repositories) > 1 {
 		p.repositories = []string{repository}
-		return b.get(ctx, *p)
+		return b.get(ctx, *p, refused)
 	}
 	return m, cached, err
 }
@@ -29,16 +29,17 @@ func tooLarge(err error) bool {
 }
 
 // get answers from the keeper or asks upstream.
-func (b *Broker) get(ctx context.Context, p plan) (Minted, bool, error) {
+func (b *Broker) get(ctx context.Context, p plan, refused string) (Minted, bool, error) {
 	return b.keeper.Get(ctx, p.key(), Source{
 		Organization: p.organization,
-		Mint:         func(ctx context.Context) (Minted, error) { return b.mint(ctx, p) },
+		Mint:         func(ctx context.Context, fresh bool) (Minted, error) { return b.mint(ctx, p, fresh) },
+		Refused:      refused,
 		Alone:        p.registry.Auth == pullpass.AuthBasic,
 	})
 }
 
 // mint opens the stored password or asks AWS.
-func (b *Broker) mint(ctx context.Context, p plan) (Minted, error) {
+func (b *Broker) mint(ctx context.Context, p plan, fresh bool) (Minted, error) {
 	if p.registry.Auth == pullpass.AuthBasic {
 		secret, err := b.store.RegistrySecret(ctx, p.organization, pullpass.RegistryGeneration{Registry: p.registry.ID, Generation: p.registry.Generation})
 		return Minted{Credential: pullpass.Credential{
@@ -50,7 +51,7 @@ func (b *Broker) mint(ctx context.Context, p plan) (Minted, error) {
 	}
 	req := MintRequest{
 		Organization: p.organization, Integration: p.integration, Host: p.host,
-		Action: p.action, Repositories: p.repositories, Wait: b.pacer.For(p.organization, p.integration, p.region()),
+		Action: p.action, Repositories: p.repositories, Fresh: fresh, Wait: b.pacer.For(p.organization, p.integration, p.region()),
 	}
 	if p.own() {
 		req.Project, req.Environment = p.project, p.environment

@@ -39,6 +39,9 @@ type MintRequest struct {
 	// Repositories limit the credential: names, or "team/*" and "*" where the
 	// whole of a registry was asked for. Never empty.
 	Repositories []string
+	// Fresh says that what was minted last is refused: no session that is still at
+	// hand is built upon.
+	Fresh bool
 	// Wait returns when the account may be asked once more, and before each call
 	// to AWS it has to be called; Limited means that it would take too long.
 	Wait func(context.Context, Service) error

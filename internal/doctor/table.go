@@ -171,6 +171,12 @@ var pullSymptoms = []Symptom{
 		errors: codes("token_expired"),
 	},
 	{
+		Code: "credential_revoked", Seen: "403 DENIED: The security token included in the request is invalid.",
+		Cause:  "AWS no longer honours the session behind the credential: its role or key was deleted, made anew or rotated, or its sessions were revoked.",
+		Fix:    "A runner asks for a new credential by itself, at most once a minute. If it stays: pullpass integration list, then pullpass integration test NAME.",
+		errors: codes("credential_revoked"),
+	},
+	{
 		Code: "wrong_region", Seen: "400 Bad Request at /v2/",
 		Cause:  "The token was issued in another region than the host's, or the password was changed on its way (a line break, a cut).",
 		Fix:    "Issue the token in the region that the host names: aws ecr get-login-password --region REGION.",

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -23,6 +24,14 @@ const (
 	least      = time.Minute      // of life left, to be used when the server does not answer
 	maxAge     = time.Hour
 	endlessAge = 5 * time.Minute // for stored passwords, which have no end
+
+	// askTime is how long a server is waited for where there is something to fall back
+	// upon; silence is for how long nobody asks again after that.
+	askTime = Deadline / 2
+	silence = 15 * time.Second
+	// refusedAge is how long it is remembered that a client had an answer erased, as
+	// clients do when a registry did not take it.
+	refusedAge = 15 * time.Minute
 )
 
 // Cache keeps answers in a directory of this user alone: one file for each issuer,
@@ -39,6 +48,13 @@ type entry struct {
 	Secret   api.Secret `json:"secret"`
 	Expires  time.Time  `json:"expires,omitzero"`
 	Kept     time.Time  `json:"kept"`
+	Silent   time.Time  `json:"silent,omitzero"` // when the server last did not answer
+}
+
+// erased is what is left of an answer that a client had erased.
+type erased struct {
+	Fingerprint string    `json:"fingerprint"`
+	At          time.Time `json:"at"`
 }
 
 // get returns a kept answer or asks the issuer; of many who ask for the same at the
@@ -62,12 +78,21 @@ func (c *Cache) get(ctx context.Context, issuer Issuer, ask Ask) (pullpass.Crede
 	if ok && c.fresh(kept) {
 		return kept.credential(ask), nil
 	}
-	issued, err := issuer.Credential(ctx, ask)
-	if err != nil {
-		if ok && pullpass.IsKind(err, pullpass.Unavailable) && kept.credential(ask).ValidFor(least, c.now()) && !kept.Expires.IsZero() {
-			return kept.credential(ask), nil // it outlives the outage
-		}
-		_ = os.Remove(path) // refused now: not given out again
+	fallback := ok && !kept.Expires.IsZero() && kept.credential(ask).ValidFor(least, c.now())
+	if fallback && c.now().Sub(kept.Silent) < silence && c.now().After(kept.Silent) {
+		return kept.credential(ask), nil
+	}
+	issued, err := c.issue(ctx, issuer, ask, path, fallback)
+	switch {
+	case err == nil:
+	case isRefusal(err):
+		_ = os.Remove(path) // not given out again
+		return pullpass.Credential{}, err
+	case fallback: // it outlives the outage
+		kept.Silent = c.now()
+		_ = saveJSON(path, kept)
+		return kept.credential(ask), nil
+	default:
 		return pullpass.Credential{}, err
 	}
 	c.sweep()
@@ -77,6 +102,41 @@ func (c *Cache) get(ctx context.Context, issuer Issuer, ask Ask) (pullpass.Crede
 	})
 	return issued, nil
 }
+
+// issue asks, and leaves time for the fallback where there is one. It tells which
+// credential was erased since: a registry may have refused it.
+func (c *Cache) issue(ctx context.Context, issuer Issuer, ask Ask, path string, fallback bool) (pullpass.Credential, error) {
+	if fallback {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, askTime)
+		defer cancel()
+	}
+	var gone erased
+	if readJSON(path+erasedSuffix, &gone) == nil && c.now().Sub(gone.At) < refusedAge {
+		ask.Refused = gone.Fingerprint
+	}
+	issued, err := issuer.Credential(ctx, ask)
+	if err == nil && ask.Refused != "" && issued.Fingerprint() != ask.Refused {
+		_ = os.Remove(path + erasedSuffix)
+	}
+	return issued, err
+}
+
+// isRefusal reports whether the issuer has said no: it answered, and not that it
+// cannot. A server that hangs or fails says nothing of what it gave before.
+func isRefusal(err error) bool {
+	var e *pullpass.Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	switch e.Kind {
+	case pullpass.Denied, pullpass.NotFound, pullpass.Unauthenticated, pullpass.Invalid:
+		return true
+	}
+	return false
+}
+
+const erasedSuffix = ".erased"
 
 // forget removes what is kept for a host or repository, of any issuer.
 func (c *Cache) forget(ask Ask) error {
@@ -88,6 +148,10 @@ func (c *Cache) forget(ask Ask) error {
 		return err
 	}
 	for _, path := range found {
+		if e, ok := c.read(path); ok {
+			// If it cannot be remembered, the server is asked without it.
+			_ = saveJSON(path+erasedSuffix, erased{e.credential(ask).Fingerprint(), c.now()})
+		}
 		if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
 			return fmt.Errorf("forgetting a credential: %w", err)
 		}

@@ -34,6 +34,7 @@ const maxInput = 1 << 20
 type Ask struct {
 	Host       string
 	Repository string // empty: the whole host
+	Refused    string // fingerprint of an earlier answer that the registry did not take
 }
 
 // Issuer gives credentials: the server, or the agent socket of the environment.

@@ -7,9 +7,11 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/pullpass/pullpass"
@@ -346,5 +348,86 @@ func TestVersion(t *testing.T) {
 	b := newBench(t)
 	if code, out, _ := b.run(t.Context(), "version", ""); code != 0 || !strings.Contains(out, "docker-credential-pullpass") || !strings.Contains(out, "1.2") {
 		t.Errorf("version = %d, %q", code, out)
+	}
+}
+
+// A server that hangs or fails says nothing of what it gave before: only a refusal
+// takes a kept credential away, and the fallback has time.
+func TestOnlyARefusalRemovesAKeptCredential(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		err  error
+		kept bool
+	}{
+		{"hangs", errSilent, true},
+		{"unavailable", &pullpass.Error{Kind: pullpass.Unavailable, What: "away"}, true},
+		{"internal", &pullpass.Error{Kind: pullpass.Internal, What: "broken"}, true},
+		{"limited", &pullpass.Error{Kind: pullpass.Limited, What: "too often"}, true},
+		{"without a kind", errors.New("the answer cannot be read"), true},
+		{"denied", &pullpass.Error{Kind: pullpass.Denied, What: "no"}, false},
+		{"no registry", &pullpass.Error{Kind: pullpass.NotFound, Code: helper.CodeNoRegistry, What: "no"}, false},
+		{"token gone", &pullpass.Error{Kind: pullpass.Unauthenticated, What: "who?"}, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench(t)
+				b.secret(t, "registry.example")
+				b.now = b.now.Add(8 * time.Hour)
+				b.issuer.err = test.err
+				began := time.Now()
+				code, out, _ := b.run(t.Context(), "get", "registry.example")
+				if kept := code == 0 && strings.Contains(out, canary); kept != test.kept {
+					t.Errorf("the kept credential was given: %v, want %v (%s)", kept, test.kept, out)
+				}
+				if took := time.Since(began); took >= helper.Deadline {
+					t.Errorf("the fallback came after %s, when the client's time was over", took)
+				}
+				asked := len(b.issuer.asked)
+				b.now = b.now.Add(time.Second)
+				code, out, _ = b.run(t.Context(), "get", "registry.example")
+				if kept := code == 0 && strings.Contains(out, canary); kept != test.kept {
+					t.Errorf("a second time the kept credential was given: %v, want %v (%s)", kept, test.kept, out)
+				}
+				if test.kept && len(b.issuer.asked) != asked {
+					t.Error("a server that has just not answered was asked again at once")
+				}
+			})
+		})
+	}
+}
+
+// Clients have an answer erased that a registry did not take: the next question says so.
+func TestErasedAnswerIsToldAsRefused(t *testing.T) {
+	b := newBench(t)
+	b.secret(t, "registry.example/team/app")
+	if code, out, explain := b.run(t.Context(), "erase", "registry.example/team/app"); code != 0 {
+		t.Fatalf("erase: %s%s", out, explain)
+	}
+	refused := b.issuer.cred.Fingerprint()
+	b.secret(t, "registry.example/team/app") // the same once more: the server has none that is new
+	b.issuer.cred.Secret = pullpass.NewSecret("new-secret")
+	if got := b.secret(t, "registry.example/other"); got != "AWS:new-secret" {
+		t.Errorf("another repository: %s", got)
+	}
+	want := []helper.Ask{
+		{Host: "registry.example", Repository: "team/app"},
+		{Host: "registry.example", Repository: "team/app", Refused: refused},
+		{Host: "registry.example", Repository: "other"},
+	}
+	if !slices.Equal(b.issuer.asked, want) {
+		t.Errorf("asked %+v, want %+v", b.issuer.asked, want)
+	}
+	files, err := os.ReadDir(b.Cache.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		text, err := os.ReadFile(filepath.Join(b.Cache.Dir, f.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasSuffix(f.Name(), ".erased") && bytes.Contains(text, []byte(canary)) {
+			t.Errorf("%s keeps the secret of what was erased", f.Name())
+		}
 	}
 }

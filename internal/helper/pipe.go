@@ -18,6 +18,7 @@ type question struct {
 	Verb       string `json:"verb"` // "credential" or "hosts"
 	Host       string `json:"host,omitempty"`
 	Repository string `json:"repository,omitempty"`
+	Refused    string `json:"refused,omitempty"`
 }
 
 type reply struct {
@@ -51,7 +52,7 @@ func ask(ctx context.Context, issuer func() (Issuer, error), q question) reply {
 		}
 		return reply{Hosts: hosts}
 	}
-	c, err := i.Credential(ctx, Ask{Host: q.Host, Repository: q.Repository})
+	c, err := i.Credential(ctx, Ask{Host: q.Host, Repository: q.Repository, Refused: q.Refused})
 	if err != nil {
 		return reply{Problem: problem(err)}
 	}

@@ -41,7 +41,7 @@ func (s *Server) issueCredential(ctx context.Context, c pullpass.Caller, in *str
 // opened, is the broker's to decide.
 func (s *Server) ask(in api.CredentialRequest) (broker.Ask, error) {
 	const what = "cannot get a credential"
-	ask := broker.Ask{Environment: in.Environment, Project: in.Project, Repository: in.Repository, Action: in.Action, Inside: in.Inside}
+	ask := broker.Ask{Environment: in.Environment, Project: in.Project, Repository: in.Repository, Action: in.Action, Inside: in.Inside, Refused: in.Refused}
 	if ask.Action == "" {
 		ask.Action = pullpass.ActionPull
 	}

@@ -1,6 +1,7 @@
 package oci
 
 import (
+	"regexp"
 	"strings"
 
 	"github.com/pullpass/pullpass"
@@ -15,6 +16,9 @@ var layerCodes = map[iam.Kind]string{
 	iam.SessionPolicy: "denied_by_session",
 }
 
+// staleSession is how AWS says that it does not know an identity, or not any more.
+var staleSession = regexp.MustCompile(`(?i)security token (included in the request )?is (invalid|expired)|(UnrecognizedClient|InvalidClientTokenId|ExpiredToken)`)
+
 func denied(on subject, e *pullpass.Error, message string) error {
 	e.Kind, e.Code = pullpass.Denied, "denied"
 	e.Cause = orElse(message, "the registry refuses the credential for this repository")
@@ -23,6 +27,12 @@ func denied(on subject, e *pullpass.Error, message string) error {
 		return e
 	}
 	e.Hint = "compare the identity policy of the caller and the repository policy of account " + on.host.ECR.Account
+	if staleSession.MatchString(message) {
+		e.Code = "credential_revoked"
+		e.Cause = "AWS no longer honours the session behind this credential; its role or key was deleted, made anew or rotated, or its sessions were revoked: " + message
+		e.Hint = "ask anew, and see who asks: pullpass doctor " + on.image.String()
+		return e
+	}
 	if behindECR(on, e, message) {
 		return e
 	}

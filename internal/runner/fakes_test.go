@@ -45,6 +45,7 @@ type world struct {
 	refuseImage func(pullpass.Credential) error
 	bytes       int64 // of each image
 	maxImage    int64
+	credential  func(runner.CredentialRequest) pullpass.Credential // nil: the right one
 }
 
 func newWorld(t *testing.T) *world {
@@ -245,6 +246,9 @@ func (w *world) Credential(_ context.Context, r runner.CredentialRequest) (pullp
 	w.mu.Unlock()
 	if err := w.refused("credential"); err != nil {
 		return pullpass.Credential{}, err
+	}
+	if w.credential != nil {
+		return w.credential(r), nil
 	}
 	return pullpass.Credential{Host: r.Host, Username: "u", Secret: pullpass.NewSecret(secret)}, nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -243,7 +244,7 @@ func (j *job) resolve(ctx context.Context) (resolved Resolved, present bool, err
 	if err != nil {
 		return Resolved{}, false, j.failed(ctx, name, codeOf(err), err)
 	}
-	if resolved, err = j.r.o.Resolver.Resolve(asking, image, credential); err != nil {
+	if resolved, err = j.ask(asking, image, credential); err != nil {
 		return Resolved{}, false, j.failed(ctx, name, codeOf(err), err)
 	}
 	if limit := j.r.o.MaxImage; limit > 0 && resolved.Bytes > limit {
@@ -261,6 +262,33 @@ func (j *job) resolve(ctx context.Context) (resolved Resolved, present bool, err
 		return Resolved{}, false, j.failed(ctx, name, CodePullStalled, stalled(image.Name, j.r.o.Probe))
 	}
 	return resolved, false, nil
+}
+
+// ask asks the registry. A credential that it refuses may have been good once: the
+// role behind it was made anew, a key rotated, a session revoked. Then another one is
+// asked for, once.
+func (j *job) ask(ctx context.Context, image Image, c pullpass.Credential) (Resolved, error) {
+	resolved, err := j.r.o.Resolver.Resolve(ctx, image, c)
+	if !maybeStale(err) || c.Secret.Empty() {
+		return resolved, err
+	}
+	again, askErr := j.r.o.Server.Credential(ctx, CredentialRequest{
+		Environment: j.e.ID, Host: image.Host, Repository: image.Repository, Action: pullpass.ActionPull, Refused: c.Fingerprint(),
+	})
+	if askErr != nil || again.Fingerprint() == c.Fingerprint() {
+		return resolved, err
+	}
+	return j.r.o.Resolver.Resolve(ctx, image, again)
+}
+
+// maybeStale reports whether another credential might help: not where the registry
+// knows who asks, and its policies say no.
+func maybeStale(err error) bool {
+	var e *pullpass.Error
+	if !errors.As(err, &e) || (e.Kind != pullpass.Denied && e.Kind != pullpass.Unauthenticated) {
+		return false
+	}
+	return !strings.HasPrefix(e.Code, "denied_") && e.Code != "layer_denied"
 }
 
 // pull lets the engine pull, for as long as it gets on. An image that has stalled is

@@ -355,3 +355,45 @@ func TestTooLargeImageIsNotPulled(t *testing.T) {
 		}
 	})
 }
+
+// The role behind a credential was made anew: the registry refuses what the server has
+// kept, and takes what it mints. A refusal by a policy costs no second question.
+func TestRefusedCredentialIsAskedForAnew(t *testing.T) {
+	stale := pullpass.Credential{Username: "u", Secret: pullpass.NewSecret("stale")}
+	for _, test := range []struct {
+		code string
+		anew int
+	}{{"credential_revoked", 1}, {"login_refused", 1}, {"token_expired", 1}, {"denied_by_owner", 0}} {
+		t.Run(test.code, func(t *testing.T) {
+			story(t, func(t *testing.T, w *world) {
+				w.credential = func(r runner.CredentialRequest) pullpass.Credential {
+					if r.Refused == stale.Fingerprint() {
+						return pullpass.Credential{Host: r.Host, Username: "u", Secret: pullpass.NewSecret(secret)}
+					}
+					return stale
+				}
+				w.refuseImage = func(c pullpass.Credential) error {
+					if c.Secret.Reveal() == secret {
+						return nil
+					}
+					return &pullpass.Error{Kind: pullpass.Denied, Code: test.code, What: "cannot pull", Cause: "refused"}
+				}
+				e := w.environment("serve")
+				w.run()
+				pass(100 * time.Millisecond)
+				anew := 0
+				for _, r := range w.asked {
+					if r.Refused != "" {
+						anew++
+					}
+				}
+				if anew != test.anew {
+					t.Errorf("%d questions of %+v tell of a refusal, want %d", anew, w.asked, test.anew)
+				}
+				if test.anew > 0 {
+					w.settle(e.ID, pullpass.PhaseRunning)
+				}
+			})
+		})
+	}
+}

@@ -51,6 +51,9 @@ type CredentialRequest struct {
 	Repository  string
 	Action      pullpass.Action
 	Inside      bool // for the person inside the environment, not for its start
+	// Refused is the fingerprint of an earlier answer's credential that the registry
+	// does not take: the answer is another one, if another can be had.
+	Refused string
 }
 
 // Resolver asks registries. It knows where the configured hosts are reached.

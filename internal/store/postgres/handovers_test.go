@@ -47,7 +47,7 @@ func TestThousandKeysTenConnections(t *testing.T) {
 		t.Cleanup(keeper.Close)
 		for i := range keys {
 			all.Go(func() {
-				_, _, err := keeper.Get(ctx, sha256.Sum256(fmt.Append(nil, i)), broker.Source{Organization: "org_1", Mint: mint})
+				_, _, err := keeper.Get(ctx, sha256.Sum256(fmt.Append(nil, i)), broker.Source{Organization: "org_1", Mint: func(ctx context.Context, _ bool) (broker.Minted, error) { return mint(ctx) }})
 				if err != nil {
 					t.Errorf("key %d: %v", i, err)
 				}
