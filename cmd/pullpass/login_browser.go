@@ -36,7 +36,7 @@ func throughBrowser(ctx context.Context, t *terminal, c *client.Client, w wish, 
 		"code_challenge": {signin.Challenge(verifier)}, "code_challenge_method": {"S256"},
 		"organization": {w.Organization}, "project": {w.Project},
 	}.Encode()
-	t.say("Sign in in your browser. If it does not open, go to:\n  %s", link)
+	t.say("Sign in in your browser; go on there if it shows the word %s. If it does not open, go to:\n  %s", signin.Word(signin.Challenge(verifier)), link)
 	if err := open(ctx, link); err != nil {
 		t.say("No browser opened here; without one: pullpass login %s --device", c.Base())
 	}
@@ -115,7 +115,8 @@ func throughDevice(ctx context.Context, t *terminal, c *client.Client, w wish) (
 	if err != nil {
 		return pullpass.Secret{}, err
 	}
-	t.say("On any machine with a browser, go to %s and type the code:\n\n  %s\n", d.VerificationURI, d.UserCode)
+	t.say("On any machine with a browser, go to %s and type the code:\n\n  %s\n\nGo on there if it shows the word %s.\n", d.VerificationURI, d.UserCode,
+		signin.Word(string(signin.HashOf(d.DeviceCode.Secret().Reveal()))))
 	for {
 		got, err := c.Redeem(ctx, api.SignIn{DeviceCode: d.DeviceCode})
 		if err != nil || !got.Pending {

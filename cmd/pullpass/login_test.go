@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"html"
 	"io"
 	"log/slog"
 	"net/http"
@@ -57,8 +58,14 @@ func ok(t *testing.T, err error) {
 	}
 }
 
+var (
+	consentForm = regexp.MustCompile(`<form method="post" action="([a-z/-]+)">\s*<input type="hidden"`)
+	hiddenField = regexp.MustCompile(`<input type="hidden" name="([a-z_]+)" value="([^"]*)">`)
+	shownWord   = regexp.MustCompile(`<strong>([A-Z]{4}-[A-Z]{4})</strong>`)
+)
+
 // browse does what a person with a browser does, until there is nothing to click.
-func browse(t *testing.T, link, who string, form url.Values) {
+func browse(t *testing.T, link, who string, form url.Values, terminal func() string) {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
 	ok(t, err)
@@ -90,6 +97,22 @@ func browse(t *testing.T, link, who string, form url.Values) {
 	at, page := visit(link, nil)
 	if form != nil {
 		at, page = visit(link, form)
+	}
+	// The person compares the word with the terminal's, and says yes.
+	if answer := consentForm.FindStringSubmatch(page); answer != nil {
+		u, err := url.Parse(at)
+		ok(t, err)
+		u.Path, u.RawQuery = answer[1], ""
+		yes := url.Values{}
+		for _, field := range hiddenField.FindAllStringSubmatch(page, -1) {
+			yes.Set(field[1], html.UnescapeString(field[2]))
+		}
+		if word := shownWord.FindStringSubmatch(page); word == nil || !strings.Contains(terminal(), word[1]) {
+			t.Errorf("the page shows the word %q, and the terminal says %q", word, terminal())
+		}
+		at, page = visit(u.String(), yes)
+	} else {
+		t.Errorf("no page asks for consent: %s", page)
 	}
 	if strings.Contains(page, `name="login"`) {
 		visit(at, url.Values{"login": {who}})
@@ -134,7 +157,7 @@ func TestThroughBrowser(t *testing.T) {
 				if got := guess(t, link); got != http.StatusForbidden {
 					t.Errorf("a guessed state at the loopback address: %d, want 403", got)
 				}
-				browse(t, link, who, nil)
+				browse(t, link, who, nil, talk.String)
 			})
 			return nil
 		}
@@ -184,6 +207,12 @@ func (y *typing) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
+func (y *typing) said() string {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	return y.text.String()
+}
+
 func TestThroughDevice(t *testing.T) {
 	idp, owner := signInServer(t)
 	idp.Person("grace", "grace@example.com", true, nil)
@@ -194,9 +223,10 @@ func TestThroughDevice(t *testing.T) {
 	anonymous, err := client.New(owner.Base())
 	ok(t, err)
 	var visits sync.WaitGroup
-	person := &typing{do: func(address, code string) {
-		visits.Go(func() { browse(t, address, "grace", url.Values{"code": {code}}) })
-	}}
+	person := &typing{}
+	person.do = func(address, code string) {
+		visits.Go(func() { browse(t, address, "grace", url.Values{"code": {code}}, person.said) })
+	}
 	token, err := throughDevice(t.Context(), newTerminal(nil, io.Discard, person, false), anonymous, wish{Project: "payments"})
 	visits.Wait()
 	ok(t, err)

@@ -217,7 +217,7 @@ func (p *parts) make(ctx context.Context, c *config.Server, url string, log *slo
 		Store: p.db, Issuer: p.broker, Auditor: p.door, Metrics: metrics, VerifyAudit: p.verifyAudit,
 		Identity: p.identity, Source: source.New(p.out), Verifier: identity.NewVerifier(egressHTTP(p.out), nil), Repositories: keeper,
 		Hosts: hosts, Logger: log, Version: version, Pages: web.New, Dashboard: web.Dashboard,
-		Programs: offered, Downloads: operatorsPrograms(c), Proxies: proxies,
+		Programs: offered, Downloads: operatorsPrograms(c), URL: url, Proxies: proxies,
 		SignIn: signIn, Hooks: webhook.Sender{HTTP: p.out, Now: time.Now},
 		Tester: &serverDoctor{store: p.db, hosts: hosts, allow: c.AllowEgress, minter: minter},
 	})

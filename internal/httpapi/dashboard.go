@@ -13,8 +13,8 @@ import (
 	"github.com/pullpass/pullpass/internal/signin"
 )
 
-// sessionCookie holds a person's session. It goes to the dashboard alone, whose
-// pages only read; the API takes no cookie, so no other site can use it there.
+// sessionCookie holds a person's session, for the dashboard alone, whose pages only
+// read; the API takes no cookie, so no other site can use it there.
 const sessionCookie = "pullpass_session"
 
 // RenderDashboard writes one page of the dashboard: web.Dashboard.
@@ -115,11 +115,11 @@ func (s *Server) fillDashboard(req *http.Request, r dashboardRoute, p *Dashboard
 
 // visitor is the person whose session the browser holds.
 func (s *Server) visitor(req *http.Request) (pullpass.Caller, error) {
-	cookie, err := req.Cookie(sessionCookie)
-	if err != nil {
+	cookie, ok := s.readCookie(req, sessionCookie)
+	if !ok {
 		return pullpass.Caller{}, errUnauthenticated("nobody has signed in here", "sign in")
 	}
-	caller, err := s.bearerOf(req, cookie.Value)
+	caller, err := s.bearerOf(req, cookie)
 	if err == nil && caller.Kind != pullpass.CallerUser {
 		err = errUnknownToken() // an API token is not for browsers
 	}
@@ -158,7 +158,7 @@ func (s *Server) showDashboard(w http.ResponseWriter, status int, p DashboardPag
 // beginDashboard sends a person to the provider; the answer comes back to the
 // same callback as a command line's.
 func (s *Server) beginDashboard(w http.ResponseWriter, req *http.Request) error {
-	if err := s.maySignIn(); err != nil {
+	if err := s.maySignIn(s.signIns.begin, address(req)); err != nil {
 		return err
 	}
 	q := req.URL.Query()
@@ -179,7 +179,7 @@ func (s *Server) enterDashboard(w http.ResponseWriter, req *http.Request, m pull
 	if err != nil {
 		return err
 	}
-	s.setSession(w, text.Reveal(), int(signin.SessionFor.Seconds()))
+	s.setCookie(w, sessionCookie, text.Reveal(), api.PathDashboard, int(signin.SessionFor.Seconds()))
 	http.Redirect(w, req, api.PathDashboard, http.StatusSeeOther)
 	return nil
 }
@@ -195,14 +195,7 @@ func (s *Server) leaveDashboard(w http.ResponseWriter, req *http.Request) error 
 			return err
 		}
 	}
-	s.setSession(w, "", -1)
+	s.setCookie(w, sessionCookie, "", api.PathDashboard, -1)
 	http.Redirect(w, req, api.PathDashboard, http.StatusSeeOther)
 	return nil
-}
-
-func (s *Server) setSession(w http.ResponseWriter, value string, maxAge int) {
-	// Lax: the provider's redirect leads here. Without https (loopback, tests) a
-	// Secure cookie would not come back.
-	http.SetCookie(w, &http.Cookie{Name: sessionCookie, Value: value, Path: api.PathDashboard, MaxAge: maxAge, HttpOnly: true, //nolint:gosec // see above
-		Secure: s.signIn != nil && strings.HasPrefix(s.signIn.Server(), "https://"), SameSite: http.SameSiteLaxMode})
 }

@@ -22,6 +22,7 @@ type peopleStore interface {
 	CreateSession(context.Context, pullpass.OrganizationID, pullpass.MemberID, pullpass.Token) (pullpass.Token, error)
 
 	CreateAttempt(context.Context, signin.Attempt) error
+	TypedAttempt(ctx context.Context, userCode signin.Hash) (signin.Attempt, error)
 	SendAttempt(ctx context.Context, userCode, state, browser signin.Hash) (signin.Attempt, error)
 	TakeAttempt(ctx context.Context, state, browser signin.Hash) (signin.Attempt, error)
 	FinishAttempt(ctx context.Context, id string, m pullpass.Member, code signin.Hash, expires time.Time) error

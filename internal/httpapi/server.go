@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
-	"golang.org/x/time/rate"
 
 	"github.com/pullpass/pullpass/api"
 	"github.com/pullpass/pullpass/internal/reference"
@@ -46,6 +45,9 @@ type Options struct {
 	// <os>-<arch>/<name>, and those of the same path are not used.
 	Programs  []Program
 	Downloads fs.FS
+	// URL is by which address people reach the server; https://… makes cookies
+	// and links safe. Empty: that of SignIn.
+	URL string
 	// Proxies are believed when they say where a request came from.
 	Proxies Proxies
 }
@@ -72,7 +74,7 @@ type Server struct {
 	readiness readiness
 
 	signIn  SignIn
-	signIns *rate.Limiter // how fast they begin
+	signIns signInLimits
 	hooks   WebhookSender
 
 	dashboard RenderDashboard
@@ -83,6 +85,7 @@ type Server struct {
 	draining chan struct{}
 	drain    sync.Once
 
+	url     string
 	proxies Proxies
 }
 
@@ -100,13 +103,16 @@ func New(o Options) (*Server, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.URL == "" && o.SignIn != nil {
+		o.URL = o.SignIn.Server()
+	}
 	s := &Server{
 		store: o.Store, issuer: o.Issuer, auditor: o.Metrics.Auditor(o.Auditor), verify: o.VerifyAudit,
 		identity: o.Identity, source: o.Source, verifier: o.Verifier, tester: o.Tester, testing: make(chan struct{}, maxTests),
 		hosts: o.Hosts, metrics: o.Metrics, log: o.Logger, now: o.Now,
-		signIn: o.SignIn, signIns: rate.NewLimiter(signInsPerSecond, signInsAtOnce), hooks: o.Hooks,
+		signIn: o.SignIn, signIns: newSignInLimits(), hooks: o.Hooks,
 		dashboard: o.Dashboard, repositories: o.Repositories,
-		mux: http.NewServeMux(), draining: make(chan struct{}), proxies: o.Proxies,
+		mux: http.NewServeMux(), draining: make(chan struct{}), url: o.URL, proxies: o.Proxies,
 	}
 	s.api = newAPI(s.mux, o.Version)
 	s.routes()

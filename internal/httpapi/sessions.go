@@ -24,30 +24,37 @@ func (s *Server) sessionRoutes() {
 
 const deviceInterval = 2 * time.Second
 
-// A code of 34 bits that lives ten minutes cannot be guessed at this rate.
-const (
-	signInsPerSecond = 20
-	signInsAtOnce    = 100
-)
+// signInLimits are how often the steps of a sign-in may be taken, each by itself:
+// whoever floods one of them does not stop the others, nor other addresses.
+type signInLimits struct{ begin, typed, redeem *limit }
+
+func newSignInLimits() signInLimits {
+	return signInLimits{
+		begin: newLimit(1, 30, 50, 500),
+		// A code of 34 bits that lives ten minutes cannot be guessed at this rate.
+		typed:  newLimit(0.5, 10, 20, 100),
+		redeem: newLimit(20, 100, 0, 0),
+	}
+}
 
 func errSignInOff() error {
 	return &pullpass.Error{Kind: pullpass.Conflict, Code: "sign_in_off", What: "cannot sign in",
 		Cause: "this server is not configured with an OpenID provider", Hint: "use an API token, or let its operator set --oidc-issuer"}
 }
 
-// maySignIn bounds how fast sign-ins begin and codes are guessed, on this server.
-func (s *Server) maySignIn() error {
+// maySignIn bounds how fast a step of a sign-in is taken, on this server.
+func (s *Server) maySignIn(step *limit, address string) error {
 	switch {
 	case s.signIn == nil:
 		return errSignInOff()
-	case !s.signIns.AllowN(s.now(), 1):
-		return &pullpass.Error{Kind: pullpass.Limited, Code: "too_many_sign_ins", What: "cannot sign in", Cause: "too many people sign in at once", Hint: "try again"}
+	case !step.allow(address, s.now()):
+		return &pullpass.Error{Kind: pullpass.Limited, Code: "too_many_sign_ins", What: "cannot sign in", Cause: "too many sign-ins come from this address at once", Hint: "try again"}
 	}
 	return nil
 }
 
-func (s *Server) beginDevice(ctx context.Context, _ pullpass.Caller, in *struct{ Body api.NewDevice }) (*body[api.Device], error) {
-	if err := s.maySignIn(); err != nil {
+func (s *Server) beginDevice(ctx context.Context, c pullpass.Caller, in *struct{ Body api.NewDevice }) (*body[api.Device], error) {
+	if err := s.maySignIn(s.signIns.begin, c.Address); err != nil {
 		return nil, err
 	}
 	if !wishable(in.Body.Organization) || !wishable(in.Body.Project) {
@@ -55,7 +62,7 @@ func (s *Server) beginDevice(ctx context.Context, _ pullpass.Caller, in *struct{
 	}
 	device, typed := signin.NewText(), signin.NewUserCode()
 	a := signin.Attempt{ID: signin.NewText(), Device: signin.HashOf(device), UserCode: signin.HashOf(typed),
-		WishOrganization: in.Body.Organization, WishProject: in.Body.Project, ExpiresAt: s.now().Add(signin.AttemptFor)}
+		WishOrganization: in.Body.Organization, WishProject: in.Body.Project, Address: c.Address, ExpiresAt: s.now().Add(signin.AttemptFor)}
 	if err := s.store.CreateAttempt(ctx, a); err != nil {
 		return nil, err
 	}
@@ -67,8 +74,8 @@ func (s *Server) beginDevice(ctx context.Context, _ pullpass.Caller, in *struct{
 func wishable(name string) bool { return name == "" || pullpass.ValidName(name) }
 
 func (s *Server) createSession(ctx context.Context, c pullpass.Caller, in *struct{ Body api.SignIn }) (*body[api.SignedIn], error) {
-	if s.signIn == nil {
-		return nil, errSignInOff()
+	if err := s.maySignIn(s.signIns.redeem, c.Address); err != nil {
+		return nil, err
 	}
 	a, pending, err := s.redeem(ctx, in.Body)
 	switch {

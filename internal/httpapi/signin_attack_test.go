@@ -23,12 +23,12 @@ func TestSignInRedirects(t *testing.T) {
 		"//127.0.0.1:1234/", "http:127.0.0.1:1234", "http://127.0.0.1:01234/", "http://127.0.0.1:1234/../x", "http://127.0.0.1:1234/%2e", "HTTP://127.0.0.1:1234/",
 		"http://127.0.0.1:1234/\r\nSet-Cookie: a=b", "http://169.254.169.254:80/", "javascript:alert(1)",
 	} {
-		if p := newVisitor(t).open(l.line().link("redirect_uri", redirect), nil); p.status != http.StatusBadRequest && p.status != http.StatusUnprocessableEntity || p.next != "" {
+		if p := newVisitor(t).begin(l.line().link("redirect_uri", redirect)); p.status != http.StatusBadRequest && p.status != http.StatusUnprocessableEntity || p.next != "" {
 			t.Errorf("redirect_uri=%q: %d to %q, want a refusal", redirect, p.status, p.next)
 		}
 	}
 	for _, redirect := range []string{"http://127.0.0.1:1/", "http://127.0.0.1:65535/callback", "http://[::1]:1234/a/b", "http://127.0.0.1:1234"} {
-		if p := newVisitor(t).open(l.line().link("redirect_uri", redirect), nil); !strings.HasPrefix(p.next, l.idp.URL) {
+		if p := newVisitor(t).begin(l.line().link("redirect_uri", redirect)); !strings.HasPrefix(p.next, l.idp.URL) {
 			t.Errorf("redirect_uri=%q: %d %s, want a redirect to the provider", redirect, p.status, p.body)
 		}
 	}
@@ -40,7 +40,7 @@ func TestSignInNeedsAChallenge(t *testing.T) {
 	for _, change := range [][]string{
 		{"code_challenge", ""}, {"code_challenge", "short"}, {"code_challenge_method", ""}, {"code_challenge_method", "plain"}, {"state", ""}, {"state", "guess"},
 	} {
-		if p := newVisitor(t).open(l.line().link(change...), nil); p.next != "" || p.status < 400 || p.status > 499 {
+		if p := newVisitor(t).begin(l.line().link(change...)); p.next != "" || p.status < 400 || p.status > 499 {
 			t.Errorf("%s=%q: %d to %q, want a refusal", change[0], change[1], p.status, p.next)
 		}
 	}
@@ -66,7 +66,7 @@ func TestSignInStateAndCode(t *testing.T) {
 	}
 	begin := func(v visitor) (c line, back string) {
 		c = l.line()
-		return c, v.login(v.open(c.link(), nil).next, "ada")
+		return c, v.login(v.begin(c.link()).next, "ada")
 	}
 	ada, eve := newVisitor(t), newVisitor(t)
 	_, back := begin(ada)
@@ -74,7 +74,7 @@ func TestSignInStateAndCode(t *testing.T) {
 	refused("no state", ada.open(withParam(t, back, "state", ""), nil))
 	refused("two states", ada.open(back+"&state="+signin.NewText(), nil))
 	refused("a browser that began nothing", eve.open(back, nil))
-	eve.open(l.line().link(), nil)
+	eve.begin(l.line().link())
 	refused("a browser that began another sign-in", eve.open(back, nil))
 	if p := ada.open(back, nil); param(t, p.next, "code") == "" {
 		t.Fatalf("Ada's own answer: %d to %q %s, want a code: what was refused used nothing up", p.status, p.next, p.body)
@@ -120,7 +120,7 @@ func TestSignInRequestChanged(t *testing.T) {
 		{"another challenge", "code_challenge", signin.Challenge(signin.NewText()), "code_refused"},
 	} {
 		v := newVisitor(t)
-		authorize := v.open(l.line().link(), nil).next
+		authorize := v.begin(l.line().link()).next
 		for _, parameter := range []string{"state", "nonce", "code_challenge"} {
 			if param(t, authorize, parameter) == "" {
 				t.Fatalf("the request to the provider has no %s", parameter)

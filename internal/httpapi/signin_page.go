@@ -9,9 +9,10 @@ import (
 
 // signInPage is a page of a sign-in, with fixed words.
 type signInPage struct {
-	Title string
-	Text  []string
-	Form  bool
+	Title   string
+	Text    []string
+	Form    bool     // for the code of a device
+	Consent *consent // the question who asks
 }
 
 // show writes a page. There is no form-action in its policy: browsers apply it to
@@ -33,6 +34,13 @@ var signInTemplate = template.Must(template.New("sign-in").Parse(`<!doctype html
 {{end}}{{end}}{{if .Form}}<form method="post" action="/device">
 <p><label for="code">Type the code that your own terminal shows. If somebody else gave it to you, stop: they would act as you.</label></p>
 <p><input id="code" name="code" required autofocus autocomplete="off" autocapitalize="characters" spellcheck="false" maxlength="16" size="12" placeholder="BCDF-GHJK"> <button>Continue</button></p>
+</form>
+{{end}}{{with .Consent}}<dl>{{range .Facts}}<dt>{{.Name}}</dt><dd>{{.Value}}</dd>{{end}}</dl>
+<p>It asks to act as you. Your own terminal shows this word: <strong>{{.Word}}</strong></p>
+<p>If you did not run <code>pullpass login</code> just now, or your terminal shows another word or none, close this page: somebody else would act as you.</p>
+<form method="post" action="{{.Action}}">
+{{range .Hidden}}<input type="hidden" name="{{.Name}}" value="{{.Value}}">
+{{end}}<p><button>My terminal shows this word: continue</button></p>
 </form>
 {{end}}</main></body></html>
 `))

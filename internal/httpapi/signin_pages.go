@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/api"
@@ -18,7 +17,7 @@ const browserCookie = "pullpass_sign_in"
 // signInPages are what a browser sees of a sign-in for a command line. They set no
 // session: what the person gets is handed to the command line that waits.
 func (s *Server) signInPages() {
-	s.mux.HandleFunc("GET "+api.PathSignIn, s.page(s.beginLoopback))
+	s.mux.HandleFunc("GET "+api.PathSignIn, s.page(s.asksLoopback))
 	s.mux.HandleFunc("GET "+api.PathSignInCallback, s.page(s.returned))
 	s.mux.HandleFunc("GET "+api.PathDevice, s.page(func(w http.ResponseWriter, _ *http.Request) error {
 		if s.signIn == nil {
@@ -28,6 +27,7 @@ func (s *Server) signInPages() {
 	}))
 	// Another site's form would sign its own command line in as the visitor.
 	ownSite := http.NewCrossOriginProtection()
+	s.mux.Handle("POST "+api.PathSignIn, ownSite.Handler(s.page(s.beginLoopback)))
 	s.mux.Handle("POST "+api.PathDevice, ownSite.Handler(s.page(s.typed)))
 }
 
@@ -44,54 +44,6 @@ func (s *Server) page(h func(http.ResponseWriter, *http.Request) error) http.Han
 	}
 }
 
-// beginLoopback sends a person to the provider for a command line that listens on
-// this person's machine.
-func (s *Server) beginLoopback(w http.ResponseWriter, req *http.Request) error {
-	if err := s.maySignIn(); err != nil {
-		return err
-	}
-	q := req.URL.Query()
-	redirect, err := signin.Loopback(q.Get("redirect_uri"))
-	if err != nil {
-		return err
-	}
-	a := signin.Attempt{ID: signin.NewText(), Redirect: redirect, ClientState: q.Get("state"), Challenge: q.Get("code_challenge"),
-		WishOrganization: q.Get("organization"), WishProject: q.Get("project"), ExpiresAt: s.now().Add(signin.AttemptFor)}
-	if !signin.ValidVerifier(a.ClientState) || !signin.ValidChallenge(a.Challenge) || q.Get("code_challenge_method") != "S256" {
-		return &pullpass.Error{Kind: pullpass.Invalid, Code: "pkce_missing", What: "cannot sign in",
-			Cause: "the link lacks the state or the S256 challenge of the command line that made it", Hint: "begin again: pullpass login SERVER --browser"}
-	}
-	if !wishable(a.WishOrganization) || !wishable(a.WishProject) {
-		return signin.Refusal("not_a_member")
-	}
-	return s.send(w, req, func(ctx context.Context, state, browser signin.Hash) error {
-		a.State, a.Browser = state, browser
-		return s.store.CreateAttempt(ctx, a)
-	})
-}
-
-// typed sends a person who has typed a device's code to the provider.
-func (s *Server) typed(w http.ResponseWriter, req *http.Request) error {
-	if err := s.maySignIn(); err != nil {
-		return err
-	}
-	const enough = 4 << 10
-	req.Body = http.MaxBytesReader(w, req.Body, enough)
-	code, ok := signin.CleanUserCode(req.PostFormValue("code"))
-	again := signInPage{Title: "Sign in", Text: []string{"This code is not known, or too old. Look at it again, or begin again on the machine that shows it."}, Form: true}
-	if !ok {
-		return show(w, http.StatusNotFound, again)
-	}
-	err := s.send(w, req, func(ctx context.Context, state, browser signin.Hash) error {
-		_, err := s.store.SendAttempt(ctx, signin.HashOf(code), state, browser)
-		return err
-	})
-	if pullpass.IsKind(err, pullpass.NotFound) {
-		return show(w, http.StatusNotFound, again)
-	}
-	return err
-}
-
 // send keeps what is needed to know the answer again and goes to the provider.
 func (s *Server) send(w http.ResponseWriter, req *http.Request, keep func(ctx context.Context, state, browser signin.Hash) error) error {
 	state, browser := signin.NewText(), signin.NewBrowser()
@@ -102,16 +54,9 @@ func (s *Server) send(w http.ResponseWriter, req *http.Request, keep func(ctx co
 	if err := keep(req.Context(), signin.HashOf(state), browser.Hash()); err != nil {
 		return err
 	}
-	s.setBrowser(w, browser.Cookie().Reveal(), int(signin.AttemptFor.Seconds()))
+	s.setCookie(w, browserCookie, browser.Cookie().Reveal(), api.PathSignIn, int(signin.AttemptFor.Seconds()))
 	http.Redirect(w, req, target, http.StatusSeeOther)
 	return nil
-}
-
-func (s *Server) setBrowser(w http.ResponseWriter, value string, maxAge int) {
-	// Lax: the provider sends the person back. A server on http (loopback, tests)
-	// would not get a Secure cookie back.
-	http.SetCookie(w, &http.Cookie{Name: browserCookie, Value: value, Path: api.PathSignIn, MaxAge: maxAge, HttpOnly: true, //nolint:gosec // see above
-		Secure: strings.HasPrefix(s.signIn.Server(), "https://"), SameSite: http.SameSiteLaxMode})
 }
 
 // returned takes the person back from the provider.
@@ -123,7 +68,7 @@ func (s *Server) returned(w http.ResponseWriter, req *http.Request) error {
 	if err != nil {
 		return err
 	}
-	s.setBrowser(w, "", -1)
+	s.setCookie(w, browserCookie, "", api.PathSignIn, -1)
 	m, err := s.person(req, a, browser)
 	if err != nil {
 		return s.refusePerson(w, req, a, err)
@@ -149,11 +94,11 @@ func (s *Server) returned(w http.ResponseWriter, req *http.Request) error {
 // once, and only for the browser that began it.
 func (s *Server) known(req *http.Request) (signin.Attempt, signin.Browser, error) {
 	unknown := errUnauthenticated("this answer belongs to no sign-in that this browser has begun, or was used already", "begin again: pullpass login SERVER --browser")
-	cookie, err := req.Cookie(browserCookie)
-	if err != nil {
+	cookie, ok := s.readCookie(req, browserCookie)
+	if !ok {
 		return signin.Attempt{}, signin.Browser{}, unknown
 	}
-	browser, ok := signin.ParseBrowser(cookie.Value)
+	browser, ok := signin.ParseBrowser(cookie)
 	state := req.URL.Query()["state"]
 	if !ok || len(state) != 1 || !signin.ValidVerifier(state[0]) {
 		return signin.Attempt{}, signin.Browser{}, unknown

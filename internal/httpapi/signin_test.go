@@ -69,7 +69,7 @@ func TestSignInDevice(t *testing.T) {
 	if p := v.open(d.VerificationURI, typed, "Sec-Fetch-Site", "cross-site"); p.next != "" || p.status < 400 {
 		t.Errorf("another site's form: %d to %q, want a refusal", p.status, p.next)
 	}
-	start := v.open(d.VerificationURI, typed)
+	start := v.typeCode(d.VerificationURI, typed.Get("code"))
 	end := v.open(v.login(start.next, "ada"), nil)
 	if end.status != 200 || !strings.Contains(end.body, "Signed in") {
 		t.Fatalf("the visitor ends at %d %s", end.status, end.body)
@@ -152,7 +152,7 @@ func TestSignInClaim(t *testing.T) {
 func TestSignInOtherIssuer(t *testing.T) {
 	l := newLobby(t, nil)
 	l.idp.Alias = "https://evil.example"
-	if p := newVisitor(t).open(l.line().link(), nil); p.next != "" || p.status != http.StatusServiceUnavailable {
+	if p := newVisitor(t).begin(l.line().link()); p.next != "" || p.status != http.StatusServiceUnavailable {
 		t.Errorf("a provider of another name: %d to %q, want 503", p.status, p.next)
 	}
 }

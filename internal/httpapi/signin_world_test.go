@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -52,7 +53,9 @@ func newLobby(t *testing.T, change func(*signin.Options)) *lobby {
 	}
 	provider, err := signin.New(o)
 	must(t, err)
-	w.Server, err = httpapi.New(httpapi.Options{Store: w.db, Issuer: w.issuer, Auditor: w.door, Now: w.clock.now, SignIn: provider, Dashboard: web.Dashboard,
+	proxies, err := httpapi.ParseProxies([]string{"127.0.0.1"})
+	must(t, err)
+	w.Server, err = httpapi.New(httpapi.Options{Store: w.db, Issuer: w.issuer, Auditor: w.door, Now: w.clock.now, SignIn: provider, Dashboard: web.Dashboard, Proxies: proxies,
 		Logger: slog.New(slog.NewJSONHandler(w.log, nil))})
 	must(t, err)
 	server.Config.Handler = w
@@ -163,10 +166,41 @@ func (v visitor) login(authorize, who string) string {
 	return v.open(authorize, url.Values{"login": {who}}).next
 }
 
+// begin follows a command line's link and says yes on the page that it leads to.
+func (v visitor) begin(link string) page {
+	v.t.Helper()
+	p := v.open(link, nil)
+	if p.status != http.StatusOK || !strings.Contains(p.body, `action="/sign-in"`) {
+		return p
+	}
+	u, err := url.Parse(link)
+	must(v.t, err)
+	form := u.Query()
+	u.RawQuery = ""
+	return v.open(u.String(), form)
+}
+
+// typeCode types a device's code and says yes on the page that comes then.
+func (v visitor) typeCode(address, code string) page {
+	v.t.Helper()
+	p := v.open(address, url.Values{"code": {code}})
+	return v.open(address, url.Values{"code": {code}, "word": {wordOf(p)}})
+}
+
+var shownWord = regexp.MustCompile(`name="word" value="([A-Z-]+)"`)
+
+func wordOf(p page) string {
+	m := shownWord.FindStringSubmatch(p.body)
+	if m == nil {
+		return ""
+	}
+	return m[1]
+}
+
 // through walks the whole way and returns where the visitor ends.
 func (v visitor) through(link, who string) page {
 	v.t.Helper()
-	start := v.open(link, nil)
+	start := v.begin(link)
 	if start.next == "" {
 		v.t.Fatalf("%s: %d %s, want a redirect to the provider", link, start.status, start.body)
 	}

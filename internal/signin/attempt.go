@@ -48,6 +48,8 @@ type Attempt struct {
 	Member       pullpass.MemberID // set once the person is known
 	Refusal      string            // code of the reason why there will be none
 	ExpiresAt    time.Time
+
+	Address string // from which a device asked
 }
 
 // How long things live.
@@ -80,6 +82,21 @@ func NewUserCode() string {
 		if int(r[0]) < whole { // the rest would make some letters likelier
 			b.WriteByte(userCodeAlphabet[int(r[0])%len(userCodeAlphabet)])
 		}
+	}
+	return b.String()
+}
+
+// Word is what the terminal shows and the page for consent, too: a person who
+// compares them knows that the page asks for their own command line. It is made of
+// what only that command line began: its challenge, or the hash of its device code.
+func Word(of string) string {
+	sum := sha256.Sum256([]byte("pullpass/sign-in/word/v1:" + of))
+	var b strings.Builder
+	for i, c := range sum[:8] {
+		if i == 4 {
+			b.WriteByte('-')
+		}
+		b.WriteByte(userCodeAlphabet[int(c)%len(userCodeAlphabet)])
 	}
 	return b.String()
 }

@@ -2,8 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"time"
 
 	"github.com/pullpass/pullpass"
@@ -11,12 +9,12 @@ import (
 )
 
 const attemptFields = `id, COALESCE(state, ''), browser, COALESCE(user_code, ''), COALESCE(device, ''), COALESCE(code, ''),
-	redirect, client_state, challenge, wish_organization, wish_project, COALESCE(organization, ''), COALESCE(member, ''), refusal, expires_at`
+	redirect, client_state, challenge, wish_organization, wish_project, COALESCE(organization, ''), COALESCE(member, ''), refusal, expires_at, address`
 
 func scanAttempt(row scanner) (a signin.Attempt, err error) {
 	var expires int64
 	err = row.Scan(&a.ID, &a.State, &a.Browser, &a.UserCode, &a.Device, &a.Code,
-		&a.Redirect, &a.ClientState, &a.Challenge, &a.WishOrganization, &a.WishProject, &a.Organization, &a.Member, &a.Refusal, &expires)
+		&a.Redirect, &a.ClientState, &a.Challenge, &a.WishOrganization, &a.WishProject, &a.Organization, &a.Member, &a.Refusal, &expires, &a.Address)
 	a.ExpiresAt = moment(expires)
 	return a, err
 }
@@ -27,10 +25,10 @@ func (db *DB) CreateAttempt(ctx context.Context, a signin.Attempt) error {
 		if _, err := x.exec(`DELETE FROM sign_ins WHERE expires_at <= $1`, micros(db.now())); err != nil {
 			return err
 		}
-		_, err := x.exec(`INSERT INTO sign_ins (id, state, browser, user_code, device, redirect, client_state, challenge, wish_organization, wish_project, refusal, expires_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, '', $11)`,
+		_, err := x.exec(`INSERT INTO sign_ins (id, state, browser, user_code, device, redirect, client_state, challenge, wish_organization, wish_project, refusal, expires_at, address)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, '', $11, $12)`,
 			a.ID, nullable(a.State), a.Browser, nullable(a.UserCode), nullable(a.Device),
-			a.Redirect, a.ClientState, a.Challenge, a.WishOrganization, a.WishProject, micros(a.ExpiresAt))
+			a.Redirect, a.ClientState, a.Challenge, a.WishOrganization, a.WishProject, micros(a.ExpiresAt), a.Address)
 		return err
 	})
 }
@@ -44,6 +42,17 @@ func (db *DB) attempt(ctx context.Context, what, query string, args ...any) (sig
 	})
 	if err != nil {
 		return signin.Attempt{}, err
+	}
+	return a, nil
+}
+
+// TypedAttempt returns the attempt of a code that a person has typed, for the
+// question whether it is theirs.
+func (db *DB) TypedAttempt(ctx context.Context, userCode signin.Hash) (signin.Attempt, error) {
+	a, err := scanAttempt(db.read.QueryRowContext(ctx, `SELECT `+attemptFields+` FROM sign_ins
+		WHERE user_code = $1 AND member IS NULL AND refusal = '' AND expires_at > $2`, userCode, micros(db.now())))
+	if err != nil {
+		return signin.Attempt{}, db.explain("continue to sign in", err)
 	}
 	return a, nil
 }
@@ -86,18 +95,20 @@ func (db *DB) RedeemCode(ctx context.Context, code signin.Hash) (signin.Attempt,
 func (db *DB) RedeemDevice(ctx context.Context, device signin.Hash) (a signin.Attempt, pending bool, err error) {
 	const what = "sign in"
 	now := micros(db.now())
+	// Most who ask are too early: they change nothing.
+	a, err = scanAttempt(db.read.QueryRowContext(ctx, `SELECT `+attemptFields+` FROM sign_ins WHERE device = $1 AND expires_at > $2`, device, now))
+	if err != nil {
+		return signin.Attempt{}, false, db.explain(what, err)
+	}
+	if a.Member == "" && a.Refusal == "" {
+		return a, true, nil
+	}
 	err = db.tx(ctx, what, func(x *tx) (err error) {
-		pending = false
 		a, err = scanAttempt(x.one(`DELETE FROM sign_ins WHERE device = $1 AND (member IS NOT NULL OR refusal <> '') AND expires_at > $2 RETURNING `+attemptFields, device, now))
-		if !errors.Is(err, sql.ErrNoRows) {
-			return err
-		}
-		pending = true
-		a, err = scanAttempt(x.one(`SELECT `+attemptFields+` FROM sign_ins WHERE device = $1 AND expires_at > $2`, device, now))
 		return err
 	})
 	if err != nil {
 		return signin.Attempt{}, false, err
 	}
-	return a, pending, nil
+	return a, false, nil
 }
