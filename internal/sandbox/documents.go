@@ -30,6 +30,9 @@ func parsePolicy(text string) (policyDocument, *apiError) {
 
 // identityPolicyFault returns AWS's complaint about an identity policy, "" for none.
 func identityPolicyFault(p *iam.Policy) string {
+	if fault := iam.SaveFault(p, iam.IdentityPolicy); fault != "" {
+		return printable(fault)
+	}
 	for _, s := range p.Statements {
 		switch {
 		case s.Principals != nil || s.NotPrincipals != nil:
@@ -55,6 +58,9 @@ func identityPolicyFault(p *iam.Policy) string {
 
 // trustPolicyFault returns AWS's complaint about a role's trust policy.
 func trustPolicyFault(p *iam.Policy) string {
+	if fault := iam.SaveFault(p, iam.TrustPolicy); fault != "" {
+		return printable(fault)
+	}
 	for _, s := range p.Statements {
 		switch {
 		case s.Resources != nil || s.NotResources != nil:
@@ -85,6 +91,13 @@ func trustPolicyFault(p *iam.Policy) string {
 func resourcePolicyFault(p *iam.Policy, resources bool) string {
 	if len(p.Statements) == 0 {
 		return "no statement"
+	}
+	kind := iam.RepositoryPolicy
+	if resources {
+		kind = iam.RegistryPolicy
+	}
+	if fault := iam.SaveFault(p, kind); fault != "" {
+		return printable(fault)
 	}
 	for _, s := range p.Statements {
 		hasResource := s.Resources != nil || s.NotResources != nil

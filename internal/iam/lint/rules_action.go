@@ -87,7 +87,10 @@ func (p *pass) unknownAction(a *node) {
 		return
 	}
 	known := knownActions(service)
+	fault := iam.ActionFault(a.text)
 	switch {
+	case fault != "" && !hasWildcard(service):
+		p.report(a, quoted(a.text)+" is refused: "+fault)
 	case hasWildcard(service):
 		p.report(a, quoted(a.text)+" has a wildcard in the service's name: it matches nothing")
 	case known == nil || matchesAny(name, known):

@@ -15,6 +15,12 @@ func conditionRules() []Rule {
 			check: checkOperators,
 		},
 		{
+			ID: "value-type", Severity: Error, Title: "A value that does not fit its operator",
+			Why:   "AWS refuses the document: numbers, dates, addresses, booleans, base64 and ARNs are read when it is saved.",
+			Fix:   "Write a value of the operator's type, or use an operator for text.",
+			check: checkValueTypes,
+		},
+		{
 			ID: "wildcard-literal", Severity: Error, Title: "A wildcard under an operator that takes it literally", Mechanical: true,
 			Why:   "StringEquals compares letter by letter: * matches only an asterisk, so the condition never holds (\"Not authorized to perform sts:AssumeRoleWithWebIdentity\").",
 			Fix:   "Use StringLike (StringNotLike for StringNotEquals).",
@@ -45,6 +51,18 @@ func conditionRules() []Rule {
 			check: checkVariablePlaces,
 		},
 	}
+}
+
+func checkValueTypes(p *pass) {
+	p.each(func(s *statement) {
+		for _, c := range s.conditions {
+			for _, v := range c.values {
+				if c.known && placeholder(v.text) == "" && !c.parsed.Fits(v.text, p.variables()) {
+					p.report(v, quoted(v.text)+" is not "+c.parsed.Type()+", which "+c.parsed.Name+" compares")
+				}
+			}
+		}
+	})
 }
 
 func checkOperators(p *pass) {

@@ -36,6 +36,13 @@ func resourceRules() []Rule {
 			check: checkResourceForm,
 		},
 		{
+			ID: "resource-refused", Severity: Error, Title: "An ARN that AWS refuses to save", Kinds: kinds,
+			Why: "IAM checks the parts of an ARN: a partition that exists, no region in the ARNs of IAM and STS, 12 digits, * or nothing as the " +
+				"account, and six parts.",
+			Fix:   "Write the ARN as the service documents it.",
+			check: checkRefusedResources,
+		},
+		{
 			ID: "resource-matches-nothing", Severity: Warning, Title: "An ARN that no repository has", Kinds: kinds, Mechanical: true,
 			Why:   "The statement is saved and allows nothing: a repository's ARN has its region and account, in the region's own partition, and a lower-case name.",
 			Fix:   "Correct the part that is named.",
@@ -65,6 +72,21 @@ func (p *pass) eachResource(check func(s *statement, r *node)) {
 func repositoryARN(text string) (iam.ARN, bool) {
 	arn, ok := iam.ParseARN(text)
 	return arn, ok && arn.Service == "ecr"
+}
+
+// checkRefusedResources leaves what is no ARN, and a wildcard in the service, to the
+// rules that correct them.
+func checkRefusedResources(p *pass) {
+	p.eachResource(func(_ *statement, r *node) {
+		fault := iam.ResourceFault(r.text)
+		if fault == "" || !strings.HasPrefix(r.text, "arn:") || strings.HasPrefix(fault, "Resource vendor") {
+			return
+		}
+		if arn, ok := repositoryARN(r.text); ok && !strings.HasPrefix(fault, "Partition") && strings.Trim(arn.Account, "0123456789") == "" {
+			return // resource-matches-nothing says it of a repository
+		}
+		p.report(r, quoted(r.text)+" is refused: "+fault)
+	})
 }
 
 func checkServiceWildcards(p *pass) {

@@ -3,6 +3,7 @@ package lint
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -91,7 +92,7 @@ func structureRules() []Rule {
 	return []Rule{
 		{
 			ID: "version", Severity: Warning, Title: "Not the current version of the policy language", Mechanical: true,
-			Why:   "Without \"Version\": \"2012-10-17\" a document is of 2008-10-17: policy variables are plain text there, and AWS refuses any third version.",
+			Why:   "Without \"Version\": \"2012-10-17\" a document is of 2008-10-17: policy variables are plain text there. AWS refuses it for an identity policy, and any third version everywhere.",
 			Fix:   "Write \"Version\": \"2012-10-17\".",
 			check: checkVersion,
 		},
@@ -175,12 +176,23 @@ func checkVersion(p *pass) {
 			text += ", "
 		}
 		p.suggest(span{p.root.start, p.root.start + 1}, "the document has no Version", `"Version": "2012-10-17"`, insert(p.root.start+1, text))
+		p.refusedInIdentityPolicies()
 	case v.value.text == iam.Version2012:
 	case v.value.text == iam.Version2008:
 		p.report(v.value, "version 2008-10-17 is the old one", replaceString(v.value, iam.Version2012))
+		p.refusedInIdentityPolicies()
 	default:
 		p.report(v.value, "there is no such version", replaceString(v.value, iam.Version2012))
 		p.findings[len(p.findings)-1].Severity = Error
+	}
+}
+
+// refusedInIdentityPolicies: IAM saves an identity policy in the current version only.
+func (p *pass) refusedInIdentityPolicies() {
+	if slices.Contains(identityKinds(), p.kind) {
+		f := &p.findings[len(p.findings)-1]
+		f.Severity = Error
+		f.Detail += `; AWS refuses to save it: "Policy document must be version 2012-10-17 or greater."`
 	}
 }
 

@@ -118,6 +118,8 @@ func actionCases() []ruleCase {
 		return doc(`{"Effect":"Allow","Principal":` + principal + `,"Action":` + action + `}`)
 	}
 	return []ruleCase{
+		{rule: "action-unknown", kind: Identity, doc: doc(`{"Effect":"Allow","Action":«"ecr:Batch:GetImage"»,"Resource":"*"}`)},
+		{rule: "action-unknown", kind: Identity, doc: doc(`{"Effect":"Allow","Action":«"e cr:BatchGetImage"»,"Resource":"*"}`)},
 		{rule: "action-unknown", kind: Identity, doc: identity(`["ecr:PutImage",«"ecr:ListImage"»]`), fixed: `"ecr:ListImages"`},
 		{rule: "action-unknown", kind: Identity, doc: identity(`«"ecr:FrobnicateWidgets"»`)},
 		{rule: "action-unknown", kind: Identity, doc: identity(`«"ecr:GetImage"»`)},
@@ -164,6 +166,9 @@ func resourceCases() []ruleCase {
 		{rule: "resource-matches-nothing", kind: Identity, doc: identity(`«"arn:aws:ecr:eu-west-1:2222:repository/app"»`)},
 		{rule: "resource-matches-nothing", kind: Identity, doc: identity(`«"arn:aws:ecr:eu-west-1:222222222222:repository/Team/App"»`)},
 		{rule: "resource-matches-nothing", kind: Identity, doc: identity(`«"arn:aws:ecr:cn-north-1:222222222222:repository/app"»`), fixed: `"arn:aws-cn:ecr:cn-north-1:222222222222:repository/app"`},
+		{rule: "resource-refused", kind: Identity, doc: identity(`«"arn:awz:ecr:eu-west-1:222222222222:repository/x"»`)},
+		{rule: "resource-refused", kind: Identity, doc: identity(`«"arn:aws:iam:eu-west-1:222222222222:role/x"»`)},
+		{rule: "resource-refused", kind: Identity, doc: identity(`«"arn:aws:sts:eu-west-1:222222222222:assumed-role/x/y"»`)},
 		{rule: "resource-any", kind: Identity, doc: identity(`«"*"»`)},
 	}
 }
@@ -176,6 +181,10 @@ func conditionCases() []ruleCase {
 		{rule: "operator-unknown", kind: Identity, doc: with(`«"StringEqual"»:{"aws:PrincipalTag/a":"b"}`), fixed: `"StringEquals":{`},
 		{rule: "operator-unknown", kind: Identity, doc: with(`«"ForAnyValues:StringLikesIfExists"»:{"aws:TagKeys":"b"}`), fixed: `"ForAnyValue:StringLikeIfExists":{`},
 		{rule: "operator-unknown", kind: Identity, doc: with(`«"NullIfExists"»:{"aws:TagKeys":"true"}`)},
+		{rule: "value-type", kind: Identity, doc: with(`"IpAddress":{"aws:SourceIp":«"203.0.113.0/33"»}`)},
+		{rule: "value-type", kind: Identity, doc: with(`"DateLessThan":{"aws:CurrentTime":["2026-01-31",«"tomorrow"»]}`)},
+		{rule: "value-type", kind: Identity, doc: with(`"Bool":{"aws:SecureTransport":«"yes"»}`)},
+		{rule: "value-type", kind: Identity, doc: with(`"ArnLike":{"aws:PrincipalArn":«"role/pull"»}`)},
 		{rule: "wildcard-literal", kind: Identity, doc: with(`"StringEquals":{"aws:PrincipalTag/a":«"b*"»}`), fixed: `"StringLike":{"aws:PrincipalTag/a":"b*"}`},
 		{rule: "wildcard-literal", kind: Identity, doc: with(`"StringNotEquals":{"aws:PrincipalTag/a":"b","aws:PrincipalTag/c":["d",«"e*"»]}`), fixed: `"StringNotEquals":{"aws:PrincipalTag/a":"b"},"StringNotLike":{"aws:PrincipalTag/c":["d","e*"]}`},
 		{rule: "wildcard-literal", kind: Identity, doc: with(`"StringLike":{"aws:PrincipalTag/x":"y*"},"StringEquals":{"aws:PrincipalTag/a":«"b*"»}`), fixed: `"StringLike":{"aws:PrincipalTag/x":"y*","aws:PrincipalTag/a":"b*"}`},
