@@ -22,7 +22,14 @@ type IntegrationChange struct {
 	Secret      *Secret
 	Chain       *[]RoleHop
 	Runners     *[]RunnerID
+	Projects    *[]ProjectID
 	Principal   *string
+}
+
+// RunnerChange is what an update may change of a runner; nil leaves a field as it
+// is.
+type RunnerChange struct {
+	Projects *[]ProjectID
 }
 
 // RunnerReport is what a runner says of itself when it joins and at each

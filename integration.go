@@ -1,6 +1,9 @@
 package pullpass
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Integration is access to one AWS account, reused by many registries.
 type Integration struct {
@@ -13,10 +16,18 @@ type Integration struct {
 	AccessKeyID  string // ModeAccessKey only; the secret half is sealed apart
 	Chain        []RoleHop
 	Runners      []RunnerID // empty: all runners
-	Principal    string     // ARN last seen by GetCallerIdentity: what others put in policies
-	Generation   int64      // grows with each update
-	CreatedAt    time.Time
-	UpdatedAt    time.Time
+	// Projects are those whose limited callers may attach it to their registries;
+	// empty: only callers of the whole organization may.
+	Projects   []ProjectID
+	Principal  string // ARN last seen by GetCallerIdentity: what others put in policies
+	Generation int64  // grows with each update
+	CreatedAt  time.Time
+	UpdatedAt  time.Time
+}
+
+// AttachableBy reports whether c may open a registry or a repository through it.
+func (i Integration) AttachableBy(c Caller) bool {
+	return c.Project == "" || slices.Contains(i.Projects, c.Project)
 }
 
 // IntegrationMode is the first rung of an integration's identity ladder.

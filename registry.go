@@ -37,16 +37,24 @@ const (
 	AuthRunnerNative Auth = "runner-native" // ECR through the runner's own AWS identity
 )
 
-// Inside says what a person inside an environment can have of a registry.
+// Inside says who holds credentials of a registry beside the runners that start
+// environments, and for what.
 type Inside string
 
-// InsideNever keeps the start's credential out of reach; InsideLogin lets docker
-// inside log in. For AuthBasic both are one password, so the default is never
-// for organization registries and login for project ones.
+// InsideNever is for starts alone: no person, token or CI job gets a credential.
+// InsideLogin lets docker inside an environment log in, for the repositories of
+// the environment's own images; InsideWhole for everything that the registry
+// covers. For AuthBasic it is one password, so the default is never for
+// organization registries and login for project ones.
 const (
 	InsideNever Inside = "never"
 	InsideLogin Inside = "login"
+	InsideWhole Inside = "whole"
 )
+
+// Open reports whether anybody but a runner that starts an environment may hold
+// a credential of the registry.
+func (i Inside) Open() bool { return i == InsideLogin || i == InsideWhole }
 
 // DefaultInside is the Inside of a registry that does not say.
 func DefaultInside(p ProjectID) Inside {

@@ -1,6 +1,9 @@
 package pullpass
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Runner is the agent beside a Docker Engine or in a Kubernetes cluster. It asks
 // the server for wanted environments and makes them so.
@@ -9,7 +12,8 @@ type Runner struct {
 	Organization OrganizationID
 	Name         string
 	Kind         RunnerKind
-	Hosted       bool // operated by whoever operates the server
+	Projects     []ProjectID // whose environments it takes; empty: any project's
+	Hosted       bool        // operated by whoever operates the server
 	Version      string
 	Capabilities []string
 	AWSIdentity  string // ARN of the runner's own AWS principal; empty if it has none
@@ -18,6 +22,15 @@ type Runner struct {
 	LastSeenAt   time.Time
 	CreatedAt    time.Time
 }
+
+// Takes reports whether environments of p may be placed on it.
+func (r Runner) Takes(p ProjectID) bool {
+	return len(r.Projects) == 0 || slices.Contains(r.Projects, p)
+}
+
+// CodeRunnerNotForProject refuses an environment on a runner that does not take
+// its project.
+const CodeRunnerNotForProject = "runner_not_for_project"
 
 // RunnerKind is what runs the runner's containers.
 type RunnerKind string

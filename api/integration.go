@@ -19,6 +19,7 @@ type Integration struct {
 	AccessKeyID  string                   `json:"access_key_id,omitempty"`
 	Chain        []RoleHop                `json:"chain" nullable:"false" doc:"The roles assumed one after the other."`
 	Runners      []pullpass.RunnerID      `json:"runners" nullable:"false" doc:"Empty for all runners."`
+	Projects     []pullpass.ProjectID     `json:"projects" nullable:"false" doc:"Whose limited callers may attach it; empty: callers of the whole organization only."`
 	Subject      string                   `json:"subject,omitempty" doc:"For web-identity: the sub of its tokens, as a pattern for StringLike in a trust policy."`
 	Principal    string                   `json:"principal,omitempty" doc:"ARN to name in policies, as AWS last reported it."`
 	Generation   int64                    `json:"generation" doc:"Grows with each update."`
@@ -44,15 +45,17 @@ type NewIntegration struct {
 	SecretAccessKey Secret                   `json:"secret_access_key,omitzero" format:"password" writeOnly:"true" maxLength:"4096" doc:"For access-key. It cannot be read back."`
 	Chain           []RoleHop                `json:"chain,omitempty" maxItems:"10" nullable:"false"`
 	Runners         []pullpass.RunnerID      `json:"runners,omitempty" maxItems:"1000" nullable:"false"`
+	Projects        []pullpass.ProjectID     `json:"projects,omitempty" maxItems:"1000" nullable:"false" doc:"Whose limited callers may attach it."`
 }
 
 // IntegrationChange updates an integration; what is left out stays.
 type IntegrationChange struct {
-	Name            *string              `json:"name,omitempty" minLength:"1" maxLength:"127"`
-	Account         *string              `json:"account,omitempty" pattern:"^[0-9]{12}$" patternDescription:"12 digits"`
-	Region          *string              `json:"region,omitempty" pattern:"^[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}$" patternDescription:"an AWS region"`
-	AccessKeyID     *string              `json:"access_key_id,omitempty" pattern:"^[A-Z0-9]{16,128}$" patternDescription:"an access key id"`
-	SecretAccessKey *Secret              `json:"secret_access_key,omitempty" format:"password" writeOnly:"true" maxLength:"4096"`
-	Chain           *[]RoleHop           `json:"chain,omitempty" maxItems:"10" nullable:"false"`
-	Runners         *[]pullpass.RunnerID `json:"runners,omitempty" maxItems:"1000" nullable:"false"`
+	Name            *string               `json:"name,omitempty" minLength:"1" maxLength:"127"`
+	Account         *string               `json:"account,omitempty" pattern:"^[0-9]{12}$" patternDescription:"12 digits"`
+	Region          *string               `json:"region,omitempty" pattern:"^[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}$" patternDescription:"an AWS region"`
+	AccessKeyID     *string               `json:"access_key_id,omitempty" pattern:"^[A-Z0-9]{16,128}$" patternDescription:"an access key id"`
+	SecretAccessKey *Secret               `json:"secret_access_key,omitempty" format:"password" writeOnly:"true" maxLength:"4096"`
+	Chain           *[]RoleHop            `json:"chain,omitempty" maxItems:"10" nullable:"false"`
+	Runners         *[]pullpass.RunnerID  `json:"runners,omitempty" maxItems:"1000" nullable:"false"`
+	Projects        *[]pullpass.ProjectID `json:"projects,omitempty" maxItems:"1000" nullable:"false" doc:"Empty: callers of the whole organization only."`
 }

@@ -36,7 +36,7 @@ func FromIntegration(i pullpass.Integration) Integration {
 	}
 	return Integration{
 		Subject: subject, ID: i.ID, Organization: i.Organization, Name: i.Name, Mode: i.Mode, Account: i.Account, Region: i.Region,
-		AccessKeyID: i.AccessKeyID, Chain: chain, Runners: full(i.Runners),
+		AccessKeyID: i.AccessKeyID, Chain: chain, Runners: full(i.Runners), Projects: full(i.Projects),
 		Principal: i.Principal, Generation: i.Generation, CreatedAt: i.CreatedAt, UpdatedAt: i.UpdatedAt,
 	}
 }
@@ -44,7 +44,7 @@ func FromIntegration(i pullpass.Integration) Integration {
 // FromRunner writes a runner.
 func FromRunner(r pullpass.Runner) Runner {
 	return Runner{
-		ID: r.ID, Name: r.Name, Kind: r.Kind, Hosted: r.Hosted, Version: r.Version,
+		ID: r.ID, Name: r.Name, Kind: r.Kind, Hosted: r.Hosted, Projects: full(r.Projects), Version: r.Version,
 		Capabilities: full(r.Capabilities), AWSIdentity: r.AWSIdentity, Phase: r.Phase, Message: r.Message,
 		LastSeenAt: r.LastSeenAt, CreatedAt: r.CreatedAt,
 	}

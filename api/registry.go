@@ -18,7 +18,7 @@ type Registry struct {
 	Username    string                 `json:"username,omitempty"`
 	Integration pullpass.IntegrationID `json:"integration,omitempty"`
 	Runners     []pullpass.RunnerID    `json:"runners" nullable:"false" doc:"Empty for all runners."`
-	Inside      pullpass.Inside        `json:"inside" enum:"never,login"`
+	Inside      pullpass.Inside        `json:"inside" enum:"never,login,whole"`
 	Generation  int64                  `json:"generation" doc:"Grows with each update."`
 	CreatedAt   time.Time              `json:"created_at"`
 	UpdatedAt   time.Time              `json:"updated_at"`
@@ -35,7 +35,7 @@ type NewRegistry struct {
 	Password    Secret                 `json:"password,omitzero" format:"password" writeOnly:"true" maxLength:"65536" doc:"For basic. It cannot be read back."`
 	Integration pullpass.IntegrationID `json:"integration,omitempty" doc:"For integration."`
 	Runners     []pullpass.RunnerID    `json:"runners,omitempty" maxItems:"1000" nullable:"false" doc:"Leave out for all runners."`
-	Inside      pullpass.Inside        `json:"inside,omitempty" enum:"never,login" doc:"What a person inside an environment gets: never for organization registries and login for project ones unless given."`
+	Inside      pullpass.Inside        `json:"inside,omitempty" enum:"never,login,whole" doc:"Who holds credentials beside the runners that start environments. never: nobody. login: people, tokens, CI jobs, and inside an environment for the repositories of its own images. whole: inside for all that the registry covers, too. Left out: never for organization registries and login for project ones."`
 }
 
 // RegistryChange updates a registry; what is left out stays. Environments that
@@ -44,6 +44,6 @@ type RegistryChange struct {
 	Name     *string              `json:"name,omitempty" minLength:"3" maxLength:"127"`
 	Username *string              `json:"username,omitempty" maxLength:"255"`
 	Password *Secret              `json:"password,omitempty" format:"password" writeOnly:"true" maxLength:"65536"`
-	Inside   *pullpass.Inside     `json:"inside,omitempty" enum:"never,login"`
+	Inside   *pullpass.Inside     `json:"inside,omitempty" enum:"never,login,whole"`
 	Runners  *[]pullpass.RunnerID `json:"runners,omitempty" maxItems:"1000" nullable:"false" doc:"An empty list means all runners."`
 }

@@ -57,7 +57,7 @@ type NewRepository struct {
 	Region      string                 `json:"region,omitempty" pattern:"^[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}$" patternDescription:"an AWS region" doc:"Left out: the integration's."`
 	Name        string                 `json:"name,omitempty" maxLength:"256" doc:"Left out: derived from the project's name." example:"team/app"`
 	Settings    RepositorySettings     `json:"settings,omitzero"`
-	Inside      pullpass.Inside        `json:"inside,omitempty" enum:"never,login" doc:"What a person inside an environment gets: login unless given."`
+	Inside      pullpass.Inside        `json:"inside,omitempty" enum:"never,login,whole" doc:"Who holds credentials beside the runners that start environments: login unless given."`
 	OnFirstPush bool                   `json:"on_first_push,omitempty" doc:"Create it when the first push credential is asked for."`
 	Adopt       bool                   `json:"adopt,omitempty" doc:"Take over one that is there and was not created by Pullpass."`
 }

@@ -12,6 +12,7 @@ type Runner struct {
 	Name         string               `json:"name"`
 	Kind         pullpass.RunnerKind  `json:"kind" enum:"docker,kubernetes"`
 	Hosted       bool                 `json:"hosted"`
+	Projects     []pullpass.ProjectID `json:"projects" nullable:"false" doc:"Whose environments it takes; empty for any project's."`
 	Version      string               `json:"version,omitempty"`
 	Capabilities []string             `json:"capabilities" nullable:"false"`
 	AWSIdentity  string               `json:"aws_identity,omitempty" doc:"ARN of the runner's own AWS principal."`
@@ -23,9 +24,15 @@ type Runner struct {
 
 // NewRunner makes a place for a runner and the token with which it joins.
 type NewRunner struct {
-	Name   string              `json:"name" minLength:"1" maxLength:"127" example:"build-1"`
-	Kind   pullpass.RunnerKind `json:"kind" enum:"docker,kubernetes"`
-	Hosted bool                `json:"hosted,omitempty" doc:"Operated by whoever operates the server."`
+	Name     string               `json:"name" minLength:"1" maxLength:"127" example:"build-1"`
+	Kind     pullpass.RunnerKind  `json:"kind" enum:"docker,kubernetes"`
+	Hosted   bool                 `json:"hosted,omitempty" doc:"Operated by whoever operates the server."`
+	Projects []pullpass.ProjectID `json:"projects,omitempty" maxItems:"1000" nullable:"false" doc:"Whose environments it takes; left out: any project's."`
+}
+
+// RunnerChange updates a runner; what is left out stays.
+type RunnerChange struct {
+	Projects *[]pullpass.ProjectID `json:"projects,omitempty" maxItems:"1000" nullable:"false" doc:"Whose environments it takes; empty for any project's."`
 }
 
 // RunnerWithToken is shown once: after POST /runners Token joins a runner, after

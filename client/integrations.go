@@ -13,7 +13,7 @@ import (
 func (c *Client) CreateIntegration(ctx context.Context, i pullpass.Integration, secret pullpass.Secret) (pullpass.Integration, error) {
 	w, err := do[api.Integration](ctx, c, post(api.PathIntegrations, api.NewIntegration{
 		Name: i.Name, Mode: i.Mode, Account: i.Account, Region: i.Region, AccessKeyID: i.AccessKeyID,
-		SecretAccessKey: api.NewSecret(secret), Chain: each(i.Chain, wireHop), Runners: i.Runners,
+		SecretAccessKey: api.NewSecret(secret), Chain: each(i.Chain, wireHop), Runners: i.Runners, Projects: i.Projects,
 	}))
 	return integration(w), err
 }
@@ -44,7 +44,7 @@ func (c *Client) AllIntegrations(ctx context.Context) iter.Seq2[pullpass.Integra
 func (c *Client) UpdateIntegration(ctx context.Context, id pullpass.IntegrationID, change pullpass.IntegrationChange) (pullpass.Integration, error) {
 	in := api.IntegrationChange{
 		Name: change.Name, Account: change.Account, Region: change.Region, AccessKeyID: change.AccessKeyID,
-		SecretAccessKey: wireSecret(change.Secret), Runners: change.Runners,
+		SecretAccessKey: wireSecret(change.Secret), Runners: change.Runners, Projects: change.Projects,
 	}
 	if change.Chain != nil {
 		chain := each(*change.Chain, wireHop)

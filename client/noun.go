@@ -24,7 +24,7 @@ func registry(w api.Registry) pullpass.Registry {
 func integration(w api.Integration) pullpass.Integration {
 	return pullpass.Integration{
 		ID: w.ID, Organization: w.Organization, Name: w.Name, Mode: w.Mode, Account: w.Account, Region: w.Region,
-		AccessKeyID: w.AccessKeyID, Chain: each(w.Chain, hop), Runners: w.Runners,
+		AccessKeyID: w.AccessKeyID, Chain: each(w.Chain, hop), Runners: w.Runners, Projects: w.Projects,
 		Principal: w.Principal, Generation: w.Generation, CreatedAt: w.CreatedAt, UpdatedAt: w.UpdatedAt,
 	}
 }
@@ -35,7 +35,7 @@ func wireHop(h pullpass.RoleHop) api.RoleHop { return api.RoleHop(h) }
 
 func runner(w api.Runner) pullpass.Runner {
 	return pullpass.Runner{
-		ID: w.ID, Name: w.Name, Kind: w.Kind, Hosted: w.Hosted, Version: w.Version,
+		ID: w.ID, Name: w.Name, Kind: w.Kind, Hosted: w.Hosted, Projects: w.Projects, Version: w.Version,
 		Capabilities: w.Capabilities, AWSIdentity: w.AWSIdentity, Phase: w.Phase, Message: w.Message,
 		LastSeenAt: w.LastSeenAt, CreatedAt: w.CreatedAt,
 	}

@@ -8,10 +8,10 @@ import (
 	"github.com/pullpass/pullpass/api"
 )
 
-// CreateRunner takes r's name, kind and whether it is hosted, and returns with
+// CreateRunner takes r's name, kind, projects and whether it is hosted, and returns with
 // the runner the one-time token with which it joins.
 func (c *Client) CreateRunner(ctx context.Context, r pullpass.Runner) (pullpass.Runner, pullpass.Secret, error) {
-	w, err := do[api.RunnerWithToken](ctx, c, post(api.PathRunners, api.NewRunner{Name: r.Name, Kind: r.Kind, Hosted: r.Hosted}))
+	w, err := do[api.RunnerWithToken](ctx, c, post(api.PathRunners, api.NewRunner{Name: r.Name, Kind: r.Kind, Hosted: r.Hosted, Projects: r.Projects}))
 	return runner(w.Runner), w.Token.Secret(), err
 }
 
@@ -35,6 +35,12 @@ func (c *Client) Runners(ctx context.Context, page pullpass.Page) (pullpass.List
 // AllRunners walks all runners.
 func (c *Client) AllRunners(ctx context.Context) iter.Seq2[pullpass.Runner, error] {
 	return all(ctx, c.Runners)
+}
+
+// UpdateRunner changes what change names.
+func (c *Client) UpdateRunner(ctx context.Context, id pullpass.RunnerID, change pullpass.RunnerChange) (pullpass.Runner, error) {
+	w, err := do[api.Runner](ctx, c, patch(path(api.PathRunner, id), api.RunnerChange{Projects: change.Projects}))
+	return runner(w), err
 }
 
 // DeleteRunner deletes a runner and its tokens.

@@ -197,7 +197,7 @@ func TestDoctorWithTheServersCredential(t *testing.T) {
 		t.Errorf("without a registry: %+v, want no_credential", d)
 	}
 	c.pullpass(0, keyText("well"), "integration", "add", "aws", "--region", sickHome, "--access-key-id", keyID("well"), "--role", pullRole, "--external-id", "org-1")
-	c.pullpass(0, "", "registry", "add", "ecr", "--host", c.host, "--integration", "aws")
+	c.pullpass(0, "", "registry", "add", "ecr", "--host", c.host, "--integration", "aws", "--inside", "login")
 	if d, text := c.examine("", image, "--project", "payments"); !d.Healthy {
 		t.Errorf("with a registry: %s\n%s", d.Cause, text)
 	}

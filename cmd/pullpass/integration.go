@@ -36,6 +36,7 @@ type integrationAdd struct {
 	Roles        []string `name:"role" sep:"none" placeholder:"ROLE" help:"Then assume this role: its ARN, and what AWS is told with it: ARN,external-id=ID,source-identity=NAME,tag:KEY=VALUE. Repeated: one after the other."`
 	ExternalID   string   `placeholder:"ID" help:"External id for the last role."`
 	Runners      []string `name:"runner" placeholder:"NAME" help:"Only for this runner. Can be repeated."`
+	Projects     []string `name:"project" placeholder:"NAME" help:"Administrators of this project, too, may open registries and repositories through it. Can be repeated. Without it only those of the whole organization may."`
 }
 
 func (i *integrationAdd) Run(ctx context.Context, t *terminal) error {
@@ -57,6 +58,9 @@ func (i *integrationAdd) Run(ctx context.Context, t *terminal) error {
 		}
 	}
 	if made.Runners, err = findRunners(ctx, c, i.Runners); err != nil {
+		return err
+	}
+	if made.Projects, err = findProjects(ctx, c, i.Projects); err != nil {
 		return err
 	}
 	if made, err = c.CreateIntegration(ctx, made, secret); err != nil {
@@ -183,6 +187,7 @@ func (i *integrationShow) Run(ctx context.Context, t *terminal) error {
 				"  session tags", tagList(hop.SessionTags))
 		}
 		pairs = append(pairs, "principal", found.Principal, "runners", ids(found.Runners, "all"),
+			"projects", ids(found.Projects, "none: for administrators of the whole organization"),
 			"generation", fmt.Sprint(found.Generation), "updated", day(found.UpdatedAt))
 		facts(w, append(pairs, proof...)...)
 	})

@@ -19,6 +19,8 @@ type integrationUpdate struct {
 	Roles       []string `name:"role" sep:"none" placeholder:"ROLE" help:"The roles to assume from now on, written as for add. Repeated: one after the other."`
 	ExternalID  string   `placeholder:"ID" help:"External id for the last role."`
 	Runners     []string `name:"runner" placeholder:"NAME" help:"Only for this runner from now on. Can be repeated."`
+	Projects    []string `name:"project" xor:"projects" placeholder:"NAME" help:"From now on administrators of this project, too, may open registries through it; those that are not named may not. Can be repeated."`
+	NoProject   bool     `xor:"projects" help:"From now on only administrators of the whole organization may open registries through it."`
 }
 
 // Run changes what was given. An integration is asked for at every pull, so unlike
@@ -61,8 +63,15 @@ func (i *integrationUpdate) change(ctx context.Context, c *client.Client, t *ter
 		}
 		change.Runners = &runners
 	}
+	if len(i.Projects) > 0 || i.NoProject {
+		projects, err := findProjects(ctx, c, i.Projects)
+		if err != nil {
+			return change, err
+		}
+		change.Projects = &projects
+	}
 	if change == (pullpass.IntegrationChange{}) {
-		return change, misuse("nothing to change was given", "give --name, --region, --account, --access-key-id, --role or --runner")
+		return change, misuse("nothing to change was given", "give --name, --region, --account, --access-key-id, --role, --runner, --project or --no-project")
 	}
 	if i.AccessKeyID != nil {
 		secret, err := readSecret(t, i.SecretKey, "Secret access key: ")

@@ -136,6 +136,19 @@ func optionalProject(ctx context.Context, c *client.Client, nameOrID string) (pu
 	return p.ID, err
 }
 
+// findProjects turns names or ids into ids; an empty list stays one.
+func findProjects(ctx context.Context, c *client.Client, namesOrIDs []string) ([]pullpass.ProjectID, error) {
+	found := []pullpass.ProjectID{}
+	for _, nameOrID := range namesOrIDs {
+		p, err := findProject(ctx, c, nameOrID)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, p.ID)
+	}
+	return found, nil
+}
+
 func day(t time.Time) string {
 	if t.IsZero() {
 		return "never"

@@ -31,7 +31,7 @@ type registryAdd struct {
 	Integration  string   `placeholder:"NAME" help:"Open an ECR registry through this integration."`
 	RunnerNative bool     `help:"Open an ECR registry through the runner's own AWS identity."`
 	Runners      []string `name:"runner" placeholder:"NAME" help:"Only on this runner. Can be repeated."`
-	Inside       string   `enum:"never,login," default:"" placeholder:"never|login" help:"What a person inside an environment gets. Without it: login for a project's registry, never for the organization's."`
+	Inside       string   `enum:"never,login,whole," default:"" placeholder:"never|login|whole" help:"Who gets credentials beside runners that start environments: never nobody; login people, CI jobs, and inside an environment for its own images; whole for all that it covers. Without it: login for a project's registry, never for the organization's."`
 	registryTrial
 }
 
@@ -71,7 +71,7 @@ func (r *registryAdd) Run(ctx context.Context, t *terminal) error {
 		return inFlags(err)
 	}
 	t.say("Added registry %s for %s, opened by %s; inside: %s.", made.Name, hostAndPath(made), made.Auth, made.Inside)
-	if made.Auth == pullpass.AuthBasic && made.Inside == pullpass.InsideLogin {
+	if made.Auth == pullpass.AuthBasic && made.Inside.Open() {
 		t.say("People inside this project's environments can read its password; --inside never keeps it from them.")
 	}
 	t.say("Next: pullpass env create NAME --project PROJECT --image %s/…", made.Host)
@@ -180,7 +180,7 @@ type registryUpdate struct {
 	Project  string   `placeholder:"NAME" help:"The project it belongs to, if it is not the organization's."`
 	Username *string  `placeholder:"NAME" help:"New username."`
 	Password string   `name:"password-file" placeholder:"FILE" help:"File with the new password; - is standard input."`
-	Inside   string   `enum:"never,login," default:"" placeholder:"never|login" help:"What a person inside an environment gets."`
+	Inside   string   `enum:"never,login,whole," default:"" placeholder:"never|login|whole" help:"Who gets credentials beside runners that start environments, as for add."`
 	Runners  []string `name:"runner" placeholder:"NAME" help:"Only on this runner from now on. Can be repeated."`
 }
 

@@ -27,7 +27,7 @@ type repositoryCreate struct {
 	Name            string `placeholder:"NAME" help:"Name in ECR, such as team/app; without it, derived from the project's."`
 	Region          string `placeholder:"REGION" help:"Without it, the integration's."`
 	Host            string `placeholder:"HOST" help:"As images are to name it, such as a FIPS or dual-stack name; without it, the account's ordinary one."`
-	Inside          string `enum:"never,login," default:"" placeholder:"never|login" help:"What a person inside an environment gets: login unless given."`
+	Inside          string `enum:"never,login,whole," default:"" placeholder:"never|login|whole" help:"Who gets credentials beside runners that start environments, as for registry add: login unless given."`
 	OnFirstPush     bool   `help:"Create it when the first push asks for a credential."`
 	Adopt           bool   `help:"Take over a repository that is there already and was not created by Pullpass."`
 	repositoryFlags

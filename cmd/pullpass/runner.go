@@ -15,12 +15,14 @@ type runnerCommand struct {
 	Add    runnerAdd    `cmd:"" help:"Add a runner; prints its one-time join token."`
 	List   runnerList   `cmd:"" help:"List the runners."`
 	Show   runnerShow   `cmd:"" help:"Show one runner."`
+	Update runnerUpdate `cmd:"" help:"Say whose environments a runner takes."`
 	Delete runnerDelete `cmd:"" help:"Delete a runner and its tokens."`
 }
 
 type runnerAdd struct {
-	Name   string `arg:"" help:"Name, unique in the organization."`
-	Hosted bool   `help:"It is operated by whoever operates the server."`
+	Name     string   `arg:"" help:"Name, unique in the organization."`
+	Hosted   bool     `help:"It is operated by whoever operates the server."`
+	Projects []string `name:"project" placeholder:"NAME" help:"Take environments of this project only. Can be repeated. Without it the runner takes every project's."`
 }
 
 func (r *runnerAdd) Run(ctx context.Context, t *terminal) error {
@@ -28,7 +30,11 @@ func (r *runnerAdd) Run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return err
 	}
-	made, token, err := c.CreateRunner(ctx, pullpass.Runner{Name: r.Name, Kind: pullpass.RunnerDocker, Hosted: r.Hosted})
+	projects, err := findProjects(ctx, c, r.Projects)
+	if err != nil {
+		return err
+	}
+	made, token, err := c.CreateRunner(ctx, pullpass.Runner{Name: r.Name, Kind: pullpass.RunnerDocker, Hosted: r.Hosted, Projects: projects})
 	if err != nil {
 		return err
 	}
@@ -76,10 +82,40 @@ func (r *runnerShow) Run(ctx context.Context, t *terminal) error {
 		hosted = "yes: by whoever operates the server"
 	}
 	return t.show(api.FromRunner(found), func(w io.Writer) {
-		facts(w, "name", found.Name, "id", string(found.ID), "kind", string(found.Kind), "hosted", hosted, "phase", string(found.Phase),
+		facts(w, "name", found.Name, "id", string(found.ID), "kind", string(found.Kind), "hosted", hosted,
+			"projects", ids(found.Projects, "any"), "phase", string(found.Phase),
 			"message", found.Message, "version", found.Version, "capabilities", ids(found.Capabilities, ""),
 			"AWS identity", found.AWSIdentity, "last seen", day(found.LastSeenAt))
 	})
+}
+
+type runnerUpdate struct {
+	Runner     string   `arg:"" help:"Name or id."`
+	Projects   []string `name:"project" xor:"projects" required:"" placeholder:"NAME" help:"Take environments of this project only. Can be repeated."`
+	AnyProject bool     `xor:"projects" required:"" help:"Take environments of every project."`
+}
+
+// Run changes whose environments may be placed on the runner. What runs there goes
+// on until it is started anew.
+func (r *runnerUpdate) Run(ctx context.Context, t *terminal) error {
+	c, err := connect()
+	if err != nil {
+		return err
+	}
+	found, err := findRunner(ctx, c, r.Runner)
+	if err != nil {
+		return err
+	}
+	projects, err := findProjects(ctx, c, r.Projects)
+	if err != nil {
+		return err
+	}
+	updated, err := c.UpdateRunner(ctx, found.ID, pullpass.RunnerChange{Projects: &projects})
+	if err != nil {
+		return err
+	}
+	t.say("Updated runner %s; environments that run on it go on until they are started anew.", updated.Name)
+	return t.show(api.FromRunner(updated), func(io.Writer) {})
 }
 
 type runnerDelete struct {

@@ -31,6 +31,7 @@ const (
 
 	RunnerRead   Permission = "runner.read"
 	RunnerCreate Permission = "runner.create"
+	RunnerUpdate Permission = "runner.update"
 	RunnerDelete Permission = "runner.delete"
 	RunnerWork   Permission = "runner.work"
 	RunnerTry    Permission = "runner.try"

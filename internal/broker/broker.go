@@ -87,7 +87,8 @@ func (b *Broker) Issue(ctx context.Context, caller pullpass.Caller, ask Ask) (Is
 	if caller.Organization == "" {
 		return Issued{}, &pullpass.Error{Kind: pullpass.Unauthenticated, What: "cannot issue a credential", Cause: "it is not known who asks"}
 	}
-	p := plan{organization: caller.Organization, runner: caller.Runner, start: caller.Kind == pullpass.CallerRunner && !ask.Inside}
+	byRunner := caller.Kind == pullpass.CallerRunner
+	p := plan{organization: caller.Organization, runner: caller.Runner, byRunner: byRunner, start: byRunner && !ask.Inside}
 	issued, err := b.prepare(ctx, caller, ask, &p)
 	if err != nil {
 		return Issued{}, b.refuse(ctx, caller, ask, &p, err)

@@ -60,24 +60,45 @@ func scope(registries []pullpass.Registry, r pullpass.Registry, env *pullpass.En
 		}
 		return []string{"*"}
 	}
-	var all []string
-	if env != nil {
-		for _, s := range env.Services {
-			img, err := reference.ParseImage(s.Image)
-			if err != nil || img.Host != r.Host {
-				continue
-			}
-			if chosen, ok := Choose(registries, img.Host, img.Repository); ok && chosen.ID == r.ID {
-				all = append(all, img.Repository)
-			}
-		}
-	}
-	slices.Sort(all)
-	all = slices.Compact(all)
+	all := images(registries, r, env)
 	if !slices.Contains(all, repository) {
 		return []string{repository}
 	}
 	return part(all, repository)
+}
+
+// own lists what a person inside an environment gets of a registry that is not
+// open as a whole: the repositories of the environment's images, and none at all
+// where the wanted one is not among them. Docker asks for a host alone, and then
+// gets as many of them as fit into one policy.
+func own(registries []pullpass.Registry, r pullpass.Registry, env *pullpass.Environment, repository string) []string {
+	all := images(registries, r, env)
+	switch {
+	case len(all) == 0 || (repository != "" && !slices.Contains(all, repository)):
+		return nil
+	case repository == "":
+		repository = all[0]
+	}
+	return part(all, repository)
+}
+
+// images lists the repositories of an environment's images at a registry.
+func images(registries []pullpass.Registry, r pullpass.Registry, env *pullpass.Environment) []string {
+	if env == nil {
+		return nil
+	}
+	var all []string
+	for _, s := range env.Services {
+		img, err := reference.ParseImage(s.Image)
+		if err != nil || img.Host != r.Host {
+			continue
+		}
+		if chosen, ok := Choose(registries, img.Host, img.Repository); ok && chosen.ID == r.ID {
+			all = append(all, img.Repository)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // part splits a sorted list by what fits into one policy, and returns the part

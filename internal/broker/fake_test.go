@@ -3,6 +3,7 @@ package broker_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -27,6 +28,7 @@ type memory struct {
 	registries   map[pullpass.EnvironmentID][]pullpass.Registry // pinned
 	inForce      []pullpass.Registry
 	integrations map[pullpass.IntegrationID]pullpass.Integration
+	repositories []pullpass.Repository
 	secretErr    error
 }
 
@@ -88,6 +90,19 @@ func (m *memory) Integration(_ context.Context, org pullpass.OrganizationID, id 
 
 func (m *memory) IntegrationSecret(_ context.Context, org pullpass.OrganizationID, id pullpass.IntegrationID, generation int64) (pullpass.Secret, error) {
 	return pullpass.NewSecret(fmt.Sprintf("%s of %s %s %d", canary, org, id, generation)), nil
+}
+
+func (m *memory) RepositoryOfOthers(_ context.Context, _ pullpass.OrganizationID, project pullpass.ProjectID, account, region, pattern string) (string, error) {
+	for _, r := range m.repositories {
+		covered := pattern == "*" || pattern == r.Name
+		if prefix, ok := strings.CutSuffix(pattern, "*"); ok {
+			covered = strings.HasPrefix(r.Name, prefix)
+		}
+		if r.Project != project && r.Account == account && r.Region == region && covered {
+			return r.Name, nil
+		}
+	}
+	return "", nil
 }
 
 // journal keeps events, or refuses to.

@@ -314,7 +314,7 @@ func TestOrganizationsShareNothing(t *testing.T) {
 
 func TestSecretsDoNotShow(t *testing.T) {
 	s := newScene(t, broker.Options{})
-	s.store.inForce = append(s.store.inForce, pullpass.Registry{ID: pullpass.NewRegistryID(), Organization: s.org, Name: "ghcr", Host: "ghcr.io", Auth: pullpass.AuthBasic, Username: "u", Generation: 1})
+	s.store.inForce = append(s.store.inForce, pullpass.Registry{ID: pullpass.NewRegistryID(), Organization: s.org, Name: "ghcr", Host: "ghcr.io", Auth: pullpass.AuthBasic, Username: "u", Inside: pullpass.InsideLogin, Generation: 1})
 	var text strings.Builder
 	for _, host := range []string{ecrHost, "ghcr.io"} {
 		got, err := s.broker.Issue(t.Context(), s.asDeveloper(), broker.Ask{Host: host, Repository: "team/app"})

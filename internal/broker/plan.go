@@ -23,6 +23,7 @@ type plan struct {
 	repositories []string
 	inside       bool
 	start        bool // for the start of an environment, asked by its runner
+	byRunner     bool // a runner asks
 }
 
 // public reports whether it is ECR Public, which anybody may pull from.
@@ -57,12 +58,21 @@ func (b *Broker) decide(ctx context.Context, caller pullpass.Caller, ask Ask, p 
 		return refused(ask, "the token is limited to pull", "trust the issuer for push: pullpass trust add --action push")
 	}
 	p.repositories = scope(registries, registry, env, ask.Repository)
+	if ask.Inside && registry.Inside != pullpass.InsideWhole {
+		if p.repositories = own(registries, registry, env, ask.Repository); len(p.repositories) == 0 {
+			return refused(ask, "inside an environment the registry "+registry.Name+" opens the repositories of the environment's own images only",
+				"an administrator can open all that it covers: pullpass registry update "+registry.Name+" --inside whole")
+		}
+	}
 	if registry.Auth == pullpass.AuthBasic {
 		return nil
 	}
 	if p.host.ECR == nil && (!p.public() || registry.Auth != pullpass.AuthIntegration) {
 		return &pullpass.Error{Kind: pullpass.Invalid, Code: "registry_not_ecr", What: "cannot issue a credential for " + place(ask),
 			Cause: "the registry " + registry.Name + " is opened through AWS, but its host is not an ECR host", Hint: "add the host to the server's host mappings, or use a user name and password"}
+	}
+	if err := b.ofTheProject(ctx, ask, p); err != nil {
+		return err
 	}
 	if registry.Auth != pullpass.AuthIntegration {
 		return nil
@@ -124,9 +134,9 @@ func (b *Broker) environment(ctx context.Context, org pullpass.OrganizationID, a
 
 // allowed checks the registry's own conditions.
 func (b *Broker) allowed(ask Ask, p *plan) error {
-	if ask.Inside && p.registry.Inside != pullpass.InsideLogin {
-		return refused(ask, "the registry "+p.registry.Name+" is closed to people inside an environment",
-			"an administrator can set it: pullpass registry update "+p.registry.Name+" --inside login")
+	if !p.start && !p.registry.Inside.Open() {
+		return refused(ask, "the registry "+p.registry.Name+" is open to runners that start environments, and to nobody else",
+			"an administrator can open it: pullpass registry update "+p.registry.Name+" --inside login")
 	}
 	if ask.Inside && ask.Action == pullpass.ActionPush {
 		return refused(ask, "inside an environment there is pull only", "push from CI")
@@ -134,12 +144,14 @@ func (b *Broker) allowed(ask Ask, p *plan) error {
 	return runnerAllowed(ask, p, "registry "+p.registry.Name, p.registry.Runners)
 }
 
+// runnerAllowed holds a limit to selected runners. Only a runner that asks for
+// itself meets it: who names an environment on one of them is not that runner.
 func runnerAllowed(ask Ask, p *plan, what string, runners []pullpass.RunnerID) error {
-	if len(runners) == 0 || (p.runner != "" && slices.Contains(runners, p.runner)) {
+	if len(runners) == 0 || (p.byRunner && slices.Contains(runners, p.runner)) {
 		return nil
 	}
-	if p.runner == "" {
-		return refused(ask, "the "+what+" is limited to selected runners, and the request names none", "start an environment on one of them")
+	if !p.byRunner {
+		return refused(ask, "the "+what+" is limited to selected runners, and none of them asks", "start an environment on one of them")
 	}
 	return refused(ask, "the "+what+" is limited to other runners than this one", "let it include runner "+string(p.runner)+", or use one of its runners")
 }

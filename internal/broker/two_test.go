@@ -35,3 +35,7 @@ func (s twoOrganizations) Integration(_ context.Context, org pullpass.Organizati
 func (s twoOrganizations) IntegrationSecret(context.Context, pullpass.OrganizationID, pullpass.IntegrationID, int64) (pullpass.Secret, error) {
 	return pullpass.NewSecret(canary), nil
 }
+
+func (twoOrganizations) RepositoryOfOthers(context.Context, pullpass.OrganizationID, pullpass.ProjectID, string, string, string) (string, error) {
+	return "", nil
+}

@@ -26,7 +26,7 @@ func (s *Server) newEnvironment(ctx context.Context, c pullpass.Caller, in api.N
 	if err != nil {
 		return pullpass.Environment{}, err
 	}
-	runner, err := s.chooseRunner(ctx, c, in.Runner)
+	runner, err := s.chooseRunner(ctx, c, project.ID, in.Runner)
 	if err != nil {
 		return pullpass.Environment{}, err
 	}
@@ -75,10 +75,15 @@ func (s *Server) services(in []pullpass.Service) ([]pullpass.Service, error) {
 	return services, nil
 }
 
-// chooseRunner takes the runner that was asked for, or the only active one.
-func (s *Server) chooseRunner(ctx context.Context, c pullpass.Caller, id pullpass.RunnerID) (pullpass.Runner, error) {
+// chooseRunner takes the runner that was asked for, or the only active one that
+// takes environments of the project.
+func (s *Server) chooseRunner(ctx context.Context, c pullpass.Caller, project pullpass.ProjectID, id pullpass.RunnerID) (pullpass.Runner, error) {
 	if id != "" {
-		return s.runner(ctx, c, access.RunnerRead, id)
+		r, err := s.runner(ctx, c, access.RunnerRead, id)
+		if err == nil && !r.Takes(project) {
+			err = notForProject(cannotCreate, r)
+		}
+		return r, err
 	}
 	var active []pullpass.Runner
 	for page := (pullpass.Page{Limit: pullpass.MaxPage}); ; {
@@ -87,7 +92,7 @@ func (s *Server) chooseRunner(ctx context.Context, c pullpass.Caller, id pullpas
 			return pullpass.Runner{}, err
 		}
 		for _, r := range l.Items {
-			if s.standing(r).Phase == pullpass.RunnerActive {
+			if s.standing(r).Phase == pullpass.RunnerActive && r.Takes(project) {
 				active = append(active, r)
 			}
 		}
@@ -98,11 +103,17 @@ func (s *Server) chooseRunner(ctx context.Context, c pullpass.Caller, id pullpas
 	}
 	switch len(active) {
 	case 0:
-		return pullpass.Runner{}, unfitEnvironment("no_active_runner", "no runner is active", "start one: pullpass runner; or name one that will be: --runner")
+		return pullpass.Runner{}, unfitEnvironment("no_active_runner", "no runner that takes environments of this project is active", "start one: pullpass runner; or name one that will be: --runner")
 	case 1:
 		return active[0], nil
 	}
 	return pullpass.Runner{}, unfitEnvironment("runner_ambiguous", "several runners are active, "+active[0].Name+" and "+active[1].Name+" among them", "say which: --runner "+active[0].Name)
+}
+
+func notForProject(what string, r pullpass.Runner) error {
+	return &pullpass.Error{Kind: pullpass.Denied, Code: pullpass.CodeRunnerNotForProject, What: what,
+		Cause: "the runner " + r.Name + " does not take environments of this project",
+		Hint:  "use another runner, or have an administrator add the project: pullpass runner update " + r.Name + " --project PROJECT"}
 }
 
 func unfitEnvironment(code, cause, hint string) error {

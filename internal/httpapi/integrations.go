@@ -2,7 +2,9 @@ package httpapi
 
 import (
 	"context"
+	"crypto/rand"
 	"net/http"
+	"slices"
 
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/api"
@@ -32,13 +34,16 @@ func (s *Server) createIntegration(ctx context.Context, c pullpass.Caller, in *s
 	w := in.Body
 	i := pullpass.Integration{
 		ID: pullpass.NewIntegrationID(), Organization: c.Organization, Name: w.Name, Mode: w.Mode, Account: w.Account, Region: w.Region,
-		AccessKeyID: w.AccessKeyID, Chain: hops(w.Chain), Generation: 1, CreatedAt: s.now(),
+		AccessKeyID: w.AccessKeyID, Chain: withExternalIDs(w.Mode, hops(w.Chain), nil), Generation: 1, CreatedAt: s.now(),
 	}
 	err := together(checkName(cannotSaveIntegration, w.Name), checkKeys(w.Mode, w.AccessKeyID != "", !w.SecretAccessKey.IsZero()), checkSettings(i))
 	if err != nil {
 		return nil, err
 	}
 	if i.Runners, err = s.knownRunners(ctx, c, w.Runners); err != nil {
+		return nil, err
+	}
+	if i.Projects, err = s.knownProjects(ctx, c, w.Projects); err != nil {
 		return nil, err
 	}
 	if err := s.checkRunners(ctx, cannotSaveIntegration, c.Organization, opening{mode: i.Mode}, i.Runners); err != nil {
@@ -83,6 +88,41 @@ func hops(wire []api.RoleHop) []pullpass.RoleHop {
 	return chain
 }
 
+// withExternalIDs gives each role that is assumed without a token an external id:
+// the one that it had, or a new one that nobody can guess. A role whose trust
+// policy does not ask for one is assumed all the same.
+func withExternalIDs(mode pullpass.IntegrationMode, chain, before []pullpass.RoleHop) []pullpass.RoleHop {
+	for n := range chain {
+		if chain[n].ExternalID != "" || (n == 0 && mode == pullpass.ModeWebIdentity) {
+			continue
+		}
+		had := slices.IndexFunc(before, func(h pullpass.RoleHop) bool { return h.RoleARN == chain[n].RoleARN && h.ExternalID != "" })
+		if had >= 0 {
+			chain[n].ExternalID = before[had].ExternalID
+			continue
+		}
+		chain[n].ExternalID = "pullpass-" + rand.Text()
+	}
+	return chain
+}
+
+// wireIntegration writes an integration for c. External ids and access key ids
+// are for those who may change it: others have no use for them but to take the
+// integration's place.
+func wireIntegration(c pullpass.Caller) func(pullpass.Integration) api.Integration {
+	change := access.Check(c, access.IntegrationUpdate, access.Any) == nil
+	return func(i pullpass.Integration) api.Integration {
+		i.Projects = visibleProjects(c, i.Projects)
+		if !change {
+			i.AccessKeyID, i.Chain = "", slices.Clone(i.Chain)
+			for n := range i.Chain {
+				i.Chain[n].ExternalID = ""
+			}
+		}
+		return api.FromIntegration(i)
+	}
+}
+
 type integrationsQuery struct {
 	Paging
 	Named
@@ -93,10 +133,10 @@ func (s *Server) listIntegrations(ctx context.Context, c pullpass.Caller, in *in
 		l, err := byName(pullpass.ValidName(in.Name), func() (pullpass.Integration, error) {
 			return s.store.IntegrationByName(ctx, c.Organization, in.Name)
 		})
-		return listed(l, err, api.FromIntegration)
+		return listed(l, err, wireIntegration(c))
 	}
 	l, err := s.store.Integrations(ctx, c.Organization, in.page())
-	return listed(l, err, api.FromIntegration)
+	return listed(l, err, wireIntegration(c))
 }
 
 func (s *Server) getIntegration(ctx context.Context, c pullpass.Caller, in *integrationPath) (*body[api.Integration], error) {
@@ -104,7 +144,7 @@ func (s *Server) getIntegration(ctx context.Context, c pullpass.Caller, in *inte
 	if err != nil {
 		return nil, err
 	}
-	return answer(api.FromIntegration(i)), nil
+	return answer(wireIntegration(c)(i)), nil
 }
 
 func (s *Server) updateIntegration(ctx context.Context, c pullpass.Caller, in *struct {
@@ -146,7 +186,7 @@ func (s *Server) integrationChange(ctx context.Context, c pullpass.Caller, i pul
 		change.Secret = &secret
 	}
 	if w.Chain != nil {
-		i.Chain = hops(*w.Chain)
+		i.Chain = withExternalIDs(i.Mode, hops(*w.Chain), i.Chain)
 		change.Chain = &i.Chain
 	}
 	if w.Region != nil {
@@ -170,6 +210,13 @@ func (s *Server) integrationChange(ctx context.Context, c pullpass.Caller, i pul
 			return change, err
 		}
 		change.Runners = &runners
+	}
+	if w.Projects != nil {
+		projects, err := s.knownProjects(ctx, c, *w.Projects)
+		if err != nil {
+			return change, err
+		}
+		change.Projects = &projects
 	}
 	return change, nil
 }

@@ -109,6 +109,7 @@ var bodies = map[string]func(caller pullpass.Caller, o objects) string{
 	},
 	"update-repository":       func(pullpass.Caller, objects) string { return `{"settings":{"keep_images":3}}` },
 	"set-repository-defaults": func(pullpass.Caller, objects) string { return `{"scan_on_push":true}` },
+	"update-runner":           func(_ pullpass.Caller, _ objects) string { return `{"projects":[]}` },
 	"update-integration":      func(_ pullpass.Caller, o objects) string { return fmt.Sprintf(`{"runners":[%q]}`, o.runner) },
 	"create-runner":           func(_ pullpass.Caller, o objects) string { return fmt.Sprintf(`{"name":%q,"kind":"docker"}`, o.name) },
 	"create-environment": func(_ pullpass.Caller, o objects) string {
@@ -201,7 +202,7 @@ func (s *stage) all(o *tenant, p pullpass.ProjectID, r pullpass.RunnerID) object
 	name := s.name()
 	token, _, err := o.CreateToken(s.t.Context(), pullpass.Token{Name: name, Role: pullpass.RoleAuditor, Project: p})
 	must(s.t, err)
-	return objects{p, o.basic(p, name).ID, o.accessKey(name).ID, r, o.environment(p, r, name).ID, token.ID, o.trust(p, name).ID, o.member(p, name).ID, o.repository(p, name).ID, o.trial(r).ID, name}
+	return objects{p, o.basic(p, name).ID, o.accessKeyFor(name, p).ID, r, o.environment(p, r, name).ID, token.ID, o.trust(p, name).ID, o.member(p, name).ID, o.repository(p, name).ID, o.trial(r).ID, name}
 }
 
 func (s *stage) name() string {
@@ -214,6 +215,9 @@ func (s *stage) own(op operation) objects {
 	s.t.Helper()
 	o := s.sibling // names whatever the operation does not need
 	o.project, o.runner, o.name = s.payments.ID, s.runner.ID, s.name()
+	if slices.Contains([]string{"create-registry", "test-registry-settings", "create-repository"}, op.ID) {
+		o.integration = s.ours.accessKeyFor(s.name(), o.project).ID
+	}
 	alive := ready // however long the matrix takes on this machine
 	alive.At = s.clock.now()
 	must(s.t, s.db.RecordHeartbeat(s.t.Context(), s.ours.org, s.trier.ID, alive))
@@ -241,7 +245,7 @@ func (s *stage) own(op operation) objects {
 	case strings.Contains(op.path, "{repository}"):
 		o.repository = s.ours.repository(o.project, o.name).ID
 	case strings.Contains(op.path, "{integration}"):
-		o.integration = s.ours.accessKey(o.name).ID
+		o.integration = s.ours.accessKeyFor(o.name, o.project).ID
 	case strings.Contains(op.path, "{environment}"), op.ID == "issue-credential":
 		o.environment = s.ours.environment(o.project, o.runner, o.name).ID
 	case strings.Contains(op.path, "{member}"):

@@ -70,6 +70,7 @@ type runnerStore interface {
 	RunnerByName(context.Context, pullpass.OrganizationID, string) (pullpass.Runner, error)
 	Runners(context.Context, pullpass.OrganizationID, pullpass.Page) (pullpass.List[pullpass.Runner], error)
 	DeleteRunner(context.Context, pullpass.OrganizationID, pullpass.RunnerID) error
+	UpdateRunner(context.Context, pullpass.OrganizationID, pullpass.RunnerID, pullpass.RunnerChange) (pullpass.Runner, error)
 	RecordHeartbeat(context.Context, pullpass.OrganizationID, pullpass.RunnerID, pullpass.RunnerReport) error
 }
 

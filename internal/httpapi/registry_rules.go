@@ -104,8 +104,7 @@ func (s *Server) checkAuth(ctx context.Context, c pullpass.Caller, host referenc
 		case !isECR:
 			return unfit("host_not_ecr", "an integration opens Amazon ECR, and the host is none", "choose basic; a VPC endpoint, custom domain or emulator is added to the server's host mappings")
 		}
-		_, err := s.integration(ctx, c, access.IntegrationRead, in.Integration)
-		return err
+		return s.mayAttach(ctx, c, cannotSave, in.Integration)
 	case pullpass.AuthRunnerNative:
 		switch {
 		case stored || in.Integration != "":
@@ -116,6 +115,18 @@ func (s *Server) checkAuth(ctx context.Context, c pullpass.Caller, host referenc
 		return nil
 	}
 	return unfit("auth_unknown", "there is no such kind of auth", "choose basic, integration or runner-native")
+}
+
+// mayAttach keeps who is limited to a project to the integrations that are for it:
+// an integration opens a whole account, whatever registry it is attached to.
+func (s *Server) mayAttach(ctx context.Context, c pullpass.Caller, what string, id pullpass.IntegrationID) error {
+	i, err := s.integration(ctx, c, access.IntegrationRead, id)
+	if err != nil || i.AttachableBy(c) {
+		return err
+	}
+	return &pullpass.Error{Kind: pullpass.Denied, Code: "integration_not_for_project", What: what,
+		Cause: "you are limited to one project, and the integration " + i.Name + " is not for it",
+		Hint:  "an administrator of the organization can add the project: pullpass integration update " + i.Name + " --project PROJECT"}
 }
 
 // checkUsername refuses what basic authentication cannot carry: the first colon
@@ -182,6 +193,29 @@ func (s *Server) knownRunners(ctx context.Context, c pullpass.Caller, ids []pull
 		}
 	}
 	return ids, nil
+}
+
+// knownProjects returns ids sorted and without repetition, if all are the
+// organization's.
+func (s *Server) knownProjects(ctx context.Context, c pullpass.Caller, ids []pullpass.ProjectID) ([]pullpass.ProjectID, error) {
+	ids = slices.Clone(ids)
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	for _, id := range ids {
+		if _, err := s.project(ctx, c, access.ProjectRead, id); err != nil {
+			return nil, err
+		}
+	}
+	return ids, nil
+}
+
+// visibleProjects leaves of a list what a caller that is limited to a project may
+// know of.
+func visibleProjects(c pullpass.Caller, ids []pullpass.ProjectID) []pullpass.ProjectID {
+	if c.Project == "" {
+		return ids
+	}
+	return slices.DeleteFunc(slices.Clone(ids), func(id pullpass.ProjectID) bool { return id != c.Project })
 }
 
 func unfit(code, cause, hint string) error {

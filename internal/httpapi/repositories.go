@@ -15,6 +15,7 @@ import (
 type repositoryStore interface {
 	Repository(context.Context, pullpass.OrganizationID, pullpass.RepositoryID) (pullpass.Repository, error)
 	Repositories(context.Context, pullpass.OrganizationID, pullpass.RepositoryFilter, pullpass.Page) (pullpass.List[pullpass.Repository], error)
+	RepositoryOfOthers(ctx context.Context, org pullpass.OrganizationID, project pullpass.ProjectID, account, region, pattern string) (string, error)
 	RepositoryDefaults(context.Context, pullpass.OrganizationID) (pullpass.RepositorySettings, error)
 	SetRepositoryDefaults(context.Context, pullpass.OrganizationID, pullpass.RepositorySettings) error
 }
@@ -70,7 +71,7 @@ func (s *Server) createRepository(ctx context.Context, c pullpass.Caller, in *st
 		return nil, err
 	}
 	for _, i := range []pullpass.IntegrationID{w.Integration, cmp.Or(w.Puller, w.Integration)} {
-		if _, err := s.integration(ctx, c, access.IntegrationRead, i); err != nil {
+		if err := s.mayAttach(ctx, c, "cannot create the repository", i); err != nil {
 			return nil, err
 		}
 	}

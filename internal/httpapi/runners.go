@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/pullpass/pullpass"
@@ -26,6 +27,8 @@ func (s *Server) runnerRoutes() {
 		summary: "Join as a runner", description: "Trades a one-time join token for the runner's own."}, s.joinRunner)
 	add(s, route{method: http.MethodGet, path: api.PathRunner, id: "get-runner", tag: "runners", permission: access.RunnerRead,
 		summary: "Get a runner"}, s.getRunner)
+	add(s, route{method: http.MethodPatch, path: api.PathRunner, id: "update-runner", tag: "runners", permission: access.RunnerUpdate,
+		summary: "Update a runner", description: "Whose environments it takes. What runs there stays until it is started anew."}, s.updateRunner)
 	add(s, route{method: http.MethodDelete, path: api.PathRunner, id: "delete-runner", tag: "runners", permission: access.RunnerDelete,
 		summary: "Delete a runner", description: "Its tokens end at once."}, s.deleteRunner)
 }
@@ -38,14 +41,18 @@ func (s *Server) createRunner(ctx context.Context, c pullpass.Caller, in *struct
 	if err := checkName("cannot add the runner", in.Body.Name); err != nil {
 		return nil, err
 	}
+	projects, err := s.knownProjects(ctx, c, in.Body.Projects)
+	if err != nil {
+		return nil, err
+	}
 	r := pullpass.Runner{
-		ID: pullpass.NewRunnerID(), Organization: c.Organization, Name: in.Body.Name, Kind: in.Body.Kind, Hosted: in.Body.Hosted,
+		ID: pullpass.NewRunnerID(), Organization: c.Organization, Name: in.Body.Name, Kind: in.Body.Kind, Hosted: in.Body.Hosted, Projects: projects,
 		Phase: pullpass.RunnerCreated, CreatedAt: s.now(),
 	}
 	text, token := s.newToken(pullpass.Token{
 		Organization: c.Organization, Kind: pullpass.TokenJoin, Name: r.Name, Runner: r.ID, CreatedBy: c.ID, ExpiresAt: s.now().Add(joinWithin),
 	})
-	err := s.deed(ctx, c, runnerEvent("runner.create", r), func(ctx context.Context) (err error) {
+	err = s.deed(ctx, c, runnerEvent("runner.create", r), func(ctx context.Context) (err error) {
 		if r, err = s.store.CreateRunner(ctx, r); err != nil {
 			return err
 		}
@@ -60,6 +67,54 @@ func (s *Server) createRunner(ctx context.Context, c pullpass.Caller, in *struct
 
 func runnerEvent(action string, r pullpass.Runner) pullpass.Event {
 	return pullpass.Event{Action: action, Runner: r.ID, Target: r.Name, Detail: map[string]string{"kind": string(r.Kind)}}
+}
+
+func (s *Server) updateRunner(ctx context.Context, c pullpass.Caller, in *struct {
+	Runner pullpass.RunnerID `path:"runner" doc:"Its id."`
+	Body   api.RunnerChange
+}) (*body[api.Runner], error) {
+	r, err := s.runner(ctx, c, access.RunnerUpdate, in.Runner)
+	if err != nil {
+		return nil, err
+	}
+	var change pullpass.RunnerChange
+	e := runnerEvent("runner.update", r)
+	e.Detail["changes"] = changed(in.Body)
+	if in.Body.Projects != nil {
+		projects, err := s.knownProjects(ctx, c, *in.Body.Projects)
+		if err != nil {
+			return nil, err
+		}
+		change.Projects = &projects
+		e.Detail["projects"] = joined(projects)
+	}
+	err = s.deed(ctx, c, e, func(ctx context.Context) (err error) {
+		r, err = s.store.UpdateRunner(ctx, c.Organization, r.ID, change)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return answer(s.wireRunner(r)), nil
+}
+
+// joined is a list as an audit record holds it.
+func joined[T ~string](list []T) string {
+	words := make([]string, len(list))
+	for i, word := range list {
+		words[i] = string(word)
+	}
+	return strings.Join(words, " ")
+}
+
+// wireRunnerFor leaves out which other projects a runner takes, for callers that
+// are limited to one.
+func (s *Server) wireRunnerFor(c pullpass.Caller) func(pullpass.Runner) api.Runner {
+	return func(r pullpass.Runner) api.Runner {
+		w := s.wireRunner(r)
+		w.Projects = append([]pullpass.ProjectID{}, visibleProjects(c, r.Projects)...)
+		return w
+	}
 }
 
 // wireRunner writes a runner as it stands now: one that no longer reports is
@@ -84,10 +139,10 @@ func (s *Server) listRunners(ctx context.Context, c pullpass.Caller, in *runners
 		l, err := byName(pullpass.ValidName(in.Name), func() (pullpass.Runner, error) {
 			return s.store.RunnerByName(ctx, c.Organization, in.Name)
 		})
-		return listed(l, err, s.wireRunner)
+		return listed(l, err, s.wireRunnerFor(c))
 	}
 	l, err := s.store.Runners(ctx, c.Organization, in.page())
-	return listed(l, err, s.wireRunner)
+	return listed(l, err, s.wireRunnerFor(c))
 }
 
 func (s *Server) getRunner(ctx context.Context, c pullpass.Caller, in *runnerPath) (*body[api.Runner], error) {
@@ -95,7 +150,7 @@ func (s *Server) getRunner(ctx context.Context, c pullpass.Caller, in *runnerPat
 	if err != nil {
 		return nil, err
 	}
-	return answer(s.wireRunner(r)), nil
+	return answer(s.wireRunnerFor(c)(r)), nil
 }
 
 func (s *Server) deleteRunner(ctx context.Context, c pullpass.Caller, in *runnerPath) (*none, error) {

@@ -76,6 +76,9 @@ func (s *Server) tryRegistry(ctx context.Context, c pullpass.Caller, t RegistryT
 	if err := checkTrial(t); err != nil {
 		return nil, err
 	}
+	if err := s.checkOwner(ctx, t); err != nil {
+		return nil, err
+	}
 	o, err := s.openingOf(ctx, t.Registry)
 	switch {
 	case err != nil:
@@ -121,6 +124,22 @@ func checkTrial(t RegistryTrial) error {
 		return refuse("repository_not_covered", "the registry covers repositories below "+prefix+" only", "try one of those")
 	}
 	return nil
+}
+
+// checkOwner keeps one project's trials away from what is kept for another, as the
+// broker does for its credentials.
+func (s *Server) checkOwner(ctx context.Context, t RegistryTrial) error {
+	host, err := s.hosts.Parse(t.Registry.Host)
+	if err != nil || host.ECR == nil || t.Repository == "" || t.Registry.Auth == pullpass.AuthBasic {
+		return err
+	}
+	r := t.Registry
+	name, err := s.store.RepositoryOfOthers(ctx, r.Organization, r.Project, host.ECR.Account, host.ECR.Region, t.Repository)
+	if err != nil || name == "" {
+		return err
+	}
+	return &pullpass.Error{Kind: pullpass.Denied, Code: "repository_of_another_project", What: cannotTest,
+		Cause: "the repository is kept for another project", Hint: "try a repository of your own: pullpass repository list"}
 }
 
 func notHere(what, is string) error {

@@ -146,6 +146,9 @@ func (s *Server) trierOf(ctx context.Context, c pullpass.Caller, what string, id
 	if err != nil {
 		return r, err
 	}
+	if c.Project != "" && !r.Takes(c.Project) {
+		return r, notForProject(what, r)
+	}
 	r = s.standing(r)
 	return r, s.ableToTry(what, r)
 }

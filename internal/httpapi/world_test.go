@@ -181,6 +181,15 @@ func (o *tenant) accessKey(name string) pullpass.Integration {
 	return i
 }
 
+// accessKeyFor is an integration that a project's administrators may attach.
+func (o *tenant) accessKeyFor(name string, p pullpass.ProjectID) pullpass.Integration {
+	o.w.t.Helper()
+	projects := []pullpass.ProjectID{p}
+	i, err := o.UpdateIntegration(o.w.t.Context(), o.accessKey(name).ID, pullpass.IntegrationChange{Projects: &projects})
+	must(o.w.t, err)
+	return i
+}
+
 func (o *tenant) environment(p pullpass.ProjectID, r pullpass.RunnerID, name string) pullpass.Environment {
 	o.w.t.Helper()
 	e, err := o.CreateEnvironment(o.w.t.Context(), pullpass.Environment{

@@ -61,6 +61,9 @@ func (db *DB) Restart(ctx context.Context, org pullpass.OrganizationID, id pullp
 
 // start is a new start: other registries, and nothing known of it yet.
 func (x *tx) start(e *pullpass.Environment) error {
+	if err := x.checkPlace("start the environment", e.Organization, e.Runner, e.Project); err != nil {
+		return err
+	}
 	before := e.Registries
 	if _, err := x.exec(`DELETE FROM environment_registries WHERE organization = $1 AND environment = $2`, e.Organization, e.ID); err != nil {
 		return err

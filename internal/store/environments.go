@@ -134,6 +134,9 @@ func (db *DB) CreateEnvironment(ctx context.Context, e pullpass.Environment) (pu
 		if err := x.lockRunner(e.Organization, e.Runner, db.dialect.ForShare); err != nil {
 			return err
 		}
+		if err := x.checkPlace(what, e.Organization, e.Runner, e.Project); err != nil {
+			return err
+		}
 		_, err := x.exec(`INSERT INTO environments (organization, id, project, runner, name, services, wanted, phase, conditions, status,
 				starts, revision, created_at, updated_at, ref, commit_id)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,

@@ -10,15 +10,18 @@ import (
 const integrationColumns = `SELECT i.organization, i.id, i.name, i.mode, i.account, i.region, i.access_key_id, i.chain, i.principal,
 	i.generation, i.created_at, i.updated_at,
 	(SELECT COALESCE(string_agg(ir.runner, ','), '') FROM integration_runners ir
-		WHERE ir.organization = i.organization AND ir.integration = i.id)
+		WHERE ir.organization = i.organization AND ir.integration = i.id),
+	(SELECT COALESCE(string_agg(ip.project, ','), '') FROM integration_projects ip
+		WHERE ip.organization = i.organization AND ip.integration = i.id)
 	FROM integrations i`
 
 func scanIntegration(row scanner) (i pullpass.Integration, err error) {
-	var runners string
+	var runners, projects string
 	var created, updated int64
 	err = row.Scan(&i.Organization, &i.ID, &i.Name, &i.Mode, &i.Account, &i.Region, &i.AccessKeyID, asJSON{&i.Chain}, &i.Principal,
-		&i.Generation, &created, &updated, &runners)
-	i.CreatedAt, i.UpdatedAt, i.Runners = moment(created), moment(updated), runnerList(runners)
+		&i.Generation, &created, &updated, &runners, &projects)
+	i.CreatedAt, i.UpdatedAt, i.Runners = moment(created), moment(updated), idList[pullpass.RunnerID](runners)
+	i.Projects = idList[pullpass.ProjectID](projects)
 	return i, err
 }
 
@@ -39,7 +42,7 @@ func (db *DB) CreateIntegration(ctx context.Context, i pullpass.Integration, sec
 	if i.ID == "" {
 		i.ID = pullpass.NewIntegrationID()
 	}
-	i.Generation, i.Runners = 1, distinct(i.Runners)
+	i.Generation, i.Runners, i.Projects = 1, distinct(i.Runners), distinct(i.Projects)
 	i.CreatedAt = db.createdAt(i.CreatedAt)
 	i.UpdatedAt = i.CreatedAt
 	s, err := db.seal(ctx, secret, integrationPlace(i.Organization, i.ID, i.Generation))
@@ -55,12 +58,19 @@ func (db *DB) CreateIntegration(ctx context.Context, i pullpass.Integration, sec
 		if err != nil {
 			return err
 		}
-		return x.setIntegrationRunners(i)
+		return x.setIntegrationLists(i)
 	})
 	if err != nil {
 		return pullpass.Integration{}, err
 	}
 	return i, nil
+}
+
+func (x *tx) setIntegrationLists(i pullpass.Integration) error {
+	if err := x.setIntegrationRunners(i); err != nil {
+		return err
+	}
+	return x.setIntegrationProjects(i)
 }
 
 func (x *tx) setIntegrationRunners(i pullpass.Integration) error {
@@ -139,7 +149,7 @@ func (db *DB) tryUpdateIntegration(ctx context.Context, what string, org pullpas
 		if n == 0 {
 			return errOvertaken(what)
 		}
-		return x.setIntegrationRunners(i)
+		return x.setIntegrationLists(i)
 	})
 	if err != nil {
 		return pullpass.Integration{}, err
@@ -156,6 +166,9 @@ func applyIntegrationChange(i *pullpass.Integration, c pullpass.IntegrationChang
 	set(&i.Principal, c.Principal)
 	if c.Runners != nil {
 		i.Runners = distinct(*c.Runners)
+	}
+	if c.Projects != nil {
+		i.Projects = distinct(*c.Projects)
 	}
 }
 
@@ -215,6 +228,9 @@ func (db *DB) DeleteIntegration(ctx context.Context, org pullpass.OrganizationID
 	const what = "delete the integration"
 	return db.tx(ctx, what, func(x *tx) error {
 		if _, err := x.exec(`DELETE FROM integration_runners WHERE organization = $1 AND integration = $2`, org, id); err != nil {
+			return err
+		}
+		if _, err := x.exec(`DELETE FROM integration_projects WHERE organization = $1 AND integration = $2`, org, id); err != nil {
 			return err
 		}
 		n, err := x.exec(`DELETE FROM integrations WHERE organization = $1 AND id = $2`, org, id)

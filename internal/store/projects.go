@@ -81,6 +81,9 @@ func (db *DB) DeleteProject(ctx context.Context, org pullpass.OrganizationID, id
 		if busy > 0 {
 			return errConflict("project_in_use", what, "it still has environments", "delete its environments first: pullpass env delete NAME")
 		}
+		if err := x.forgetAllowed(what, org, id); err != nil {
+			return err
+		}
 		// What ECR has stays there: images are deleted by name, or not at all.
 		if _, err := x.exec(`DELETE FROM repositories WHERE organization = $1 AND project = $2`, org, id); err != nil {
 			return err

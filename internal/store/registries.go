@@ -23,7 +23,7 @@ func scanRegistry(row scanner) (r pullpass.Registry, err error) {
 	var created, updated int64
 	err = row.Scan(&r.Organization, &r.ID, &r.Project, &r.Name, &r.Host, &r.PathPrefix, &r.Auth, &created,
 		&r.Generation, &r.Username, &r.Integration, &r.Inside, &updated, &runners)
-	r.CreatedAt, r.UpdatedAt, r.Runners = moment(created), moment(updated), runnerList(runners)
+	r.CreatedAt, r.UpdatedAt, r.Runners = moment(created), moment(updated), idList[pullpass.RunnerID](runners)
 	return r, err
 }
 

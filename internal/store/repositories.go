@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"strings"
 
 	"github.com/pullpass/pullpass"
 )
@@ -97,6 +98,30 @@ func (db *DB) RepositoryAt(ctx context.Context, org pullpass.OrganizationID, acc
 	r, err := scanRepository(db.read.QueryRowContext(ctx,
 		repositoryColumns+` WHERE organization = $1 AND account = $2 AND region = $3 AND name = $4`, org, account, region, name))
 	return r, db.explain("find the repository", err)
+}
+
+// RepositoryOfOthers returns the name of a repository of this account and region
+// that is kept for another project and that pattern opens: a name, a name with all
+// below it ("team/*"), or "*". Empty: there is none.
+func (db *DB) RepositoryOfOthers(ctx context.Context, org pullpass.OrganizationID, project pullpass.ProjectID, account, region, pattern string) (string, error) {
+	const what = "find the repositories of other projects"
+	query := `SELECT name FROM repositories WHERE organization = $1 AND account = $2 AND region = $3 AND project <> $4`
+	args := []any{org, account, region, project}
+	switch prefix, below := strings.CutSuffix(pattern, "*"); {
+	case pattern == "*":
+	case below:
+		query += ` AND substr(name, 1, length(CAST($5 AS TEXT))) = $5`
+		args = append(args, prefix)
+	default:
+		query += ` AND name = $5`
+		args = append(args, pattern)
+	}
+	var name string
+	err := db.read.QueryRowContext(ctx, query+` LIMIT 1`, args...).Scan(&name)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return name, db.explain(what, err)
 }
 
 // RepositoryOf returns the repository that a registry entry was made for.

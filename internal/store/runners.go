@@ -8,12 +8,16 @@ import (
 )
 
 const runnerColumns = `SELECT organization, id, name, kind, hosted, version, capabilities, aws_identity,
-	phase, message, last_seen_at, created_at FROM runners`
+	phase, message, last_seen_at, created_at,
+	(SELECT COALESCE(string_agg(rp.project, ','), '') FROM runner_projects rp
+		WHERE rp.organization = runners.organization AND rp.runner = runners.id) FROM runners`
 
 func scanRunner(row scanner) (r pullpass.Runner, err error) {
 	var seen, created int64
+	var projects string
 	err = row.Scan(&r.Organization, &r.ID, &r.Name, &r.Kind, &r.Hosted, &r.Version, asJSON{&r.Capabilities}, &r.AWSIdentity,
-		&r.Phase, &r.Message, &seen, &created)
+		&r.Phase, &r.Message, &seen, &created, &projects)
+	r.Projects = idList[pullpass.ProjectID](projects)
 	r.LastSeenAt, r.CreatedAt = moment(seen), moment(created)
 	return r, err
 }
@@ -30,6 +34,7 @@ func (db *DB) CreateRunner(ctx context.Context, r pullpass.Runner) (pullpass.Run
 	if r.Phase == "" {
 		r.Phase = pullpass.RunnerCreated
 	}
+	r.Projects = distinct(r.Projects)
 	r.CreatedAt, r.LastSeenAt = db.createdAt(r.CreatedAt), moment(micros(r.LastSeenAt))
 	err := db.tx(ctx, what, func(x *tx) error {
 		_, err := x.exec(`INSERT INTO runners (organization, id, name, kind, hosted, version, capabilities, aws_identity,
@@ -37,7 +42,10 @@ func (db *DB) CreateRunner(ctx context.Context, r pullpass.Runner) (pullpass.Run
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
 			r.Organization, r.ID, r.Name, r.Kind, r.Hosted, r.Version, asJSON{r.Capabilities}, r.AWSIdentity,
 			r.Phase, r.Message, micros(r.LastSeenAt), micros(r.CreatedAt))
-		return err
+		if err != nil {
+			return err
+		}
+		return x.setRunnerProjects(r)
 	})
 	if err != nil {
 		return pullpass.Runner{}, err
@@ -115,6 +123,9 @@ func (db *DB) DeleteRunner(ctx context.Context, org pullpass.OrganizationID, id 
 			}
 		}
 		if _, err := x.exec(`DELETE FROM tokens WHERE organization = $1 AND runner = $2`, org, id); err != nil {
+			return err
+		}
+		if _, err := x.exec(`DELETE FROM runner_projects WHERE organization = $1 AND runner = $2`, org, id); err != nil {
 			return err
 		}
 		_, err = x.exec(`UPDATE runners SET deleted_at = $3, phase = $4 WHERE organization = $1 AND id = $2`,

@@ -59,20 +59,20 @@ func (j asJSON) Scan(src any) error {
 	return nil
 }
 
-// runnerList is the JSON-free form of a set of runners as string_agg gives it.
-func runnerList(joined string) []pullpass.RunnerID {
+// idList reads a set of ids as string_agg gives it.
+func idList[T ~string](joined string) []T {
 	if joined == "" {
 		return nil
 	}
-	var ids []pullpass.RunnerID
+	var ids []T
 	for id := range strings.SplitSeq(joined, ",") {
-		ids = append(ids, pullpass.RunnerID(id))
+		ids = append(ids, T(id))
 	}
 	slices.Sort(ids)
 	return ids
 }
 
-func distinct(ids []pullpass.RunnerID) []pullpass.RunnerID {
+func distinct[T ~string](ids []T) []T {
 	return slices.Compact(slices.Sorted(slices.Values(ids)))
 }
 

@@ -172,3 +172,47 @@ func testRepositoryRace(t *testing.T, open Open) {
 		t.Errorf("%d made it and %d were told that it is taken, want 1 and 15", won.Load(), taken.Load())
 	}
 }
+
+// testRepositoriesOfOthers: what is kept for one project is found by every
+// pattern that opens it, in its own place only.
+func testRepositoriesOfOthers(t *testing.T, open Open) {
+	w := newWorld(t, open)
+	other := populate(t, w.DB, "globex")
+	ctx := t.Context()
+	i := w.newIntegration("aws")
+	app, appEntry := w.repository("app", i)
+	_, err := w.CreateRepository(ctx, app, appEntry)
+	must(t, "CreateRepository", err)
+	second, err := w.CreateProject(ctx, pullpass.Project{Organization: w.org, Name: "second-one"})
+	must(t, "CreateProject", err)
+	below, belowEntry := w.repository("team_x/app", i)
+	belowEntry.Name = "ecr-below"
+	_, err = w.CreateRepository(ctx, below, belowEntry)
+	must(t, "CreateRepository", err)
+	for _, q := range []struct {
+		org                      pullpass.OrganizationID
+		project                  pullpass.ProjectID
+		account, region, pattern string
+		want                     string
+	}{
+		{w.org, second.ID, "222222222222", "eu-west-1", "app", "app"},
+		{w.org, second.ID, "222222222222", "eu-west-1", "team_x/*", "team_x/app"},
+		{w.org, second.ID, "222222222222", "eu-west-1", "team_x", ""},
+		{w.org, second.ID, "222222222222", "eu-west-1", "teamAx/*", ""},
+		{w.org, second.ID, "222222222222", "eu-west-1", "ap", ""},
+		{w.org, second.ID, "222222222222", "us-east-1", "app", ""},
+		{w.org, second.ID, "333333333333", "eu-west-1", "*", ""},
+		{w.org, w.project, "222222222222", "eu-west-1", "*", ""},
+		{w.org, "", "222222222222", "eu-west-1", "app", "app"},
+		{other.org, second.ID, "222222222222", "eu-west-1", "*", ""},
+	} {
+		got, err := w.RepositoryOfOthers(ctx, q.org, q.project, q.account, q.region, q.pattern)
+		if err != nil || got != q.want {
+			t.Errorf("RepositoryOfOthers(%v) = %q, %v, want %q", q, got, err, q.want)
+		}
+	}
+	whole, err := w.RepositoryOfOthers(ctx, w.org, second.ID, "222222222222", "eu-west-1", "*")
+	if err != nil || whole == "" {
+		t.Errorf("RepositoryOfOthers of the whole account = %q, %v, want one", whole, err)
+	}
+}

@@ -42,6 +42,8 @@ func Run(t *testing.T, database func(t *testing.T) Open) {
 		{"Integrations", testIntegrations},
 		{"IntegrationInUse", testIntegrationInUse},
 		{"Repositories", testRepositories},
+		{"RepositoriesOfOthers", testRepositoriesOfOthers},
+		{"AllowedProjects", testAllowedProjects},
 		{"RepositoryRace", testRepositoryRace},
 		{"Environments", testEnvironments},
 		{"KnownEnvironment", testKnownEnvironment},
