@@ -53,7 +53,8 @@ generate: ## write the generated files anew: documents, golden files
 	go generate ./...
 	@grep -rl --include='*_test.go' '"update"' . | xargs -rn1 dirname | sort -u | xargs -r sh -c 'go test -count=1 "$$@" -update' packages
 
-verify: fresh parts ## what is too slow for CI: fresh files, race detector, a current engine, long fuzzing, the goals of bench
+verify: fresh parts ## what is too slow for CI: fresh files, OCI conformance, race detector, a current engine, long fuzzing, the goals of bench
+	go run ./e2e/conformance
 	.bin/parts -- go test -count=1 -timeout 30m -race ./...
 	.bin/parts -engine current -- go test -count=1 -timeout 30m $(ENGINE_PACKAGES)
 	$(MAKE) fuzz
