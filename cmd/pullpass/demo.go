@@ -153,8 +153,7 @@ func (s *stage) startSandbox(ctx context.Context) error {
 // the sandbox's loopback ports: the same configuration as for a VPC endpoint.
 func (s *stage) mappings() (hosts, allow []string) {
 	for _, r := range s.box.Registries() {
-		hosts = append(hosts, fmt.Sprintf("host=%s,account=%s,region=%s,api=%s,sts=%s,registry=http://%s",
-			r.Address, r.Account, r.Region, s.box.Endpoint(), s.box.Endpoint(), r.Address))
+		hosts = append(hosts, r.Mapping(s.box.Endpoint()))
 	}
 	return hosts, []string{"127.0.0.1"}
 }

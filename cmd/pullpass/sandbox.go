@@ -15,8 +15,9 @@ import (
 
 type sandboxCommand struct {
 	Run     sandboxRun     `cmd:"" default:"withargs" help:"Run an AWS for rehearsals: STS, IAM, ECR and its registries on loopback (the default). --config FILE says with which accounts."`
-	Env     sandboxEnv     `cmd:"" help:"Print the exports that point an AWS client at the sandbox."`
+	Env     sandboxEnv     `cmd:"" help:"Print the exports that point an AWS client at the sandbox, or with --server a server's flags."`
 	Explain sandboxExplain `cmd:"" help:"Tell why the sandbox last refused something."`
+	Reset   sandboxReset   `cmd:"" help:"Take a running sandbox back to its configuration."`
 	Example sandboxExample `cmd:"" help:"Print a configuration file with every setting explained: the rehearsal of two accounts."`
 }
 
@@ -73,11 +74,35 @@ func (s *sandboxRun) Run(ctx context.Context, t *terminal, cli *commandLine) err
 		return err
 	}
 	t.say("\nIn another shell:")
-	t.say("  eval \"$(pullpass sandbox env)\"")
+	t.say("  eval \"$(pullpass %ssandbox env%s)\"", configFlag(cli), s.listenFlag())
 	t.say("  aws --endpoint-url $AWS_ENDPOINT_URL sts get-caller-identity")
-	t.say("  pullpass sandbox explain        # why something was refused")
+	t.say("  pullpass %ssandbox explain%s        # why something was refused", configFlag(cli), s.listenFlag())
 	<-ctx.Done()
 	return nil
+}
+
+// listenFlag and configFlag repeat what the sandbox was started with: the other
+// commands find it by the same flags.
+func (a *sandboxAddress) listenFlag() string {
+	if a.Listen == "" {
+		return ""
+	}
+	return " --listen " + shellWord(a.Listen)
+}
+
+func configFlag(cli *commandLine) string {
+	if cli.Config == "" {
+		return ""
+	}
+	return "--config " + shellWord(cli.Config) + " "
+}
+
+// shellWord quotes a text where a shell would read more than a word.
+func shellWord(s string) string {
+	if strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789./:_-") == "" && s != "" {
+		return s
+	}
+	return shellQuote(s)
 }
 
 // sandboxAddresses is where a running sandbox is reached.
@@ -120,19 +145,24 @@ type sandboxEnv struct {
 	sandboxAddress
 	User    string `placeholder:"NAME" help:"IAM user to be; otherwise the first one with an access key."`
 	Account string `placeholder:"ACCOUNT" help:"Account of --user, where several have one of that name."`
+	Server  bool   `help:"Print the flags of a pullpass server, or runner, that uses the running sandbox."`
 }
 
-func (s *sandboxEnv) Run(t *terminal, cli *commandLine) error {
+func (s *sandboxEnv) Run(ctx context.Context, t *terminal, cli *commandLine) error {
 	cfg, err := s.config(cli)
 	if err != nil {
 		return err
 	}
-	settings := cfg.Env()
+	if s.Server {
+		return s.printServerFlags(ctx, t, "http://"+cfg.Listen)
+	}
+	settings := append(cfg.Env(), cfg.RegistryEnv()...)
 	switch {
 	case s.User != "":
 		if settings, err = cfg.EnvOf(s.Account, s.User); err != nil {
 			return err
 		}
+		settings = append(settings, cfg.RegistryEnv()...)
 	case s.Account != "":
 		return misuse("--account says whose user, but not which", "give --user NAME as well")
 	}

@@ -2,14 +2,11 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"strings"
-	"time"
 
-	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/internal/sandbox"
 )
 
@@ -42,22 +39,9 @@ func (s *sandboxExplain) Run(ctx context.Context, t *terminal, cli *commandLine)
 }
 
 func (s *sandboxExplain) fetch(ctx context.Context, endpoint string) ([]sandbox.Denial, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("%s/_pullpass/denials?n=%d", endpoint, s.Count), http.NoBody)
-	if err != nil {
-		return nil, misuse("the address is none", "--listen HOST:PORT, such as 127.0.0.1:4510")
-	}
-	client := &http.Client{Timeout: 10 * time.Second}
-	defer client.CloseIdleConnections()
-	resp, err := client.Do(req)
-	if err != nil {
-		return nil, &pullpass.Error{Kind: pullpass.Unavailable, What: "cannot ask the sandbox", Err: err, Hint: "start it: pullpass sandbox"}
-	}
-	defer resp.Body.Close()
 	denials := []sandbox.Denial{}
-	if err := json.NewDecoder(resp.Body).Decode(&denials); err != nil || resp.StatusCode != http.StatusOK {
-		return nil, &pullpass.Error{Kind: pullpass.Unavailable, What: "cannot ask the sandbox", Cause: "what answers at " + endpoint + " is not one"}
-	}
-	return denials, nil
+	err := askSandbox(ctx, http.MethodGet, fmt.Sprintf("%s/_pullpass/denials?n=%d", endpoint, s.Count), &denials)
+	return denials, err
 }
 
 func explainDenial(w io.Writer, d sandbox.Denial) {

@@ -62,7 +62,7 @@ func run(ctx context.Context) error {
 	if found := differences(cases, list); len(found) > 0 {
 		return errors.New("the registry differs from what is known of ECR:\n  " + strings.Join(found, "\n  "))
 	}
-	fmt.Printf("conformance: %d cases of %s as expected\n", len(cases), suiteVersion)
+	fmt.Fprintf(os.Stderr, "conformance: %d cases of %s as expected\n", len(cases), suiteVersion)
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/pullpass/pullpass/internal/iam"
 )
@@ -159,16 +160,20 @@ func (b *Sandbox) requestContext(q question) map[string][]string {
 	set("aws:EpochTime", strconv.FormatInt(now.Unix(), 10))
 	set("aws:RequestedRegion", q.region)
 	set("aws:ResourceAccount", q.account.id)
+	q.account.describeOrganization("aws:Resource", set)
 	if q.request != nil {
 		set("aws:SourceIp", remoteIP(q.request))
 		set("aws:UserAgent", q.request.UserAgent())
-		set("aws:SecureTransport", strconv.FormatBool(q.request.TLS != nil))
+		// A client of AWS comes over TLS; that the sandbox listens without it on
+		// loopback is no difference that a policy should see.
+		set("aws:SecureTransport", "true")
 	}
 	if p := q.principal; p != nil {
 		set("aws:PrincipalArn", p.policyARN())
 		set("aws:PrincipalAccount", p.account.id)
+		p.account.describeOrganization("aws:Principal", set)
 		set("aws:userid", p.userID())
-		p.describe(set)
+		p.describe(now, set)
 		for k, v := range p.principalTags() {
 			set("aws:PrincipalTag/"+k, v)
 		}
@@ -177,7 +182,17 @@ func (b *Sandbox) requestContext(q question) map[string][]string {
 	return context
 }
 
-func (p *principal) describe(set func(key, value string)) {
+// describeOrganization sets the keys of the account's organization: prefix is
+// aws:Principal or aws:Resource.
+func (a *account) describeOrganization(prefix string, set func(key, value string)) {
+	id, path, hasPath := strings.Cut(a.organization, "/")
+	set(prefix+"OrgID", id)
+	if hasPath {
+		set(prefix+"OrgPaths", id+"/"+path)
+	}
+}
+
+func (p *principal) describe(now time.Time, set func(key, value string)) {
 	switch {
 	case p.isRole:
 		set("aws:PrincipalType", "AssumedRole")
@@ -189,6 +204,12 @@ func (p *principal) describe(set func(key, value string)) {
 	}
 	if p.session == nil {
 		return
+	}
+	// Temporary credentials always say it, long-term keys never do:
+	// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
+	set("aws:MultiFactorAuthPresent", strconv.FormatBool(p.session.mfa))
+	if p.session.mfa {
+		set("aws:MultiFactorAuthAge", strconv.Itoa(int(now.Sub(p.session.issued)/time.Second)))
 	}
 	set("aws:TokenIssueTime", p.session.issued.UTC().Format("2006-01-02T15:04:05Z"))
 	set("aws:SourceIdentity", p.session.sourceIdentity)

@@ -18,7 +18,7 @@ import (
 type Config struct {
 	Listen           string             `yaml:"listen"`           // the AWS API; port 0 picks a free one
 	Layers           string             `yaml:"layers"`           // where layer redirects lead, the part that S3 plays
-	Regions          []string           `yaml:"regions"`          // regions that have an ECR
+	Regions          []string           `yaml:"regions"`          // the first is the default; others open when they are used
 	Registries       []RegistryListener `yaml:"registries"`       // pairs not listed get a free port
 	Accounts         []Account          `yaml:"accounts"`         //
 	InstanceMetadata []InstanceMetadata `yaml:"instanceMetadata"` // optional IMDSv2 listeners
@@ -26,6 +26,12 @@ type Config struct {
 	RateLimits       []RateLimit        `yaml:"rateLimits"`       //
 	Faults           []Fault            `yaml:"faults"`           //
 	BlobDirectory    string             `yaml:"blobDirectory"`    // layers on disk instead of in memory
+	// OtherAccounts exist besides Accounts: policies may name them and who is in
+	// them. "*" is every account.
+	OtherAccounts []string `yaml:"otherAccounts"`
+	// LocalAddresses has ECR's answers name the registries by the addresses that
+	// they listen on, instead of by AWS's host names.
+	LocalAddresses bool `yaml:"localAddresses"`
 }
 
 // RegistryListener places the registry of one account and region.
@@ -39,6 +45,8 @@ type RegistryListener struct {
 type Account struct {
 	ID                      string            `yaml:"id"`
 	Alias                   string            `yaml:"alias"`
+	Partition               string            `yaml:"partition"`    // empty: aws
+	Organization            string            `yaml:"organization"` // o-…, or the whole path o-…/r-…/ou-…/; empty: in none
 	Users                   []User            `yaml:"users"`
 	Roles                   []Role            `yaml:"roles"`
 	Policies                []Policy          `yaml:"policies"`
@@ -50,6 +58,18 @@ type Account struct {
 	ResourceControlPolicies [][]Document      `yaml:"resourceControlPolicies"` // likewise
 }
 
+// organizationPattern is AWS's form of an organization's id, or of a path in it:
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_last-accessed-view-data-orgs.html
+var organizationPattern = regexp.MustCompile(`^o-[a-z0-9]{10,32}(/r-[0-9a-z]{4,32}/(ou-[0-9a-z]{4,32}-[a-z0-9]{8,32}/)*)?$`)
+
+// inPartition is the account's partition.
+func (a *Account) inPartition() awsname.Partition {
+	if a.Partition == "" {
+		return awsname.AWS
+	}
+	return awsname.Partition(a.Partition)
+}
+
 // User is an IAM user.
 type User struct {
 	Name                string              `yaml:"name"`
@@ -59,6 +79,13 @@ type User struct {
 	AttachedPolicies    []string            `yaml:"attachedPolicies"` // ARNs
 	PermissionsBoundary string              `yaml:"permissionsBoundary"`
 	Tags                map[string]string   `yaml:"tags"`
+	MFADevices          []MFADevice         `yaml:"mfaDevices"`
+}
+
+// MFADevice is a virtual MFA device: its seed, in base 32, makes the codes.
+type MFADevice struct {
+	Name string    `yaml:"name"`
+	Seed SecretKey `yaml:"seed"`
 }
 
 // AccessKey is a long-term key pair in AWS's shape.
@@ -93,6 +120,9 @@ type OIDCProvider struct {
 	URL         string   `yaml:"url"`
 	ClientIDs   []string `yaml:"clientIDs"`
 	Thumbprints []string `yaml:"thumbprints"`
+	// JWKS is a file with the issuer's keys, for an issuer that cannot be reached, or
+	// whose tokens the rehearsal makes itself. Empty: the keys are fetched.
+	JWKS string `yaml:"jwks"`
 }
 
 // InstanceProfile carries a role to an instance.
@@ -246,6 +276,12 @@ func (c Config) validate() error {
 		case accounts[a.ID]:
 			bad("account %s is listed twice", a.ID)
 		}
+		if a.Partition != "" && !awsname.ValidPartition(a.Partition) {
+			bad("account %s: AWS has no partition of the name %q", a.ID, a.Partition)
+		}
+		if a.Organization != "" && !organizationPattern.MatchString(a.Organization) {
+			bad("account %s: an organization is o-exampleorgid, or the path o-exampleorgid/r-ab12/ou-ab12-11111111/", a.ID)
+		}
 		accounts[a.ID] = true
 		for _, u := range a.Users {
 			for _, k := range u.AccessKeys {
@@ -258,12 +294,15 @@ func (c Config) validate() error {
 			}
 		}
 	}
-	regions := map[string]bool{}
+	for _, id := range c.OtherAccounts {
+		if id != "*" && !awsname.ValidAccount(id) {
+			bad("otherAccounts: %q is not an account id of 12 digits", id)
+		}
+	}
 	for _, r := range c.Regions {
 		if !awsname.ValidRegion(r) {
 			bad("AWS has no region of the name %q: a region looks like eu-west-1", r)
 		}
-		regions[r] = true
 	}
 	seen := map[RegistryListener]bool{}
 	for _, r := range c.Registries {
@@ -271,8 +310,8 @@ func (c Config) validate() error {
 		switch {
 		case !accounts[r.Account]:
 			bad("registry listener: no account %q", r.Account)
-		case !regions[r.Region]:
-			bad("registry listener: no region %q", r.Region)
+		case !awsname.ValidRegion(r.Region):
+			bad("registry listener: AWS has no region of the name %q", r.Region)
 		case seen[key]:
 			bad("registry listener: account %s in %s is listed twice", r.Account, r.Region)
 		}
@@ -285,8 +324,8 @@ func (c Config) validate() error {
 	}
 	for _, a := range c.Accounts {
 		for _, r := range a.Repositories {
-			if !regions[r.Region] {
-				bad("repository %s in account %s: no region %q", r.Name, a.ID, r.Region)
+			if partition, ok := awsname.PartitionOf(r.Region); !ok || partition != a.inPartition() {
+				bad("repository %s in account %s: the partition %s has no region %q", r.Name, a.ID, a.inPartition(), r.Region)
 			}
 		}
 	}

@@ -1,6 +1,9 @@
 package sandbox
 
-import "github.com/pullpass/pullpass"
+import (
+	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/internal/awsname"
+)
 
 // The rehearsal's cast. The keys open nothing but the sandbox: they are fixed
 // so that `pullpass sandbox env`, another process, can print them.
@@ -67,7 +70,7 @@ func Default() Config {
 					{
 						Name:             "admin",
 						AccessKeys:       []AccessKey{key(PlatformAdmin, adminKey)},
-						AttachedPolicies: []string{managedARN("AdministratorAccess")},
+						AttachedPolicies: []string{managedARN(awsname.AWS, "/", "AdministratorAccess")},
 					},
 				},
 				Roles: []Role{{
@@ -80,7 +83,7 @@ func Default() Config {
 				Users: []User{{
 					Name:             "admin",
 					AccessKeys:       []AccessKey{key(OwnerKeyID, ownerKey)},
-					AttachedPolicies: []string{managedARN("AdministratorAccess")},
+					AttachedPolicies: []string{managedARN(awsname.AWS, "/", "AdministratorAccess")},
 				}},
 				Repositories: []Repository{{Region: DefaultRegion, Name: "team/app"}},
 			},

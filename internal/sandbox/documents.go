@@ -2,10 +2,12 @@ package sandbox
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/pullpass/pullpass/internal/awsname"
 	"github.com/pullpass/pullpass/internal/iam"
+	"github.com/pullpass/pullpass/internal/issuer"
 )
 
 // policyDocument is a policy as it was saved and as it is evaluated.
@@ -83,7 +85,37 @@ func trustPolicyFault(p *iam.Policy) string {
 			}
 		}
 	}
+	if key := untestedIssuerKey(p); key != "" {
+		return "The trust policy must test " + key + ": the identity provider signs tokens for everybody who has an account with it"
+	}
 	return duplicateSid(p)
+}
+
+// untestedIssuerKey returns the condition key that AWS wants of a trust in a shared
+// issuer and that a statement does not test, "" for none:
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_oidc_secure-by-default.html
+func untestedIssuerKey(p *iam.Policy) string {
+	for _, s := range p.Statements {
+		if s.Effect != iam.Allow || s.Principals == nil {
+			continue
+		}
+		for _, f := range s.Principals.Federated {
+			_, url, _ := strings.Cut(f.Text, ":oidc-provider/")
+			shared, found := issuer.Shared(url)
+			if !found || shared.Required == "" {
+				continue
+			}
+			key := shared.Required
+			if !strings.Contains(key, ":") {
+				key = shared.URL + ":" + key
+			}
+			tests := func(c iam.Condition) bool { return strings.EqualFold(c.Key.Text, key) && c.Operator.Demands() }
+			if !slices.ContainsFunc(s.Conditions, tests) {
+				return key
+			}
+		}
+	}
+	return ""
 }
 
 // resourcePolicyFault says why a repository policy (or, with resources, a
@@ -147,15 +179,18 @@ func notAlphanumeric(c rune) bool {
 }
 
 // unknownPrincipal returns a principal of p that does not exist, "" for none.
-// Accounts that the sandbox does not hold do not exist in it.
-func (s *state) unknownPrincipal(p *iam.Policy) string {
+// Accounts that the sandbox does not hold do not exist in it, unless its
+// configuration says that they do.
+func (b *Sandbox) unknownPrincipal(p *iam.Policy) string {
 	for _, st := range p.Statements {
 		for _, set := range []*iam.Principals{st.Principals, st.NotPrincipals} {
 			if set == nil {
 				continue
 			}
 			for _, v := range set.AWS {
-				if !s.principalExists(v.Text) {
+				if !b.principalExists(v.Text) {
+					b.log.Warn("a policy names a principal that does not exist", "principal", printable(v.Text),
+						"hint", "if its account exists elsewhere, add the account to otherAccounts in the sandbox's configuration")
 					return v.Text
 				}
 			}
@@ -164,24 +199,39 @@ func (s *state) unknownPrincipal(p *iam.Policy) string {
 	return ""
 }
 
-func (s *state) principalExists(text string) bool {
+func (b *Sandbox) principalExists(text string) bool {
 	if text == "*" {
 		return true
 	}
 	if awsname.ValidAccount(text) {
-		return s.accounts[text] != nil
+		return b.state.accounts[text] != nil || b.existsElsewhere(text)
 	}
-	parts := strings.SplitN(text, ":", 6)
-	if len(parts) != 6 || parts[0] != "arn" {
+	arn, ok := awsname.ParseARN(text)
+	if !ok || arn.Region != "" {
 		return false
 	}
-	a := s.accounts[parts[4]]
+	a := b.state.accounts[arn.Account]
 	if a == nil {
+		_, err := iam.ParsePrincipal(text)
+		return err == nil && b.existsElsewhere(arn.Account)
+	}
+	if arn.Partition != string(a.partition) {
 		return false
 	}
-	kind, rest, _ := strings.Cut(parts[5], "/")
+	return a.holds(arn, text)
+}
+
+// existsElsewhere reports whether the configuration says that an account exists
+// which the sandbox does not hold. Who is in it is believed.
+func (b *Sandbox) existsElsewhere(id string) bool {
+	return slices.Contains(b.cfg.OtherAccounts, id) || slices.Contains(b.cfg.OtherAccounts, "*")
+}
+
+// holds reports whether a principal of this account exists.
+func (a *account) holds(arn awsname.ARN, text string) bool {
+	kind, rest, _ := strings.Cut(arn.Resource, "/")
 	name := rest[strings.LastIndex(rest, "/")+1:]
-	switch parts[2] + ":" + kind {
+	switch arn.Service + ":" + kind {
 	case "iam:root":
 		return true
 	case "iam:user":

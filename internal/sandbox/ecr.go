@@ -1,7 +1,9 @@
 package sandbox
 
 import (
+	"errors"
 	"maps"
+	"net/http"
 	"slices"
 	"time"
 
@@ -25,20 +27,36 @@ func (b *Sandbox) ecrService() *service {
 		"GetRegistryPolicy":             jsonOperation(getRegistryPolicy),
 		"DeleteRegistryPolicy":          jsonOperation(deleteRegistryPolicy),
 		"DescribeRegistry":              jsonOperation(describeRegistry),
-		"ListTagsForResource":           jsonOperation(listTagsForResource),
-		"TagResource":                   jsonOperation(tagResource),
-		"UntagResource":                 jsonOperation(untagResource),
-		"GetAuthorizationToken":         jsonOperation(getAuthorizationToken),
-		"ListImages":                    jsonOperation(listImages),
-		"DescribeImages":                jsonOperation(describeImages),
-		"BatchGetImage":                 jsonOperation(batchGetImage),
-		"BatchDeleteImage":              jsonOperation(batchDeleteImage),
-		"PutImage":                      jsonOperation(putImage),
-		"BatchCheckLayerAvailability":   jsonOperation(batchCheckLayerAvailability),
-		"GetDownloadUrlForLayer":        jsonOperation(getDownloadURLForLayer),
-		"InitiateLayerUpload":           jsonOperation(initiateLayerUpload),
-		"UploadLayerPart":               jsonOperation(uploadLayerPart),
-		"CompleteLayerUpload":           jsonOperation(completeLayerUpload),
+		"PutReplicationConfiguration":   jsonOperation(putReplicationConfiguration),
+		"GetAccountSetting":             jsonOperation(getAccountSetting),
+		"PutAccountSetting":             jsonOperation(putAccountSetting),
+		"ListImageReferrers":            jsonOperation(listImageReferrers),
+		"CreatePullThroughCacheRule":    jsonOperation(createPullThroughCacheRule),
+		"UpdatePullThroughCacheRule":    jsonOperation(updatePullThroughCacheRule),
+		"DeletePullThroughCacheRule":    jsonOperation(deletePullThroughCacheRule),
+		"DescribePullThroughCacheRules": jsonOperation(describePullThroughCacheRules),
+
+		"GetRegistryScanningConfiguration":    jsonOperation(getRegistryScanningConfiguration),
+		"PutRegistryScanningConfiguration":    jsonOperation(putRegistryScanningConfiguration),
+		"CreateRepositoryCreationTemplate":    jsonOperation(createRepositoryCreationTemplate),
+		"UpdateRepositoryCreationTemplate":    jsonOperation(updateRepositoryCreationTemplate),
+		"DeleteRepositoryCreationTemplate":    jsonOperation(deleteRepositoryCreationTemplate),
+		"DescribeRepositoryCreationTemplates": jsonOperation(describeRepositoryCreationTemplates),
+
+		"ListTagsForResource":         jsonOperation(listTagsForResource),
+		"TagResource":                 jsonOperation(tagResource),
+		"UntagResource":               jsonOperation(untagResource),
+		"GetAuthorizationToken":       jsonOperation(getAuthorizationToken),
+		"ListImages":                  jsonOperation(listImages),
+		"DescribeImages":              jsonOperation(describeImages),
+		"BatchGetImage":               jsonOperation(batchGetImage),
+		"BatchDeleteImage":            jsonOperation(batchDeleteImage),
+		"PutImage":                    jsonOperation(putImage),
+		"BatchCheckLayerAvailability": jsonOperation(batchCheckLayerAvailability),
+		"GetDownloadUrlForLayer":      jsonOperation(getDownloadURLForLayer),
+		"InitiateLayerUpload":         jsonOperation(initiateLayerUpload),
+		"UploadLayerPart":             jsonOperation(uploadLayerPart),
+		"CompleteLayerUpload":         jsonOperation(completeLayerUpload),
 	}}
 }
 
@@ -53,12 +71,36 @@ func jsonOperation[In any](run func(*call, *In) (any, *apiError)) operation {
 	}}
 }
 
+// host is the name by which answers point at the registry.
+func (reg *registry) host() string {
+	if reg.local {
+		return reg.address
+	}
+	return registryHost(reg.account.id, reg.region)
+}
+
+// url is host with its scheme: the sandbox's own addresses have no certificate.
+func (reg *registry) url() string {
+	if reg.local {
+		return "http://" + reg.address
+	}
+	return "https://" + reg.host()
+}
+
+// maxRegistries is far above the number of AWS's regions: each has a listener.
+const maxRegistries = 100
+
 // registry is the ECR of one account and region.
 type registry struct {
 	account      *account
 	region       string
+	address      string // where it listens
+	local        bool   // answers name it by that address
 	policy       *policyDocument
 	repositories map[string]*repository
+	settings     registrySettings
+	pullThrough  map[string]*pullThroughRule  // by prefix
+	templates    map[string]*creationTemplate // by prefix
 }
 
 // registryIn finds the registry that a call is about: the named account's, or
@@ -72,14 +114,53 @@ func (c *call) registryIn(registryID string) (*registry, *apiError) {
 		a = c.box.state.accounts[registryID]
 		if a == nil {
 			// To AWS an account that does not exist is one that grants nothing.
-			a = newAccount(registryID, "")
+			a = newAccount(registryID, "", c.principal.account.partition)
 			return &registry{account: a, region: c.region, repositories: map[string]*repository{}}, nil
 		}
 	}
-	if reg := a.registries[c.region]; reg != nil {
+	reg, err := c.box.registryOf(a, c.region)
+	if err != nil {
+		c.box.log.WarnContext(c.ctx, "cannot open a registry", "account", a.id, "region", c.region, "error", err)
+		return nil, apiErrorf(http.StatusInternalServerError, "ServerException", "The sandbox could not open a registry in %s.", c.region)
+	}
+	if reg == nil {
+		return nil, badRequest("InvalidParameterException", "Account %s is in the partition %s, which has no region %s.", a.id, a.partition, c.region)
+	}
+	return reg, nil
+}
+
+// addRegistry gives the account a registry in a region, nil where the region is
+// not of the account's partition. The caller holds the lock.
+func (a *account) addRegistry(region string) *registry {
+	if reg := a.registries[region]; reg != nil {
+		return reg
+	}
+	if partition, ok := awsname.PartitionOf(region); !ok || partition != a.partition {
+		return nil
+	}
+	reg := &registry{account: a, region: region, repositories: map[string]*repository{}}
+	a.registries[region] = reg
+	return reg
+}
+
+// registryOf finds an account's registry in a region. The first call about a
+// region opens it. The caller holds the state's lock.
+func (b *Sandbox) registryOf(a *account, region string) (*registry, error) {
+	if reg := a.registries[region]; reg != nil {
 		return reg, nil
 	}
-	return nil, badRequest("InvalidParameterException", "The sandbox has no ECR in region %s: add it to `regions` in its configuration.", c.region)
+	if len(a.registries) >= maxRegistries {
+		return nil, errors.New("the account has registries in too many regions")
+	}
+	reg := a.addRegistry(region)
+	if reg == nil {
+		return nil, nil
+	}
+	if err := b.openRegistry(reg); err != nil {
+		delete(a.registries, region)
+		return nil, err
+	}
+	return reg, nil
 }
 
 // repository finds a repository after deciding that the caller may do action

@@ -1,8 +1,6 @@
 package sandbox
 
 import (
-	"encoding/json"
-
 	"github.com/pullpass/pullpass/internal/iam"
 )
 
@@ -32,7 +30,7 @@ func setRepositoryPolicy(c *call, in *setRepositoryPolicyInput) (any, *apiError)
 	if err != nil {
 		return nil, err
 	}
-	doc, err := c.box.state.repositoryPolicy(in.PolicyText)
+	doc, err := c.box.repositoryPolicy(in.PolicyText)
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +81,7 @@ func (reg *registry) noRepositoryPolicy(name string) *apiError {
 }
 
 // repositoryPolicy checks a policy the way ECR does when it is saved.
-func (s *state) repositoryPolicy(text string) (*policyDocument, *apiError) {
+func (b *Sandbox) repositoryPolicy(text string) (*policyDocument, *apiError) {
 	const invalid = "Invalid repository policy provided"
 	if len(text) > maxRepositoryPolicy {
 		return nil, errECRParameter("PolicyText", "Member must have length less than or equal to 10240")
@@ -92,7 +90,7 @@ func (s *state) repositoryPolicy(text string) (*policyDocument, *apiError) {
 	if err != nil || resourcePolicyFault(doc.policy, false) != "" {
 		return nil, errECRParameter("PolicyText", invalid)
 	}
-	if s.unknownPrincipal(doc.policy) != "" {
+	if b.unknownPrincipal(doc.policy) != "" {
 		return nil, errECRParameter("PolicyText", "Principal not found")
 	}
 	return &doc, nil
@@ -109,7 +107,7 @@ func putRegistryPolicy(c *call, in *putRegistryPolicyInput) (any, *apiError) {
 	if err != nil {
 		return nil, err
 	}
-	doc, err := c.box.state.registryPolicy(in.PolicyText)
+	doc, err := c.box.registryPolicy(in.PolicyText)
 	if err != nil {
 		return nil, err
 	}
@@ -118,12 +116,12 @@ func putRegistryPolicy(c *call, in *putRegistryPolicyInput) (any, *apiError) {
 }
 
 // registryPolicy checks a registry policy when it is saved.
-func (s *state) registryPolicy(text string) (*policyDocument, *apiError) {
+func (b *Sandbox) registryPolicy(text string) (*policyDocument, *apiError) {
 	doc, err := parsePolicy(text)
 	if err != nil || resourcePolicyFault(doc.policy, true) != "" {
 		return nil, errECRParameter("PolicyText", "Invalid registry policy provided")
 	}
-	if s.unknownPrincipal(doc.policy) != "" {
+	if b.unknownPrincipal(doc.policy) != "" {
 		return nil, errECRParameter("PolicyText", "Principal not found")
 	}
 	return &doc, nil
@@ -162,13 +160,10 @@ func describeRegistry(c *call, _ *emptyInput) (any, *apiError) {
 	if err != nil {
 		return nil, err
 	}
-	type replication struct {
-		Rules []struct{} `json:"rules"`
-	}
 	return struct {
 		RegistryID  string      `json:"registryId"`
 		Replication replication `json:"replicationConfiguration"`
-	}{reg.account.id, replication{[]struct{}{}}}, nil
+	}{reg.account.id, replication{append([]replicationRule{}, reg.settings.replication.Rules...)}}, nil
 }
 
 // ownRegistry authorizes an action on the caller's registry as a whole. Such
@@ -179,98 +174,4 @@ func (c *call) ownRegistry(action string) (*registry, *apiError) {
 		return nil, err
 	}
 	return reg, c.authorize(action, "*", reg.account, nil)
-}
-
-type putLifecyclePolicyInput struct {
-	RegistryID          string `json:"registryId"`
-	RepositoryName      string `json:"repositoryName"`
-	LifecyclePolicyText string `json:"lifecyclePolicyText"`
-}
-
-type lifecycleShape struct {
-	RegistryID          string `json:"registryId"`
-	RepositoryName      string `json:"repositoryName"`
-	LifecyclePolicyText string `json:"lifecyclePolicyText"`
-	LastEvaluatedAt     *epoch `json:"lastEvaluatedAt,omitempty"`
-}
-
-func putLifecyclePolicy(c *call, in *putLifecyclePolicyInput) (any, *apiError) {
-	reg, repo, err := c.repository(in.RegistryID, in.RepositoryName, "ecr:PutLifecyclePolicy")
-	if err != nil {
-		return nil, err
-	}
-	if reason := lifecycleFault(in.LifecyclePolicyText); reason != "" {
-		return nil, errECRParameter("LifecyclePolicyText", "Lifecycle policy validation failure: "+reason)
-	}
-	repo.lifecycle, repo.evaluated = in.LifecyclePolicyText, c.now
-	return lifecycleShape{reg.account.id, repo.name, repo.lifecycle, nil}, nil
-}
-
-func getLifecyclePolicy(c *call, in *repositoryInput) (any, *apiError) {
-	reg, repo, err := c.repository(in.RegistryID, in.RepositoryName, "ecr:GetLifecyclePolicy")
-	if err != nil {
-		return nil, err
-	}
-	if repo.lifecycle == "" {
-		return nil, reg.noLifecycle(repo.name)
-	}
-	at := epoch(repo.evaluated)
-	return lifecycleShape{reg.account.id, repo.name, repo.lifecycle, &at}, nil
-}
-
-func deleteLifecyclePolicy(c *call, in *repositoryInput) (any, *apiError) {
-	reg, repo, err := c.repository(in.RegistryID, in.RepositoryName, "ecr:DeleteLifecyclePolicy")
-	if err != nil {
-		return nil, err
-	}
-	if repo.lifecycle == "" {
-		return nil, reg.noLifecycle(repo.name)
-	}
-	at := epoch(repo.evaluated)
-	shape := lifecycleShape{reg.account.id, repo.name, repo.lifecycle, &at}
-	repo.lifecycle = ""
-	return shape, nil
-}
-
-func (reg *registry) noLifecycle(name string) *apiError {
-	return badRequest("LifecyclePolicyNotFoundException", "Lifecycle policy does not exist for the repository with name '%s' in the registry with id '%s'", name, reg.account.id)
-}
-
-// lifecycleFault checks the shape of a lifecycle policy. The sandbox keeps the
-// policy but expires nothing.
-func lifecycleFault(text string) string {
-	var doc struct {
-		Rules []struct {
-			RulePriority int `json:"rulePriority"`
-			Selection    struct {
-				TagStatus   string `json:"tagStatus"`
-				CountType   string `json:"countType"`
-				CountNumber int    `json:"countNumber"`
-			} `json:"selection"`
-			Action struct {
-				Type string `json:"type"`
-			} `json:"action"`
-		} `json:"rules"`
-	}
-	if err := json.Unmarshal([]byte(text), &doc); err != nil {
-		return "the text is not a JSON object of the expected shape"
-	}
-	if len(doc.Rules) == 0 {
-		return "object has missing required properties ([\"rules\"])"
-	}
-	seen := map[int]bool{}
-	for _, r := range doc.Rules {
-		switch {
-		case r.RulePriority < 1 || seen[r.RulePriority]:
-			return "rulePriority must be unique and at least 1"
-		case r.Selection.TagStatus != "tagged" && r.Selection.TagStatus != "untagged" && r.Selection.TagStatus != "any":
-			return "tagStatus must be one of tagged, untagged, any"
-		case r.Selection.CountType == "" || r.Selection.CountNumber < 1:
-			return "selection needs countType and countNumber"
-		case r.Action.Type == "":
-			return "action needs a type"
-		}
-		seen[r.RulePriority] = true
-	}
-	return ""
 }

@@ -46,7 +46,7 @@ type repositoryShape struct {
 func (reg *registry) shape(r *repository) repositoryShape {
 	return repositoryShape{
 		RepositoryARN: repositoryARN(reg.account.id, reg.region, r.name), RegistryID: reg.account.id,
-		RepositoryName: r.name, RepositoryURI: registryHost(reg.account.id, reg.region) + "/" + r.name,
+		RepositoryName: r.name, RepositoryURI: reg.host() + "/" + r.name,
 		CreatedAt: epoch(r.created), ImageTagMutability: r.mutability, Exclusions: r.exclusions,
 		Scanning: scanningConfiguration{r.scanOnPush}, Encryption: r.encryption,
 	}
@@ -74,6 +74,9 @@ func createRepository(c *call, in *createRepositoryInput) (any, *apiError) {
 	if !awsname.ValidRepository(in.RepositoryName) {
 		return nil, errECRParameter("repositoryName", "must satisfy regular expression '(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*'")
 	}
+	if err := checkRepositoryTags(in.Tags); err != nil {
+		return nil, err
+	}
 	tags := tagMap(in.Tags)
 	q := question{
 		principal: c.principal, action: "ecr:CreateRepository", region: reg.region, account: reg.account,
@@ -91,6 +94,9 @@ func createRepository(c *call, in *createRepositoryInput) (any, *apiError) {
 			return nil, err
 		}
 	}
+	if err := c.mayEncrypt(in.Encryption); err != nil {
+		return nil, err
+	}
 	if reg.repositories[in.RepositoryName] != nil {
 		return nil, badRequest("RepositoryAlreadyExistsException", "The repository with name '%s' already exists in the registry with id '%s'", in.RepositoryName, reg.account.id)
 	}
@@ -100,6 +106,46 @@ func createRepository(c *call, in *createRepositoryInput) (any, *apiError) {
 	}
 	reg.repositories[repo.name] = repo
 	return repositoryAnswer{reg.shape(repo)}, nil
+}
+
+// mayEncrypt asks for what the creator of a repository needs on its own KMS key:
+// https://docs.aws.amazon.com/AmazonECR/latest/userguide/encryption-at-rest.html
+// The sandbox has no keys; it takes each to have the default key policy, which
+// leaves the decision to identity policies.
+func (c *call) mayEncrypt(e *encryptionConfiguration) *apiError {
+	if e == nil {
+		return nil
+	}
+	switch e.EncryptionType {
+	case "AES256":
+		if e.KMSKey != "" {
+			return errECRParameter("encryptionConfiguration", "kmsKey goes with the encryption types KMS and KMS_DSSE")
+		}
+		return nil
+	case "KMS", "KMS_DSSE":
+	default:
+		return errECRParameter("encryptionConfiguration", "Member must satisfy enum value set: [AES256, KMS, KMS_DSSE]")
+	}
+	if e.KMSKey == "" {
+		return nil // AWS's own key for ECR is open to whoever may use ECR
+	}
+	key, ok := awsname.ParseARN(e.KMSKey)
+	if !ok {
+		key = awsname.ARN{Partition: string(c.account().partition), Region: c.region, Account: c.account().id, Resource: "key/" + e.KMSKey}
+		if strings.HasPrefix(e.KMSKey, "alias/") {
+			key.Resource = e.KMSKey
+		}
+		key.Service = "kms"
+	}
+	if key.Service != "kms" || key.Region != c.region || key.Account != c.account().id {
+		return badRequest("KmsException", "The key %s is not a KMS key of this account and region", printable(e.KMSKey))
+	}
+	for _, action := range []string{"kms:DescribeKey", "kms:CreateGrant", "kms:RetireGrant"} {
+		if err := c.authorize(action, key.String(), c.account(), nil); err != nil {
+			return badRequest("KmsException", "%s", err.message)
+		}
+	}
+	return nil
 }
 
 // newRepository makes a repository with AWS's defaults.

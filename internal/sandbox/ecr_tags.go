@@ -34,6 +34,9 @@ func tagResource(c *call, in *tagResourceInput) (any, *apiError) {
 	if err != nil {
 		return nil, err
 	}
+	if err := checkRepositoryTags(in.Tags); err != nil {
+		return nil, err
+	}
 	tags := maps.Clone(repo.tags)
 	if tags == nil {
 		tags = map[string]string{}
@@ -44,6 +47,19 @@ func tagResource(c *call, in *tagResourceInput) (any, *apiError) {
 	}
 	repo.tags = tags
 	return struct{}{}, nil
+}
+
+// checkRepositoryTags refuses what ECR refuses of tags.
+func checkRepositoryTags(list []tagEntry) *apiError {
+	if len(list) > 50 {
+		return badRequest("TooManyTagsException", "A repository can have at most 50 tags")
+	}
+	for _, t := range list {
+		if t.Key == "" || len(t.Key) > 128 || len(t.Value) > 256 || strings.HasPrefix(strings.ToLower(t.Key), "aws:") {
+			return badRequest("InvalidTagParameterException", "A tag's key has 1 to 128 characters and does not begin with aws:, its value has at most 256")
+		}
+	}
+	return nil
 }
 
 func untagResource(c *call, in *untagResourceInput) (any, *apiError) {

@@ -46,10 +46,14 @@ func getAuthorizationToken(c *call, in *getAuthorizationTokenInput) (any, *apiEr
 		if !awsname.ValidAccount(id) {
 			return nil, errECRParameter("registryIds", "Member must satisfy regular expression pattern: [0-9]{12}")
 		}
+		of, err := c.registryIn(id)
+		if err != nil {
+			return nil, err
+		}
 		data[i] = authorizationData{
 			AuthorizationToken: base64.StdEncoding.EncodeToString([]byte("AWS:" + password)),
 			ExpiresAt:          epoch(token.expires),
-			ProxyEndpoint:      "https://" + registryHost(id, c.region),
+			ProxyEndpoint:      of.url(),
 		}
 	}
 	c.box.state.tokens[sha256.Sum256([]byte(password))] = token

@@ -145,10 +145,10 @@ func (b *Sandbox) run(c *call, svc *service) (any, *apiError) {
 
 func (s *service) unknownOperation(c *call) *apiError {
 	if _, ok := s.protocol.(jsonProtocol); ok {
-		return badRequest("UnknownOperationException", "The sandbox does not know this operation.")
+		return badRequest("UnknownOperationException", "The sandbox does not know the operation %s.", printable(c.operation))
 	}
 	version := s.protocol.(queryProtocol).version
-	return badRequest("InvalidAction", "Could not find operation %s for version %s", printable(c.operation), version)
+	return badRequest("InvalidAction", "Could not find operation %s for version %s: the sandbox does not know it", printable(c.operation), version)
 }
 
 // identify checks the signature and resolves the caller.

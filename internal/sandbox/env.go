@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"fmt"
+	"net"
 
 	"github.com/pullpass/pullpass"
 )
@@ -42,6 +43,19 @@ func (c Config) address() []string {
 	env := []string{"AWS_ENDPOINT_URL=http://" + c.Listen}
 	if len(c.Regions) > 0 {
 		env = append(env, "AWS_REGION="+c.Regions[0], "AWS_DEFAULT_REGION="+c.Regions[0])
+	}
+	return env
+}
+
+// RegistryEnv returns NAME=value settings with the addresses of the registries that
+// have fixed ports in the default region: SANDBOX_REGISTRY_222222222222.
+func (c Config) RegistryEnv() []string {
+	var env []string
+	for _, r := range c.Registries {
+		_, port, err := net.SplitHostPort(r.Listen)
+		if err == nil && port != "0" && len(c.Regions) > 0 && r.Region == c.Regions[0] {
+			env = append(env, "SANDBOX_REGISTRY_"+r.Account+"="+r.Listen)
+		}
 	}
 	return env
 }

@@ -81,6 +81,18 @@ func (b *Sandbox) serveAdmin(w http.ResponseWriter, r *http.Request) {
 			n = 0
 		}
 		answer = b.Explain(n)
+	case "POST " + adminPrefix + "reset":
+		// A page in a browser can send a plain POST here, but not with this header.
+		if r.Header.Get("X-Pullpass-Sandbox") != "reset" {
+			http.Error(w, "the header X-Pullpass-Sandbox: reset is missing", http.StatusForbidden)
+			return
+		}
+		if err := b.Reset(); err != nil {
+			b.log.ErrorContext(r.Context(), "cannot reset", "error", err)
+			http.Error(w, "the sandbox could not be reset", http.StatusInternalServerError)
+			return
+		}
+		answer = b.Registries()
 	case "GET " + adminPrefix + "registries":
 		answer = b.Registries()
 	case "GET " + adminPrefix + "ca.pem":

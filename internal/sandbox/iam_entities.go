@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -25,7 +26,10 @@ func errMalformedPolicy(reason string) *apiError {
 	return badRequest("MalformedPolicyDocument", "%s", reason)
 }
 
-func checkName(parameter, name string) *apiError {
+func checkName(parameter, name string, limit int) *apiError {
+	if len(name) > limit {
+		return errConstraint(parameter, "Member must have length less than or equal to "+strconv.Itoa(limit))
+	}
 	if !entityPattern.MatchString(name) {
 		return badRequest("ValidationError", "The specified value for %s is invalid. It must contain only alphanumeric characters and/or the following: +=,.@_-", parameter)
 	}
@@ -39,19 +43,19 @@ func checkPath(path string) *apiError {
 	return nil
 }
 
-func newEntity(account, kind, prefix, path, name string, tags map[string]string, now time.Time) entity {
+func newEntity(a *account, kind, prefix, path, name string, tags map[string]string, now time.Time) entity {
 	tags = maps.Clone(tags)
 	if tags == nil {
 		tags = map[string]string{}
 	}
 	return entity{
-		id: newEntityID(prefix), name: name, path: path, arn: iamARN(account, kind, path, name),
+		id: newEntityID(prefix), name: name, path: path, arn: a.iamARN(kind, path, name),
 		created: now, inline: map[string]policyDocument{}, tags: tags,
 	}
 }
 
 func (a *account) newUser(name, path, boundary string, tags map[string]string, now time.Time) (*user, *apiError) {
-	if err := checkName("userName", name); err != nil {
+	if err := checkName("userName", name, maxEntityName); err != nil {
 		return nil, err
 	}
 	if err := checkPath(path); err != nil {
@@ -60,7 +64,7 @@ func (a *account) newUser(name, path, boundary string, tags map[string]string, n
 	if a.users[name] != nil {
 		return nil, errAlreadyExists("User", name)
 	}
-	u := &user{entity: newEntity(a.id, "user", prefixUser, path, name, tags, now)}
+	u := &user{entity: newEntity(a, "user", prefixUser, path, name, tags, now)}
 	if err := u.setBoundary(a, boundary); err != nil {
 		return nil, err
 	}
@@ -76,7 +80,7 @@ type roleSettings struct {
 }
 
 func (a *account) newRole(s roleSettings, now time.Time) (*role, *apiError) {
-	if err := checkName("roleName", s.name); err != nil {
+	if err := checkName("roleName", s.name, maxEntityName); err != nil {
 		return nil, err
 	}
 	if err := checkPath(s.path); err != nil {
@@ -93,7 +97,7 @@ func (a *account) newRole(s roleSettings, now time.Time) (*role, *apiError) {
 		return nil, err
 	}
 	r := &role{
-		entity:      newEntity(a.id, "role", prefixRole, s.path, s.name, s.tags, now),
+		entity:      newEntity(a, "role", prefixRole, s.path, s.name, s.tags, now),
 		description: s.description, trust: trust, maxSession: s.maxSession,
 	}
 	if err := r.setBoundary(a, s.boundary); err != nil {
@@ -115,10 +119,20 @@ func parseTrustPolicy(text string) (policyDocument, *apiError) {
 	if err != nil {
 		return policyDocument{}, err
 	}
+	if policySize(text) > maxTrustPolicy {
+		return policyDocument{}, errLimit("Cannot exceed quota for ACLSizePerRole: %d", maxTrustPolicy)
+	}
 	if reason := trustPolicyFault(doc.policy); reason != "" {
 		return policyDocument{}, errMalformedPolicy(reason)
 	}
 	return doc, nil
+}
+
+func parseManagedPolicy(text string) (policyDocument, *apiError) {
+	if policySize(text) > maxManagedPolicy {
+		return policyDocument{}, errLimit("Cannot exceed quota for PolicySize: %d", maxManagedPolicy)
+	}
+	return parseIdentityPolicy(text)
 }
 
 func (e *entity) setBoundary(a *account, arn string) *apiError {
@@ -130,17 +144,17 @@ func (e *entity) setBoundary(a *account, arn string) *apiError {
 }
 
 func (a *account) newPolicy(name, path, description, text string, tags map[string]string, now time.Time) (*managedPolicy, *apiError) {
-	if err := checkName("policyName", name); err != nil {
+	if err := checkName("policyName", name, maxPolicyName); err != nil {
 		return nil, err
 	}
 	if err := checkPath(path); err != nil {
 		return nil, err
 	}
-	doc, err := parseIdentityPolicy(text)
+	doc, err := parseManagedPolicy(text)
 	if err != nil {
 		return nil, err
 	}
-	arn := iamARN(a.id, "policy", path, name)
+	arn := a.iamARN("policy", path, name)
 	if a.policies[arn] != nil {
 		return nil, errAlreadyExists("A policy called "+name, name)
 	}
@@ -159,7 +173,7 @@ func (a *account) newProvider(issuer string, clientIDs, thumbprints []string, ta
 		return nil, badRequest("ValidationError", "Invalid Open ID Connect Provider URL")
 	}
 	name := strings.TrimSuffix(u.Host+u.EscapedPath(), "/")
-	arn := iamARN(a.id, "oidc-provider", "/", name)
+	arn := a.iamARN("oidc-provider", "/", name)
 	if a.providers[arn] != nil {
 		return nil, apiErrorf(http.StatusConflict, "EntityAlreadyExists", "Provider with url %s already exists.", printable(issuer))
 	}
@@ -182,7 +196,7 @@ func providerScheme(u *url.URL) bool {
 }
 
 func (a *account) newProfile(name, path string, tags map[string]string, now time.Time) (*instanceProfile, *apiError) {
-	if err := checkName("instanceProfileName", name); err != nil {
+	if err := checkName("instanceProfileName", name, maxProfileName); err != nil {
 		return nil, err
 	}
 	if err := checkPath(path); err != nil {
@@ -193,7 +207,7 @@ func (a *account) newProfile(name, path string, tags map[string]string, now time
 	}
 	p := &instanceProfile{
 		id: newEntityID(prefixProfile), name: name, path: path,
-		arn: iamARN(a.id, "instance-profile", path, name), created: now, tags: orEmpty(tags),
+		arn: a.iamARN("instance-profile", path, name), created: now, tags: orEmpty(tags),
 	}
 	a.profiles[name] = p
 	return p, nil

@@ -58,11 +58,14 @@ func (k entityKind) putInline(c *call) (any, *apiError) {
 		return nil, err
 	}
 	name := c.form.Get("PolicyName")
-	if err := checkName("policyName", name); err != nil {
+	if err := checkName("policyName", name, maxPolicyName); err != nil {
 		return nil, err
 	}
 	doc, err := parseIdentityPolicy(c.form.Get("PolicyDocument"))
 	if err != nil {
+		return nil, err
+	}
+	if err := e.checkInlineSize(k.noun, name, doc.text); err != nil {
 		return nil, err
 	}
 	e.inline[name] = doc
@@ -151,8 +154,8 @@ func (k entityKind) attach(c *call) (any, *apiError) {
 	if slices.Contains(e.attached, arn) {
 		return nil, nil
 	}
-	if len(e.attached) >= 20 {
-		return nil, apiErrorf(http.StatusConflict, "LimitExceeded", "Cannot exceed quota for PoliciesPer%s: 20", k.noun)
+	if len(e.attached) >= maxAttached {
+		return nil, errLimit("Cannot exceed quota for PoliciesPer%s: %d", k.noun, maxAttached)
 	}
 	e.attached = append(e.attached, arn)
 	return nil, nil

@@ -98,7 +98,7 @@ func createPolicy(c *call) (any, *apiError) {
 		return nil, err
 	}
 	name, path := c.form.Get("PolicyName"), pathOr(c.form.Get("Path"))
-	if err := c.may(iamARN(c.account().id, "policy", path, name), requestTags(tags)); err != nil {
+	if err := c.may(c.account().iamARN("policy", path, name), requestTags(tags)); err != nil {
 		return nil, err
 	}
 	p, err := c.account().newPolicy(name, path, c.form.Get("Description"), c.form.Get("PolicyDocument"), tags, c.now)
@@ -117,7 +117,7 @@ func getPolicy(c *call) (any, *apiError) {
 }
 
 func listPolicies(c *call) (any, *apiError) {
-	if err := c.may(iamARN(c.account().id, "policy", "/", "*"), nil); err != nil {
+	if err := c.may(c.account().iamARN("policy", "/", "*"), nil); err != nil {
 		return nil, err
 	}
 	all := map[string]*managedPolicy{}
@@ -190,7 +190,7 @@ func createPolicyVersion(c *call) (any, *apiError) {
 	if err != nil {
 		return nil, err
 	}
-	doc, err := parseIdentityPolicy(c.form.Get("PolicyDocument"))
+	doc, err := parseManagedPolicy(c.form.Get("PolicyDocument"))
 	if err != nil {
 		return nil, err
 	}

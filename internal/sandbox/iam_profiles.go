@@ -29,7 +29,7 @@ func (a *account) profileShape(p *instanceProfile, full bool) profileShape {
 func (c *call) mayProfile() (*instanceProfile, *apiError) {
 	name := c.form.Get("InstanceProfileName")
 	p := c.account().profiles[name]
-	arn := iamARN(c.account().id, "instance-profile", "/", printable(name))
+	arn := c.account().iamARN("instance-profile", "/", printable(name))
 	var context map[string][]string
 	if p != nil {
 		arn, context = p.arn, resourceTags(p.tags)
@@ -49,7 +49,7 @@ func createInstanceProfile(c *call) (any, *apiError) {
 		return nil, err
 	}
 	name, path := c.form.Get("InstanceProfileName"), pathOr(c.form.Get("Path"))
-	if err := c.may(iamARN(c.account().id, "instance-profile", path, name), requestTags(tags)); err != nil {
+	if err := c.may(c.account().iamARN("instance-profile", path, name), requestTags(tags)); err != nil {
 		return nil, err
 	}
 	p, err := c.account().newProfile(name, path, tags, c.now)
@@ -68,7 +68,7 @@ func getInstanceProfile(c *call) (any, *apiError) {
 }
 
 func listInstanceProfiles(c *call) (any, *apiError) {
-	if err := c.may(iamARN(c.account().id, "instance-profile", "/", "*"), nil); err != nil {
+	if err := c.may(c.account().iamARN("instance-profile", "/", "*"), nil); err != nil {
 		return nil, err
 	}
 	return c.profilePage(func(*instanceProfile) bool { return true })
@@ -119,7 +119,7 @@ func addRoleToInstanceProfile(c *call) (any, *apiError) {
 		return nil, err
 	}
 	r, arn := c.role()
-	if err := c.authorize("iam:PassRole", arn, c.account(), map[string][]string{"iam:PassedToService": {"ec2.amazonaws.com"}}); err != nil {
+	if err := c.authorize("iam:PassRole", arn, c.account(), map[string][]string{"iam:PassedToService": {c.account().partition.Service("ec2")}}); err != nil {
 		return nil, err
 	}
 	switch {

@@ -30,7 +30,7 @@ func createProvider(c *call) (any, *apiError) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.may(iamARN(c.account().id, "oidc-provider", "/", "*"), requestTags(tags)); err != nil {
+	if err := c.may(c.account().iamARN("oidc-provider", "/", "*"), requestTags(tags)); err != nil {
 		return nil, err
 	}
 	thumbprints := c.list("ThumbprintList")
@@ -74,7 +74,7 @@ func getProvider(c *call) (any, *apiError) {
 }
 
 func listProviders(c *call) (any, *apiError) {
-	if err := c.may(iamARN(c.account().id, "oidc-provider", "/", "*"), nil); err != nil {
+	if err := c.may(c.account().iamARN("oidc-provider", "/", "*"), nil); err != nil {
 		return nil, err
 	}
 	type entry struct{ Arn string }

@@ -41,7 +41,7 @@ func (c *call) role() (*role, string) {
 	if r := c.account().roles[name]; r != nil {
 		return r, r.arn
 	}
-	return nil, iamARN(c.account().id, "role", "/", printable(name))
+	return nil, c.account().iamARN("role", "/", printable(name))
 }
 
 // mayRole authorizes the operation on the role that the call names.
@@ -87,7 +87,7 @@ func createRole(c *call) (any, *apiError) {
 	if s.boundary != "" {
 		context["iam:PermissionsBoundary"] = []string{s.boundary}
 	}
-	if err := c.may(iamARN(c.account().id, "role", s.path, s.name), context); err != nil {
+	if err := c.may(c.account().iamARN("role", s.path, s.name), context); err != nil {
 		return nil, err
 	}
 	if err := c.checkTrust(s.trust); err != nil {
@@ -106,7 +106,7 @@ func (c *call) checkTrust(text string) *apiError {
 	if err != nil {
 		return err
 	}
-	if principal := c.box.state.unknownPrincipal(doc.policy); principal != "" {
+	if principal := c.box.unknownPrincipal(doc.policy); principal != "" {
 		return errMalformedPolicy(`Invalid principal in policy: "AWS":"` + printable(principal) + `"`)
 	}
 	return nil
@@ -121,7 +121,7 @@ func getRole(c *call) (any, *apiError) {
 }
 
 func listRoles(c *call) (any, *apiError) {
-	if err := c.may(iamARN(c.account().id, "role", "/", ""), nil); err != nil {
+	if err := c.may(c.account().iamARN("role", "/", ""), nil); err != nil {
 		return nil, err
 	}
 	roles := byName(c, c.account().roles, func(r *role) string { return r.path })

@@ -41,7 +41,7 @@ func (b *Sandbox) iamService() *service {
 		"AddRoleToInstanceProfile":      {run: addRoleToInstanceProfile},
 		"RemoveRoleFromInstanceProfile": {run: removeRoleFromInstanceProfile},
 
-		"ListAccountAliases": {run: listAccountAliases},
+		"ListAccountAliases": {run: listAccountAliases}, "ListMFADevices": {run: listMFADevices},
 	}
 	for _, k := range []entityKind{userKind(), roleKind()} {
 		maps.Copy(operations, k.operations())
@@ -130,7 +130,7 @@ func (c *call) formTags() (map[string]string, *apiError) {
 	if len(tags) > 50 {
 		return nil, badRequest("LimitExceeded", "The number of tags has reached the maximum limit.")
 	}
-	return tags, nil
+	return tags, checkTags(tags)
 }
 
 func listAccountAliases(c *call) (any, *apiError) {
@@ -153,10 +153,6 @@ func absentOperations() map[string]operation {
 	empty := map[string]any{
 		"ListGroupsForUser": struct {
 			Groups members[string]
-			truncation
-		}{},
-		"ListMFADevices": struct {
-			MFADevices members[string]
 			truncation
 		}{},
 		"ListSSHPublicKeys": struct {

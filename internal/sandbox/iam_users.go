@@ -36,7 +36,7 @@ func (c *call) user() (*user, string) {
 	if u := c.account().users[name]; u != nil {
 		return u, u.arn
 	}
-	return nil, iamARN(c.account().id, "user", "/", printable(name))
+	return nil, c.account().iamARN("user", "/", printable(name))
 }
 
 func (c *call) mayUser() (*user, *apiError) {
@@ -67,7 +67,7 @@ func createUser(c *call) (any, *apiError) {
 	if boundary != "" {
 		context["iam:PermissionsBoundary"] = []string{boundary}
 	}
-	if err := c.may(iamARN(c.account().id, "user", path, name), context); err != nil {
+	if err := c.may(c.account().iamARN("user", path, name), context); err != nil {
 		return nil, err
 	}
 	u, err := c.account().newUser(name, path, boundary, tags, c.now)
@@ -86,7 +86,7 @@ func getUser(c *call) (any, *apiError) {
 }
 
 func listUsers(c *call) (any, *apiError) {
-	if err := c.may(iamARN(c.account().id, "user", "/", ""), nil); err != nil {
+	if err := c.may(c.account().iamARN("user", "/", ""), nil); err != nil {
 		return nil, err
 	}
 	users := byName(c, c.account().users, func(u *user) string { return u.path })
@@ -117,7 +117,7 @@ func updateUser(c *call) (any, *apiError) {
 	if c.form.Has("NewPath") {
 		path = c.form.Get("NewPath")
 	}
-	if err := checkName("newUserName", name); err != nil {
+	if err := checkName("newUserName", name, maxEntityName); err != nil {
 		return nil, err
 	}
 	if err := checkPath(path); err != nil {
@@ -138,7 +138,7 @@ func updateUser(c *call) (any, *apiError) {
 		}
 	}
 	old := u.arn
-	u.name, u.path, u.arn = name, path, iamARN(c.account().id, "user", path, name)
+	u.name, u.path, u.arn = name, path, c.account().iamARN("user", path, name)
 	c.box.state.rename(old, u.arn)
 	return nil, nil
 }

@@ -67,8 +67,11 @@ func repositoryARN(account, region, name string) string {
 	return awsname.Registry{Account: account, Region: region}.RepositoryARN(name)
 }
 
-func iamARN(account, kind, path, name string) string {
-	return "arn:aws:iam::" + account + ":" + kind + path + name
+func (a *account) iamARN(kind, path, name string) string {
+	return a.partition.IAM(a.id, kind+path+name)
 }
 
-func managedARN(name string) string { return "arn:aws:iam::aws:policy/" + name }
+// managedARN names an AWS managed policy; path is "/" or "/service-role/".
+func managedARN(partition awsname.Partition, path, name string) string {
+	return partition.IAM("aws", "policy"+path+name)
+}

@@ -6,16 +6,38 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 
 	"github.com/go-jose/go-jose/v4"
 )
 
 const maxProviderAnswer = 1 << 20
 
+// readKeys reads an issuer's public keys from a file.
+func readKeys(name string) (*jose.JSONWebKeySet, error) {
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("reading its keys: %w", err)
+	}
+	var keys jose.JSONWebKeySet
+	if err := json.Unmarshal(data, &keys); err != nil || len(keys.Keys) == 0 {
+		return nil, fmt.Errorf("its keys: %s is not a JSON Web Key Set", name)
+	}
+	for _, k := range keys.Keys {
+		if !k.IsPublic() || !k.Valid() {
+			return nil, fmt.Errorf("its keys: %s holds a key that is not a valid public key", name)
+		}
+	}
+	return &keys, nil
+}
+
 // providerKeys fetches the keys of an identity provider through its discovery
 // document, afresh each time: a rehearsal rotates keys more often than it
 // needs speed.
 func (b *Sandbox) providerKeys(ctx context.Context, p *oidcProvider) (jose.JSONWebKeySet, *apiError) {
+	if p.keys != nil {
+		return *p.keys, nil
+	}
 	var discovery struct {
 		Issuer  string `json:"issuer"`
 		JWKSURI string `json:"jwks_uri"`

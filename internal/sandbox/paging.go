@@ -3,6 +3,7 @@ package sandbox
 import (
 	"encoding/base64"
 	"sort"
+	"strings"
 )
 
 // pageInput is how ECR's calls ask for a page.
@@ -10,6 +11,9 @@ type pageInput struct {
 	NextToken  string `json:"nextToken"`
 	MaxResults *int   `json:"maxResults"`
 }
+
+// tokenMark begins what is inside a page's token: other text is no token.
+const tokenMark = "after:"
 
 // page cuts one page out of a list ordered by key. The token names the last
 // item seen, so a page stays right when items come and go in between.
@@ -23,13 +27,14 @@ func page[T any](all []T, in pageInput, key func(T) string) ([]T, string, *apiEr
 	}
 	if in.NextToken != "" {
 		last, err := base64.RawURLEncoding.DecodeString(in.NextToken)
-		if err != nil {
+		seen, ours := strings.CutPrefix(string(last), tokenMark)
+		if err != nil || !ours {
 			return nil, "", errECRParameter("nextToken", "Invalid token")
 		}
-		all = all[sort.Search(len(all), func(i int) bool { return key(all[i]) > string(last) }):]
+		all = all[sort.Search(len(all), func(i int) bool { return key(all[i]) > seen }):]
 	}
 	if len(all) <= size {
 		return all, "", nil
 	}
-	return all[:size], base64.RawURLEncoding.EncodeToString([]byte(key(all[size-1]))), nil
+	return all[:size], base64.RawURLEncoding.EncodeToString([]byte(tokenMark + key(all[size-1]))), nil
 }

@@ -44,6 +44,7 @@ type session struct {
 	// has all that its role has. A federated user without them has nothing.
 	limited        bool
 	chained        bool // made from another role session
+	mfa            bool // made with the code of an MFA device
 	tags           map[string]string
 	transitive     []string
 	sourceIdentity string
@@ -66,9 +67,9 @@ func (p *principal) arn() string {
 	case p.session == nil, p.session.kind == userSession:
 		return p.entity.arn
 	case p.session.kind == federatedUser:
-		return "arn:aws:sts::" + p.account.id + ":federated-user/" + p.session.name
+		return p.account.federatedUserARN(p.session.name)
 	}
-	return assumedRoleARN(p.account.id, p.entity.name, p.session.name)
+	return p.account.assumedRoleARN(p.entity.name, p.session.name)
 }
 
 // policyARN is aws:PrincipalArn: of a role session, the role's.
@@ -102,8 +103,12 @@ func (p *principal) principalTags() map[string]string {
 	return tags
 }
 
-func assumedRoleARN(account, role, name string) string {
-	return "arn:aws:sts::" + account + ":assumed-role/" + role + "/" + name
+func (a *account) assumedRoleARN(role, name string) string {
+	return a.partition.STS(a.id, "assumed-role/"+role+"/"+name)
+}
+
+func (a *account) federatedUserARN(name string) string {
+	return a.partition.STS(a.id, "federated-user/"+name)
 }
 
 // resolve finds who stands behind a key now. The caller holds the lock.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"slices"
@@ -40,9 +41,20 @@ type Sandbox struct {
 	ca     *authority
 
 	layersAddress string
+	listening     sync.Mutex // guards what follows
 	listeners     []*listener
+	phase         phase
 	serving       sync.WaitGroup
 }
+
+// phase is how far a sandbox's life has come.
+type phase int
+
+const (
+	made phase = iota
+	started
+	closed
+)
 
 // RegistryEndpoint says where the registry of one account and region listens,
 // and which real host it stands for. A client maps Host to Address in its
@@ -54,6 +66,13 @@ type RegistryEndpoint struct {
 	Address string `json:"address"`
 }
 
+// Mapping is the registry in the form of pullpass server's and runner's --host:
+// which account and region answers at the address. endpoint is the AWS API's.
+func (r RegistryEndpoint) Mapping(endpoint string) string {
+	return fmt.Sprintf("host=%s,account=%s,region=%s,api=%s,sts=%s,registry=http://%s",
+		r.Address, r.Account, r.Region, endpoint, endpoint, r.Address)
+}
+
 // New builds the accounts that cfg describes. It listens nowhere yet; see Start.
 func New(cfg Config, opts Options) (*Sandbox, error) {
 	if err := cfg.validate(); err != nil {
@@ -62,7 +81,7 @@ func New(cfg Config, opts Options) (*Sandbox, error) {
 	b := &Sandbox{
 		cfg: cfg, log: opts.Logger, now: opts.Clock, client: opts.Client,
 		quota: newQuota(cfg.RateLimits), faults: newFaultList(cfg.Faults),
-		state: &state{accounts: map[string]*account{}, keys: map[string]*credential{}, tokens: map[tokenHash]*registryToken{}},
+		state: newState(),
 	}
 	if b.log == nil {
 		b.log = slog.New(slog.DiscardHandler)
@@ -109,18 +128,59 @@ func (b *Sandbox) Start(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, b.Close())
 	}
+	b.listening.Lock()
+	defer b.listening.Unlock()
 	for _, l := range b.listeners {
-		b.serving.Go(func() {
-			if err := l.server.Serve(l.net); err != nil && !errors.Is(err, http.ErrServerClosed) {
-				b.log.Error("sandbox listener ended", "what", l.what, "error", err)
-			}
-		})
-		b.log.Info("sandbox listens", "what", l.what, "address", l.net.Addr().String())
+		b.serve(l)
 	}
+	b.phase = started
 	return nil
 }
 
+// serve answers on a listener until it is closed. The caller holds the lock.
+func (b *Sandbox) serve(l *listener) {
+	b.serving.Go(func() {
+		if err := l.server.Serve(l.net); err != nil && !errors.Is(err, http.ErrServerClosed) {
+			b.log.Error("sandbox listener ended", "what", l.what, "error", err)
+		}
+	})
+	b.log.Info("sandbox listens", "what", l.what, "address", l.net.Addr().String())
+}
+
+// openRegistry lets a registry that came into being while the sandbox runs listen.
+// A sandbox that does not run yet opens it at its start.
+func (b *Sandbox) openRegistry(reg *registry) error {
+	b.listening.Lock()
+	defer b.listening.Unlock()
+	if b.phase != started {
+		return nil
+	}
+	l, err := b.listenRegistry(context.Background(), reg)
+	if err != nil {
+		return err
+	}
+	b.serve(l)
+	return nil
+}
+
+// listenRegistry opens a registry's address. The caller holds the lock.
+func (b *Sandbox) listenRegistry(ctx context.Context, reg *registry) (*listener, error) {
+	account, region := reg.account.id, reg.region
+	l, err := b.listen(ctx, "registry "+registryHost(account, region), b.registryAddress(account, region), b.registryHandlerOf(account, region))
+	if err != nil {
+		return nil, err
+	}
+	l.account, l.region = account, region
+	reg.address, reg.local = l.net.Addr().String(), b.cfg.LocalAddresses
+	return l, nil
+}
+
 func (b *Sandbox) listenAll(ctx context.Context) error {
+	if err := b.clearBlobDirectory(); err != nil {
+		return err
+	}
+	b.listening.Lock()
+	defer b.listening.Unlock()
 	if _, err := b.listen(ctx, "aws", b.cfg.Listen, b); err != nil {
 		return err
 	}
@@ -130,13 +190,11 @@ func (b *Sandbox) listenAll(ctx context.Context) error {
 	}
 	b.layersAddress = layers.net.Addr().String()
 	for _, a := range b.cfg.Accounts {
-		for _, region := range b.cfg.Regions {
-			reg := b.state.accounts[a.ID].registries[region]
-			l, err := b.listen(ctx, "registry "+registryHost(a.ID, region), b.registryAddress(a.ID, region), &registryHandler{b, reg})
-			if err != nil {
+		registries := b.state.accounts[a.ID].registries
+		for _, region := range slices.Sorted(maps.Keys(registries)) {
+			if _, err := b.listenRegistry(ctx, registries[region]); err != nil {
 				return err
 			}
-			l.account, l.region = a.ID, region
 		}
 	}
 	for _, m := range b.cfg.InstanceMetadata {
@@ -150,7 +208,8 @@ func (b *Sandbox) listenAll(ctx context.Context) error {
 	return nil
 }
 
-// listen opens one address. An empty one is a free loopback port.
+// listen opens one address. An empty one is a free loopback port. The caller holds
+// the lock.
 func (b *Sandbox) listen(ctx context.Context, what, address string, handler http.Handler) (*listener, error) {
 	if address == "" {
 		address = "127.0.0.1:0"
@@ -184,12 +243,15 @@ func (b *Sandbox) registryAddress(account, region string) string {
 // Close ends every listener and waits for them. It is safe to call twice.
 func (b *Sandbox) Close() error {
 	var errs []error
+	b.listening.Lock()
+	b.phase = closed
 	for _, l := range b.listeners {
 		errs = append(errs, l.server.Close())
 		if err := l.net.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 			errs = append(errs, err)
 		}
 	}
+	b.listening.Unlock()
 	b.serving.Wait()
 	b.client.CloseIdleConnections()
 	return errors.Join(errs...)
@@ -197,6 +259,8 @@ func (b *Sandbox) Close() error {
 
 // Endpoint is the URL of the AWS API: for --endpoint-url and AWS_ENDPOINT_URL.
 func (b *Sandbox) Endpoint() string {
+	b.listening.Lock()
+	defer b.listening.Unlock()
 	for _, l := range b.listeners {
 		if l.what == "aws" {
 			return "http://" + l.net.Addr().String()
@@ -207,6 +271,8 @@ func (b *Sandbox) Endpoint() string {
 
 // Registries lists where each account's registry listens.
 func (b *Sandbox) Registries() []RegistryEndpoint {
+	b.listening.Lock()
+	defer b.listening.Unlock()
 	list := []RegistryEndpoint{}
 	for _, l := range b.listeners {
 		if l.account != "" {
@@ -240,6 +306,8 @@ func (b *Sandbox) Env() []string {
 // MetadataEndpoints lists the URLs of the instance metadata services, in the
 // order of the configuration: for AWS_EC2_METADATA_SERVICE_ENDPOINT.
 func (b *Sandbox) MetadataEndpoints() []string {
+	b.listening.Lock()
+	defer b.listening.Unlock()
 	list := []string{}
 	for _, l := range b.listeners {
 		if _, ok := l.server.Handler.(*metadata); ok {

@@ -13,12 +13,18 @@ import (
 // seed builds the configured accounts. Whoever may be named in a policy is
 // made before the policies that name them.
 func (b *Sandbox) seed() error {
-	managed := awsManaged()
-	for _, a := range b.cfg.Accounts {
-		acct := newAccount(a.ID, a.Alias)
-		acct.awsManaged = managed
+	for i := range b.cfg.Accounts {
+		a := &b.cfg.Accounts[i]
+		acct := newAccount(a.ID, a.Alias, a.inPartition())
+		acct.organization, acct.warn = a.Organization, b.log.Warn
+		acct.awsManaged = awsManaged(acct.partition)
 		for _, region := range b.cfg.Regions {
-			acct.registries[region] = &registry{account: acct, region: region, repositories: map[string]*repository{}}
+			acct.addRegistry(region)
+		}
+		for _, r := range b.cfg.Registries {
+			if r.Account == a.ID {
+				acct.addRegistry(r.Region)
+			}
 		}
 		b.state.accounts[a.ID] = acct
 	}
@@ -51,8 +57,15 @@ func (b *Sandbox) seedUsers(a Account, acct *account) error {
 		if err != nil {
 			return fmt.Errorf("user %s: %w", u.Name, err)
 		}
-		if err := made.seed(acct, u.InlinePolicies, u.AttachedPolicies); err != nil {
+		if err := made.seed("User", acct, u.InlinePolicies, u.AttachedPolicies); err != nil {
 			return fmt.Errorf("user %s: %w", u.Name, err)
+		}
+		for _, d := range u.MFADevices {
+			device, err := acct.newMFADevice(d, b.now())
+			if err != nil {
+				return fmt.Errorf("user %s: %w", u.Name, err)
+			}
+			made.mfa = append(made.mfa, device)
 		}
 		for _, k := range u.AccessKeys {
 			if b.state.keys[k.ID] != nil {
@@ -77,17 +90,20 @@ func (b *Sandbox) seedRoles(a Account, acct *account) error {
 		if err != nil {
 			return fmt.Errorf("role %s: %w", r.Name, err)
 		}
-		if err := made.seed(acct, r.InlinePolicies, r.AttachedPolicies); err != nil {
+		if err := made.seed("Role", acct, r.InlinePolicies, r.AttachedPolicies); err != nil {
 			return fmt.Errorf("role %s: %w", r.Name, err)
 		}
 	}
 	return nil
 }
 
-func (e *entity) seed(acct *account, inline map[string]Document, attached []string) error {
+func (e *entity) seed(kind string, acct *account, inline map[string]Document, attached []string) error {
 	for _, name := range slices.Sorted(maps.Keys(inline)) {
 		doc, err := parseIdentityPolicy(string(inline[name]))
 		if err != nil {
+			return fmt.Errorf("policy %s: %w", name, err)
+		}
+		if err := e.checkInlineSize(kind, name, doc.text); err != nil {
 			return fmt.Errorf("policy %s: %w", name, err)
 		}
 		e.inline[name] = doc
@@ -96,6 +112,9 @@ func (e *entity) seed(acct *account, inline map[string]Document, attached []stri
 		if acct.policyNamed(arn) == nil {
 			return fmt.Errorf("no policy %s", arn)
 		}
+		if len(e.attached) >= maxAttached {
+			return fmt.Errorf("more than %d policies are attached", maxAttached)
+		}
 		e.attached = append(e.attached, arn)
 	}
 	return nil
@@ -103,8 +122,16 @@ func (e *entity) seed(acct *account, inline map[string]Document, attached []stri
 
 func (b *Sandbox) seedProviders(a Account, acct *account) error {
 	for _, p := range a.OIDCProviders {
-		if _, err := acct.newProvider(p.URL, p.ClientIDs, p.Thumbprints, nil, b.now()); err != nil {
+		made, err := acct.newProvider(p.URL, p.ClientIDs, p.Thumbprints, nil, b.now())
+		if err != nil {
 			return fmt.Errorf("provider %s: %w", p.URL, err)
+		}
+		if p.JWKS == "" {
+			continue
+		}
+		var readErr error
+		if made.keys, readErr = readKeys(p.JWKS); readErr != nil {
+			return fmt.Errorf("provider %s: %w", p.URL, readErr)
 		}
 	}
 	for _, p := range a.InstanceProfiles {
@@ -122,7 +149,7 @@ func (b *Sandbox) seedProviders(a Account, acct *account) error {
 
 func (b *Sandbox) seedTrust(_ Account, acct *account) error {
 	for _, name := range slices.Sorted(maps.Keys(acct.roles)) {
-		if text := b.state.unknownPrincipal(acct.roles[name].trust.policy); text != "" {
+		if text := b.unknownPrincipal(acct.roles[name].trust.policy); text != "" {
 			return fmt.Errorf("role %s: its trust policy names %s, which does not exist", name, text)
 		}
 	}
@@ -131,7 +158,7 @@ func (b *Sandbox) seedTrust(_ Account, acct *account) error {
 
 func (b *Sandbox) seedRegistries(a Account, acct *account) error {
 	for _, r := range a.Repositories {
-		reg := acct.registries[r.Region]
+		reg := acct.addRegistry(r.Region)
 		if !awsname.ValidRepository(r.Name) || reg.repositories[r.Name] != nil {
 			return fmt.Errorf("repository %q: not a repository name, or listed twice", r.Name)
 		}
@@ -144,18 +171,18 @@ func (b *Sandbox) seedRegistries(a Account, acct *account) error {
 			return fmt.Errorf("repository %s: %w", r.Name, err)
 		}
 		if r.Policy != "" {
-			if repo.policy, err = b.state.repositoryPolicy(string(r.Policy)); err != nil {
+			if repo.policy, err = b.repositoryPolicy(string(r.Policy)); err != nil {
 				return fmt.Errorf("repository %s: %w", r.Name, err)
 			}
 		}
 		reg.repositories[r.Name] = repo
 	}
 	for _, p := range a.RegistryPolicies {
-		reg := acct.registries[p.Region]
+		reg := acct.addRegistry(p.Region)
 		if reg == nil {
-			return fmt.Errorf("registry policy: no region %q", p.Region)
+			return fmt.Errorf("registry policy: the partition %s has no region %q", acct.partition, p.Region)
 		}
-		doc, err := b.state.registryPolicy(string(p.Policy))
+		doc, err := b.registryPolicy(string(p.Policy))
 		if err != nil {
 			return fmt.Errorf("registry policy in %s: %w", p.Region, err)
 		}

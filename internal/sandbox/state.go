@@ -3,6 +3,10 @@ package sandbox
 import (
 	"sync"
 	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/pullpass/pullpass/internal/awsname"
 )
 
 // state is everything the accounts hold. One lock guards all of it: calls are
@@ -16,10 +20,19 @@ type state struct {
 	swept    time.Time // when expired sessions were last forgotten
 }
 
+func newState() *state {
+	return &state{accounts: map[string]*account{}, keys: map[string]*credential{}, tokens: map[tokenHash]*registryToken{}}
+}
+
 // account is one AWS account.
 type account struct {
-	id         string
-	alias      string
+	id        string
+	alias     string
+	partition awsname.Partition
+	// organization is the path in AWS's form, o-…/r-…/ou-…/; empty: in none.
+	organization string
+	warn         func(message string, args ...any)
+
 	users      map[string]*user
 	roles      map[string]*role
 	policies   map[string]*managedPolicy // customer managed, by ARN
@@ -32,9 +45,9 @@ type account struct {
 	resourceControl [][]policyDocument
 }
 
-func newAccount(id, alias string) *account {
+func newAccount(id, alias string, partition awsname.Partition) *account {
 	return &account{
-		id: id, alias: alias,
+		id: id, alias: alias, partition: partition, warn: func(string, ...any) {},
 		users:      map[string]*user{},
 		roles:      map[string]*role{},
 		policies:   map[string]*managedPolicy{},
@@ -60,6 +73,7 @@ type entity struct {
 type user struct {
 	entity
 	keys []*credential
+	mfa  []mfaDevice
 }
 
 type role struct {
@@ -97,6 +111,7 @@ type oidcProvider struct {
 	issuer      string // as given
 	clientIDs   []string
 	thumbprints []string
+	keys        *jose.JSONWebKeySet // from the configuration; nil: fetched from the issuer
 	created     time.Time
 	tags        map[string]string
 }

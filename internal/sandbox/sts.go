@@ -64,8 +64,12 @@ func getSessionToken(c *call) (any, *apiError) {
 	if err := withinSeconds(life, 15*time.Minute, 36*time.Hour); err != nil {
 		return nil, err
 	}
+	mfa, err := c.withMFA()
+	if err != nil {
+		return nil, err
+	}
 	key := c.box.state.newSession(c.principal.account, &session{
-		kind: userSession, owner: c.principal.entity.name, ownerID: c.principal.entity.id,
+		kind: userSession, mfa: mfa, owner: c.principal.entity.name, ownerID: c.principal.entity.id,
 		issued: c.now, expires: c.now.Add(life),
 	})
 	return struct{ Credentials stsCredentials }{newSTSCredentials(key)}, nil
@@ -104,7 +108,7 @@ func getFederationToken(c *call) (any, *apiError) {
 		return nil, err
 	}
 	a := c.principal.account
-	resource := "arn:aws:sts::" + a.id + ":federated-user/" + name
+	resource := a.federatedUserARN(name)
 	if err := c.authorize("sts:GetFederationToken", resource, a, nil); err != nil {
 		return nil, err
 	}

@@ -72,7 +72,15 @@ func assumeRole(c *call) (any, *apiError) {
 		}
 		source = p.session.sourceIdentity
 	}
+	mfa, err := c.withMFA()
+	if err != nil {
+		return nil, err
+	}
 	context := assumeContext(c, name, source, tags, transitive)
+	if mfa {
+		context["aws:MultiFactorAuthPresent"] = []string{"true"}
+		context["aws:MultiFactorAuthAge"] = []string{"0"}
+	}
 	question := question{principal: p, resource: r.arn, account: target, context: context, trust: &r.trust}
 	for _, action := range assumeActions("sts:AssumeRole", c.form.Get("SourceIdentity"), c.structs("Tags")) {
 		question.action = action
@@ -88,11 +96,11 @@ func assumeRole(c *call) (any, *apiError) {
 	key := c.box.state.newSession(target, &session{
 		kind: assumedRole, name: name, owner: r.name, ownerID: r.id,
 		issued: c.now, expires: c.now.Add(life), policies: policies, limited: len(policies) > 0,
-		chained: chained, tags: tags, transitive: transitive, sourceIdentity: source,
+		chained: chained, mfa: mfa, tags: tags, transitive: transitive, sourceIdentity: source,
 	})
 	return assumeRoleResult{
 		Credentials:      newSTSCredentials(key),
-		AssumedRoleUser:  assumedRoleUser{r.id + ":" + name, assumedRoleARN(target.id, r.name, name)},
+		AssumedRoleUser:  assumedRoleUser{r.id + ":" + name, target.assumedRoleARN(r.name, name)},
 		PackedPolicySize: packed, SourceIdentity: source,
 	}, nil
 }

@@ -159,11 +159,20 @@ func assumeRoleWithWebIdentity(c *call) (any, *apiError) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.decide(question{
-		federated: id.provider.arn, action: "sts:AssumeRoleWithWebIdentity", resource: id.role.arn,
+	tags, tagErr := id.claims.sessionTags()
+	if tagErr != nil {
+		return nil, tagErr
+	}
+	q := question{
+		federated: id.provider.arn, resource: id.role.arn,
 		account: id.account, trust: &id.role.trust, context: id.context(name),
-	}); err != nil {
-		return nil, denied
+	}
+	tags.describe(q.context)
+	for _, action := range tags.actions() {
+		q.action = action
+		if err := c.decide(q); err != nil {
+			return nil, apiErrorf(http.StatusForbidden, "AccessDenied", "Not authorized to perform %s", action)
+		}
 	}
 	policies, packed, err := c.sessionPolicies(id.account)
 	if err != nil {
@@ -173,7 +182,7 @@ func assumeRoleWithWebIdentity(c *call) (any, *apiError) {
 	key := c.box.state.newSession(id.account, &session{
 		kind: assumedRole, name: name, owner: id.role.name, ownerID: id.role.id,
 		issued: c.now, expires: c.now.Add(life), policies: policies, limited: len(policies) > 0,
-		provider: id.provider.arn,
+		provider: id.provider.arn, tags: tags.principal, transitive: tags.transitive, sourceIdentity: tags.source,
 	})
 	return struct {
 		Credentials                 stsCredentials
@@ -184,7 +193,7 @@ func assumeRoleWithWebIdentity(c *call) (any, *apiError) {
 		Audience                    string
 	}{
 		newSTSCredentials(key), id.claims.Subject,
-		assumedRoleUser{id.role.id + ":" + name, assumedRoleARN(id.account.id, id.role.name, name)},
+		assumedRoleUser{id.role.id + ":" + name, id.account.assumedRoleARN(id.role.name, name)},
 		packed, id.provider.arn, first(id.claims.audience()),
 	}, nil
 }

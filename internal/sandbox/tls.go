@@ -99,6 +99,8 @@ func (b *Sandbox) CACertificate() []byte {
 
 // TLSAddress is where the real host names are served, "" without TLS.
 func (b *Sandbox) TLSAddress() string {
+	b.listening.Lock()
+	defer b.listening.Unlock()
 	for _, l := range b.listeners {
 		if l.what == "tls" {
 			return l.net.Addr().String()
@@ -159,15 +161,38 @@ func (b *Sandbox) serveByName(w http.ResponseWriter, r *http.Request) {
 	case "layers":
 		b.layers.ServeHTTP(w, r)
 	case "registry":
-		a := b.state.accounts[to.account] // the set of accounts never changes after New
-		if a == nil || a.registries[to.region] == nil {
-			http.Error(w, "the sandbox has no such registry", http.StatusNotFound)
-			return
-		}
-		(&registryHandler{b, a.registries[to.region]}).ServeHTTP(w, r)
+		b.registryHandlerOf(to.account, to.region).ServeHTTP(w, r)
 	default:
 		http.Error(w, "not a host name of the sandbox", http.StatusMisdirectedRequest)
 	}
+}
+
+// registryHandlerOf serves an account's registry in a region as it is at each
+// request: a reset makes another one.
+func (b *Sandbox) registryHandlerOf(account, region string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		reg := b.registryAt(account, region)
+		if reg == nil {
+			http.Error(w, "the sandbox has no such registry", http.StatusNotFound)
+			return
+		}
+		(&registryHandler{b, reg}).ServeHTTP(w, r)
+	})
+}
+
+// registryAt finds the registry of a host name, nil where there is none.
+func (b *Sandbox) registryAt(account, region string) *registry {
+	b.state.mu.Lock()
+	defer b.state.mu.Unlock()
+	a := b.state.accounts[account]
+	if a == nil {
+		return nil
+	}
+	reg, err := b.registryOf(a, region)
+	if err != nil {
+		b.log.Warn("cannot open a registry", "account", account, "region", region, "error", err)
+	}
+	return reg
 }
 
 func hostOnly(hostport string) string {
