@@ -17,7 +17,7 @@ type Environment struct {
 	Phase      pullpass.Phase                `json:"phase" enum:"creating,starting,running,stopping,stopped,failed,deleting,deleted"`
 	Conditions []pullpass.Condition          `json:"conditions" nullable:"false"`
 	Status     []pullpass.ServiceStatus      `json:"status" nullable:"false"`
-	Registries []pullpass.RegistryGeneration `json:"registries" nullable:"false" doc:"What it was started with."`
+	Registries []pullpass.RegistryGeneration `json:"registries" nullable:"false" doc:"What it was started with. Told of one environment; empty in lists."`
 	Ref        string                        `json:"ref,omitempty" doc:"The branch or tag of the project's repository."`
 	Commit     string                        `json:"commit,omitempty" doc:"What the server found it to point to at creation."`
 	Start      int64                         `json:"start" doc:"Counts the starts."`

@@ -67,6 +67,8 @@ type RunnerEnvironments struct {
 	Items     []Environment `json:"items" nullable:"false"`
 	State     string        `json:"state"`
 	Unchanged bool          `json:"unchanged"`
+	// Next is set when there are more than fit into one answer.
+	Next pullpass.EnvironmentID `json:"next,omitempty" doc:"Give it as ?after= for the environments that follow."`
 	// Trials wait to be taken; a runner that does not know them leaves them.
 	Trials []pullpass.TrialID `json:"trials,omitempty" nullable:"false" doc:"What somebody waits to have tried."`
 }

@@ -23,7 +23,17 @@ func (c *Client) Wanted(ctx context.Context, seen string, wait time.Duration) (W
 	query := url.Values{}
 	set(query, "seen", seen)
 	w, err := do[api.RunnerEnvironments](ctx, c, get(api.PathRunnerEnvironments, query).waiting(wait))
-	return Wanted{Environments: each(w.Items, environment), State: w.State, Unchanged: w.Unchanged, Trials: w.Trials}, err
+	all := w.Items
+	for next := w.Next; err == nil && next != ""; {
+		var more api.RunnerEnvironments
+		more, err = do[api.RunnerEnvironments](ctx, c, get(api.PathRunnerEnvironments, url.Values{"after": {string(next)}}))
+		all, next = append(all, more.Items...), more.Next
+	}
+	if err != nil {
+		return Wanted{}, err // half of what is wanted would read as the rest being unwanted
+	}
+	// The state is that of the first answer: what changed since is news for the next.
+	return Wanted{Environments: each(all, environment), State: w.State, Unchanged: w.Unchanged, Trials: w.Trials}, nil
 }
 
 // Heartbeat tells how the client's runner is.

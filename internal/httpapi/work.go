@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"net/http"
 
@@ -48,12 +49,16 @@ func (s *Server) heartbeat(ctx context.Context, c pullpass.Caller, in *struct{ B
 }
 
 func (s *Server) wanted(ctx context.Context, c pullpass.Caller, in *struct {
-	Seen string `query:"seen" maxLength:"64" doc:"The state of the answer before."`
+	Seen  string                 `query:"seen" maxLength:"64" doc:"The state of the answer before."`
+	After pullpass.EnvironmentID `query:"after" maxLength:"127" doc:"The next of the answer before, for the environments that follow."`
 	Waiting
 }) (*body[api.RunnerEnvironments], error) {
 	wait, err := in.duration()
 	if err != nil {
 		return nil, err
+	}
+	if in.After != "" {
+		wait = 0 // the answer before was the news
 	}
 	out, err := poll(ctx, s, c.Organization, string(c.Runner), wait, func(ctx context.Context) (api.RunnerEnvironments, bool, error) {
 		all, err := s.wantedOf(ctx, c)
@@ -65,19 +70,41 @@ func (s *Server) wanted(ctx context.Context, c pullpass.Caller, in *struct {
 			return api.RunnerEnvironments{}, false, err
 		}
 		state := stateOf(all, trials)
-		if state == in.Seen {
+		if in.After == "" && state == in.Seen {
 			return api.RunnerEnvironments{Items: []api.Environment{}, State: state, Unchanged: true}, false, nil
 		}
-		items := make([]api.Environment, len(all))
-		for i, e := range all {
-			items[i] = api.FromEnvironment(e)
-		}
-		return api.RunnerEnvironments{Items: items, State: state, Trials: trials}, true, nil
+		items, next, err := wantedPage(all, in.After)
+		return api.RunnerEnvironments{Items: items, State: state, Next: next, Trials: trials}, true, err
 	})
 	if err != nil {
 		return nil, err
 	}
 	return answer(out), nil
+}
+
+// maxPoll bounds the environments of one answer, in bytes.
+const maxPoll = 768 << 10
+
+// wantedPage is as many of the environments as fit into one answer, and the last
+// of them if more follow.
+func wantedPage(all []pullpass.Environment, after pullpass.EnvironmentID) (items []api.Environment, next pullpass.EnvironmentID, err error) {
+	items = []api.Environment{}
+	size := 0
+	for _, e := range all {
+		if e.ID <= after {
+			continue
+		}
+		item := api.FromEnvironment(e)
+		text, err := json.Marshal(item)
+		if err != nil {
+			return nil, "", err
+		}
+		if size += len(text); size > maxPoll && len(items) > 0 {
+			return items, items[len(items)-1].ID, nil
+		}
+		items = append(items, item)
+	}
+	return items, "", nil
 }
 
 func (s *Server) wantedOf(ctx context.Context, c pullpass.Caller) ([]pullpass.Environment, error) {

@@ -71,10 +71,8 @@ func (x *tx) start(e *pullpass.Environment) error {
 	if err := x.pin(e); err != nil {
 		return err
 	}
-	for _, g := range before {
-		if err := x.collect(e.Organization, g.Registry); err != nil {
-			return err
-		}
+	if err := x.collectAll(e.Organization, before); err != nil {
+		return err
 	}
 	e.Wanted, e.Phase = pullpass.WantedRunning, pullpass.PhaseStarting
 	e.Start++

@@ -10,8 +10,14 @@ import (
 	"github.com/pullpass/pullpass"
 )
 
-const environmentColumns = `SELECT organization, id, project, runner, name, services, wanted, phase, conditions, status,
-	starts, revision, created_at, updated_at, ref, commit_id,
+const environmentFields = `SELECT organization, id, project, runner, name, services, wanted, phase, conditions, status,
+	starts, revision, created_at, updated_at, ref, commit_id, `
+
+// environmentListed is without registries: of a thousand environments with a
+// thousand registries each, nobody wants to be told a million.
+const environmentListed = environmentFields + `'' FROM environments`
+
+const environmentColumns = environmentFields + `
 	(SELECT COALESCE(string_agg(er.registry || ':' || er.generation, ','), '') FROM environment_registries er
 		WHERE er.organization = environments.organization AND er.environment = environments.id)
 	FROM environments`
@@ -66,8 +72,8 @@ func (db *DB) EnvironmentByName(ctx context.Context, org pullpass.OrganizationID
 	return e, db.explain("find the environment", err)
 }
 
-// Environments lists the organization's environments; deleted ones only if the
-// filter asks for their phase.
+// Environments lists the organization's environments, without the registries that
+// they have; deleted ones only if the filter asks for their phase.
 func (db *DB) Environments(ctx context.Context, org pullpass.OrganizationID, f pullpass.EnvironmentFilter, p pullpass.Page) (pullpass.List[pullpass.Environment], error) {
 	var w where
 	w.and("organization = ", org)
@@ -92,7 +98,7 @@ func (db *DB) Environments(ctx context.Context, org pullpass.OrganizationID, f p
 }
 
 // WantedOf lists what a runner has to care for: its environments that are not
-// deleted yet.
+// deleted yet, without the registries that they have.
 func (db *DB) WantedOf(ctx context.Context, org pullpass.OrganizationID, runner pullpass.RunnerID, p pullpass.Page) (pullpass.List[pullpass.Environment], error) {
 	var w where
 	w.and("organization = ", org)
@@ -103,7 +109,7 @@ func (db *DB) WantedOf(ctx context.Context, org pullpass.OrganizationID, runner 
 }
 
 func (db *DB) environments(ctx context.Context, what string, w *where, p pullpass.Page) (pullpass.List[pullpass.Environment], error) {
-	items, err := all(ctx, db.read, scanEnvironment, environmentColumns+w.page("id", p.Size()), w.args...)
+	items, err := all(ctx, db.read, scanEnvironment, environmentListed+w.page("id", p.Size()), w.args...)
 	if err != nil {
 		return pullpass.List[pullpass.Environment]{}, db.explain(what, err)
 	}
@@ -154,26 +160,26 @@ func (db *DB) CreateEnvironment(ctx context.Context, e pullpass.Environment) (pu
 	return e, nil
 }
 
-// pin gives e the registries in force now. The rows are locked first, so that
-// no generation is superseded, and collected, between reading and pinning it.
+// pin gives e the registries in force now, however many, with one statement. It
+// locks the rows that it reads, so that no generation is superseded, and
+// collected, between reading and pinning it.
 func (x *tx) pin(e *pullpass.Environment) error {
-	const inForce = ` FROM registries WHERE organization = $1 AND COALESCE(project, '') IN ('', $2) AND deleted_at = 0`
-	list, err := all(x.ctx, x, func(row scanner) (g pullpass.RegistryGeneration, err error) {
-		err = row.Scan(&g.Registry, &g.Generation)
-		return g, err
-	}, `SELECT id, generation`+inForce+` ORDER BY COALESCE(project, ''), id`+x.db.dialect.ForShare, e.Organization, e.Project)
+	list, err := all(x.ctx, x, scanGeneration, `INSERT INTO environment_registries (organization, environment, registry, generation)
+		SELECT organization, $3, id, generation FROM registries
+			WHERE organization = $1 AND COALESCE(project, '') IN ('', $2) AND deleted_at = 0
+			ORDER BY COALESCE(project, ''), id`+x.db.dialect.ForShare+`
+		RETURNING registry, generation`, e.Organization, e.Project, e.ID)
 	if err != nil {
 		return err
-	}
-	for _, g := range list {
-		if _, err := x.exec(`INSERT INTO environment_registries (organization, environment, registry, generation)
-			VALUES ($1, $2, $3, $4)`, e.Organization, e.ID, g.Registry, g.Generation); err != nil {
-			return err
-		}
 	}
 	sortGenerations(list)
 	e.Registries = list
 	return nil
+}
+
+func scanGeneration(row scanner) (g pullpass.RegistryGeneration, err error) {
+	err = row.Scan(&g.Registry, &g.Generation)
+	return g, err
 }
 
 // unpin lets go of e's generations and collects those that nobody else has.
@@ -183,8 +189,28 @@ func (x *tx) unpin(e *pullpass.Environment) error {
 	}
 	had := e.Registries
 	e.Registries = nil
+	return x.collectAll(e.Organization, had)
+}
+
+// collectAll collects what had generations that may be superseded. Almost all of
+// them are in force, which one look tells.
+func (x *tx) collectAll(org pullpass.OrganizationID, had []pullpass.RegistryGeneration) error {
+	if len(had) == 0 {
+		return nil
+	}
+	inForce, err := all(x.ctx, x, scanGeneration, `SELECT id, generation FROM registries WHERE organization = $1 AND deleted_at = 0`, org)
+	if err != nil {
+		return err
+	}
+	current := make(map[pullpass.RegistryGeneration]bool, len(inForce))
+	for _, g := range inForce {
+		current[g] = true
+	}
 	for _, g := range had {
-		if err := x.collect(e.Organization, g.Registry); err != nil {
+		if current[g] {
+			continue
+		}
+		if err := x.collect(org, g.Registry); err != nil {
 			return err
 		}
 	}
