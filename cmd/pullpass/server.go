@@ -186,6 +186,8 @@ func (p *parts) make(ctx context.Context, c *config.Server, url string, log *slo
 	p.closers = append(p.closers, func() { _ = p.db.Close() })
 	p.door = audit.NewDoor(p.db, audit.Options{})
 	p.closers = append(p.closers, func() { _ = p.door.Close() })
+	refusals := audit.NewRefusals(p.door, 0, nil)
+	p.closers = append(p.closers, refusals.Close)
 	if p.out, err = egress.New(egress.Options{Allow: c.AllowEgress}); err != nil {
 		return err
 	}
@@ -193,12 +195,12 @@ func (p *parts) make(ctx context.Context, c *config.Server, url string, log *slo
 	metrics := httpapi.NewMetrics()
 	p.identity = identity.NewProvider(cmp.Or(c.IssuerURL, url), p.db, identity.Options{})
 	minter := aws.New(p.awsOptions(c, hosts))
-	keeper, err := p.newKeeper(metrics.Auditor(p.door), minter, hosts)
+	keeper, err := p.newKeeper(metrics.Auditor(refusals), minter, hosts)
 	if err != nil {
 		return err
 	}
 	p.broker, err = broker.New(broker.Options{
-		Store: p.db, Auditor: metrics.Auditor(p.door), Hosts: hosts, AWS: minter, Grants: p.identity,
+		Store: p.db, Auditor: metrics.Auditor(refusals), Hosts: hosts, AWS: minter, Grants: p.identity,
 		Shared: p.share(ctx, log), Provisioner: keeper,
 	})
 	if err != nil {
@@ -214,7 +216,7 @@ func (p *parts) make(ctx context.Context, c *config.Server, url string, log *slo
 		return err
 	}
 	p.api, err = httpapi.New(httpapi.Options{
-		Store: p.db, Issuer: p.broker, Auditor: p.door, Metrics: metrics, VerifyAudit: p.verifyAudit,
+		Store: p.db, Issuer: p.broker, Auditor: refusals, Metrics: metrics, VerifyAudit: p.verifyAudit,
 		Identity: p.identity, Source: source.New(p.out), Verifier: identity.NewVerifier(egressHTTP(p.out), nil), Repositories: keeper,
 		Hosts: hosts, Logger: log, Version: version, Pages: web.New, Dashboard: web.Dashboard,
 		Programs: offered, Downloads: operatorsPrograms(c), URL: url, Proxies: proxies,

@@ -106,13 +106,26 @@ func (s *Server) tryExchange(ctx context.Context, c pullpass.Caller, form []byte
 	}
 	match, tried, err := s.verifier.Verify(ctx, ask.token, trusts)
 	if err != nil {
-		if len(tried) > 0 { // signed by an issuer that is trusted, for something that is not
+		if m, ok := meantForUs(tried); ok { // signed by an issuer that is trusted, for something that is not
 			s.recordAnyway(ctx, pullpass.Event{Organization: ask.organization, Caller: pullpass.EventActor{Kind: pullpass.CallerCI, Address: c.Address}, At: s.now(),
-				Action: "token.exchange", Decision: pullpass.DecisionDenied, Reason: reason(err), Detail: exchangeDetail(tried[0])})
+				Action: "token.exchange", Decision: pullpass.DecisionDenied, Reason: reason(err), Detail: exchangeDetail(m)})
 		}
 		return nil, err
 	}
 	return s.grantExchange(ctx, c, ask, match)
+}
+
+// meantForUs finds a match whose audience fits. Of a shared issuer anybody has
+// tokens: one for somebody else says nothing, and is not worth a record.
+func meantForUs(tried []identity.Match) (identity.Match, bool) {
+	for _, m := range tried {
+		for _, r := range m.Results {
+			if r.Claim == "aud" && r.OK {
+				return m, true
+			}
+		}
+	}
+	return identity.Match{}, false
 }
 
 // readExchange checks the form. What it sends twice is refused: readers disagree on

@@ -92,6 +92,28 @@ func exchangeForm(org pullpass.OrganizationID, token string, changes ...string) 
 	return form
 }
 
+// Of a shared issuer anybody has a token: one that was made for somebody else is
+// refused without a record, one that was made for us is recorded.
+func TestTokensForOthersLeaveNoRecord(t *testing.T) {
+	r := newRealWorld(t, identity.Schedule{})
+	ours, _ := r.tenants()
+	ci := newCISystem(t)
+	r.trustCI(ours, ci, ours.project("app").ID, "gitlab", pullpass.ActionPull)
+	for _, test := range []struct {
+		audience string
+		want     int
+	}{{"somebody-else", 0}, {"pullpass", 1}} {
+		if status, body, _ := r.post(exchangeForm(ours.org, ci.token(t, "aud", test.audience, "ref", "other"))); status != http.StatusBadRequest {
+			t.Fatalf("a token that meets no trust: %d %v", status, body)
+		}
+		list, err := r.db.Events(t.Context(), ours.org, pullpass.EventFilter{Action: "token.exchange"}, pullpass.Page{})
+		must(t, err)
+		if len(list.Items) != test.want {
+			t.Errorf("a refused token for %q left %d records in all, want %d", test.audience, len(list.Items), test.want)
+		}
+	}
+}
+
 // A CI job's token buys one for its project, to pull or to push, for a while.
 func TestExchange(t *testing.T) {
 	r := newRealWorld(t, identity.Schedule{})
