@@ -243,3 +243,22 @@ func TestHostileContextIsDenied(t *testing.T) {
 		}
 	}
 }
+
+// TestAWildcardStaysInItsPart: a * in an ARN's account never reaches into the resource.
+func TestAWildcardStaysInItsPart(t *testing.T) {
+	for _, c := range []struct {
+		pattern, arn string
+		want         bool
+	}{
+		{"arn:aws:ecr:eu-west-1:*:repository/team/app", "arn:aws:ecr:eu-west-1:222222222222:repository/team/app", true},
+		{"arn:aws:ecr:eu-west-1:*:app", "arn:aws:ecr:eu-west-1:222222222222:repository/x:app", false},
+		{"arn:aws:ecr:eu-west-1:2*:repository/app", "arn:aws:ecr:eu-west-1:222222222222:repository/x:repository/app", false},
+		{"arn:aws:ecr:*:repository/app", "arn:aws:ecr:eu-west-1:222222222222:repository/app", false},
+		{"arn:aws:ecr:*:222222222222:repository/app", "arn:aws:ecr:eu-west-1:222222222222:repository/app", true},
+		{"arn:aws:*", "arn:aws:ecr:eu-west-1:222222222222:repository/app", false},
+	} {
+		if got := MatchResource(c.pattern, c.arn); got != c.want {
+			t.Errorf("MatchResource(%q, %q) = %v, want %v", c.pattern, c.arn, got, c.want)
+		}
+	}
+}

@@ -199,3 +199,22 @@ func distinct(n int) string {
 	}
 	return strings.Join(words, ",")
 }
+
+// TestLargeDocumentsAreNotLookedInto: one byte more than the limit, and nothing but the
+// size is said.
+func TestLargeDocumentsAreNotLookedInto(t *testing.T) {
+	for _, c := range []struct {
+		size int
+		only bool
+	}{{maxSize, false}, {maxSize + 1, true}} {
+		text := doc(`{"Effect":"Alow","Action":"ecr:PutImage","Resource":"*"}`)
+		text += strings.Repeat(" ", c.size-len(text))
+		report, err := Document([]byte(text), Identity, Facts{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if only := slices.Equal(ids(report.Findings), []string{"document-size"}); only != c.only {
+			t.Errorf("%d bytes: found %v, want the size only: %v", c.size, ids(report.Findings), c.only)
+		}
+	}
+}
