@@ -60,7 +60,7 @@ func TestCommandThatEnds(t *testing.T) {
 	image := fmt.Sprintf("%s/e2e/ends-%d:1", registry.Host, time.Now().UnixNano())
 	pushImage(t, ctx, image, registry.Username, registry.Password, parts.BusyboxImage(t, stays...))
 	s := startServer(t, ctx, plainHTTP(registry)...)
-	startRunner(t, ctx, s, host, plainHTTP(registry)...)
+	r := startRunner(t, ctx, s, host, plainHTTP(registry)...)
 	basicProject(t, ctx, s, "ends", registry.Host, registry.Username, registry.Password)
 
 	for i, test := range []struct {
@@ -75,7 +75,7 @@ func TestCommandThatEnds(t *testing.T) {
 		{[]string{"--until-end"}, []string{"sh", "-c", "sleep 4; exit 5"}, 5, "exited with code 5"},
 		{nil, stays, 0, "phase: running"},
 	} {
-		args := append([]string{"env", "create", fmt.Sprint("e", i), "--project", "ends", "--image", image}, test.options...)
+		args := append([]string{"env", "create", fmt.Sprint("e", i), "--project", "ends", "--runner", string(r.ID), "--image", image}, test.options...)
 		code, out := cli(ctx, t, s, append(append(args, "--"), test.command...)...)
 		if code != test.code || !strings.Contains(strings.Join(strings.Fields(out), " "), test.says) {
 			t.Errorf("-- %q: exit %d, want %d, and %q in:\n%s", test.command, code, test.code, test.says, out)

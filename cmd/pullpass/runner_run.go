@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net/netip"
 	"os"
 	"path/filepath"
 
@@ -119,7 +120,7 @@ func runAgent(ctx context.Context, c *config.Runner, id runnerIdentity, log *slo
 	if err != nil {
 		return err
 	}
-	engine, err := docker.New(docker.Options{Host: c.DockerHost, Runner: id.Runner, Limits: limitsOf(c)})
+	engine, err := docker.New(docker.Options{Host: c.DockerHost, Runner: id.Runner, Limits: limitsOf(c), Networks: networksOf(c)})
 	if err != nil {
 		return err
 	}
@@ -163,6 +164,13 @@ func runAgent(ctx context.Context, c *config.Runner, id runnerIdentity, log *slo
 
 func limitsOf(c *config.Runner) docker.Limits {
 	return docker.Limits{Processes: c.PidsLimit, Memory: int64(c.MemoryLimit), Log: int64(c.LogLimit)}
+}
+
+// networksOf is the zero prefix, which stands for the default, where none is given:
+// Check has refused what is not one.
+func networksOf(c *config.Runner) netip.Prefix {
+	n, _ := netip.ParsePrefix(c.Networks)
+	return n
 }
 
 // newRegistries makes the registry client of a process.

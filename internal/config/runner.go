@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net/netip"
 	"os"
 	"path/filepath"
 )
@@ -18,6 +19,7 @@ type Runner struct {
 	MemoryLimit Size     `default:"auto" env:"PULLPASS_RUNNER_MEMORY_LIMIT" placeholder:"SIZE" help:"Memory that one container may use, such as 4GiB; auto: three quarters of the machine's; none: all of it."`
 	PidsLimit   int64    `default:"4096" env:"PULLPASS_RUNNER_PIDS_LIMIT" placeholder:"N" help:"Processes and threads that one container may have; -1: unlimited."`
 	LogLimit    Size     `default:"64MiB" env:"PULLPASS_RUNNER_LOG_LIMIT" placeholder:"SIZE" help:"Output of one container that the engine keeps on its disk, at least 4MiB; none: all of it."`
+	Networks    string   `default:"10.213.0.0/16" env:"PULLPASS_RUNNER_NETWORKS" placeholder:"PREFIX" help:"Range of private addresses that environments' networks are cut from, a /27 each."`
 	AWSIdentity string   `name:"aws-identity" default:"ambient" enum:"ambient,none" env:"PULLPASS_RUNNER_AWS_IDENTITY" help:"ambient: lend this machine's AWS identity (profile, web identity, container or instance role) to registries with runner-native; none: do not."`
 	Log
 }
@@ -46,6 +48,9 @@ func (r *Runner) Check() error {
 	}
 	if r.LogLimit > 0 && r.LogLimit < minLog {
 		p.add("--log-limit", "want at least 4MiB, or none")
+	}
+	if n, err := netip.ParsePrefix(r.Networks); r.Networks != "" && (err != nil || !n.Addr().Is4() || n.Bits() > 27) {
+		p.add("--networks", "want an IPv4 prefix of at least a /27, such as 10.213.0.0/16")
 	}
 	return p.err()
 }

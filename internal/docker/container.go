@@ -13,6 +13,7 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/pkg/stdcopy"
 	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
 
 	"github.com/pullpass/pullpass"
@@ -109,12 +110,19 @@ func (e *Engine) create(ctx context.Context, s runner.StartRequest) (id string, 
 	case !missing(err):
 		return "", false, err
 	}
+	if err := e.network(ctx, s.Environment); err != nil {
+		return "", false, err
+	}
 	host, err := e.hostConfig(ctx, s)
 	if err != nil {
 		return "", false, err
 	}
 	c, err := e.client.ContainerCreate(ctx, client.ContainerCreateOptions{
 		Name: name(s), Config: e.config(s), HostConfig: host,
+		// Services of one environment find each other by name.
+		NetworkingConfig: &network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{
+			networkName(s.Environment): {Aliases: []string{s.Service.Name}},
+		}},
 	})
 	if errdefs.IsConflict(err) && strings.Contains(err.Error(), "already in use") {
 		// Made between our look and our try, by a predecessor's last request perhaps.

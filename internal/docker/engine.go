@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -22,6 +23,9 @@ type Options struct {
 	Host   string // unix:///var/run/docker.sock if empty; only a socket of this machine will do
 	Runner pullpass.RunnerID
 	Limits Limits
+	// Networks is the range that environments' networks are cut from, a /27 each;
+	// DefaultNetworks if it is not given.
+	Networks netip.Prefix
 }
 
 // Engine is a Docker Engine as the place where one runner's containers run.
@@ -30,6 +34,10 @@ type Engine struct {
 	socket string
 	runner pullpass.RunnerID
 	limits Limits
+
+	networks netip.Prefix
+	metadata metadata
+	making   sync.Mutex // a network
 
 	mu            sync.Mutex
 	machineMemory int64 // what the engine's machine has; 0: not asked yet
@@ -51,6 +59,12 @@ func New(o Options) (*Engine, error) {
 	if !local {
 		return nil, remote(o.Host)
 	}
+	if !o.Networks.IsValid() {
+		o.Networks = netip.MustParsePrefix(DefaultNetworks)
+	}
+	if !o.Networks.Addr().Is4() || o.Networks.Bits() > networkBits {
+		return nil, fmt.Errorf("docker: the range of networks is IPv4 and at least a /%d", networkBits)
+	}
 	c, err := client.New(client.WithHost(o.Host), client.WithUserAgent("pullpass-runner"))
 	if err != nil {
 		return nil, &pullpass.Error{
@@ -58,7 +72,7 @@ func New(o Options) (*Engine, error) {
 			Hint: "set DOCKER_HOST=" + DefaultHost,
 		}
 	}
-	return &Engine{client: c, socket: socket, runner: o.Runner, limits: o.Limits.orDefaults()}, nil
+	return &Engine{client: c, socket: socket, runner: o.Runner, limits: o.Limits.orDefaults(), networks: o.Networks}, nil
 }
 
 // Close ends idle connections to the engine.

@@ -67,6 +67,9 @@ func (h *house) clear() {
 		if err := h.driver.Remove(ctx, a); err != nil {
 			h.t.Errorf("Remove while cleaning up: %v", err)
 		}
+		if err := h.driver.Release(ctx, a.Environment); err != nil {
+			h.t.Logf("Release while cleaning up: %v", err) // another service of it may be left
+		}
 	}
 }
 

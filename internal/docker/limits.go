@@ -72,6 +72,7 @@ func (e *Engine) hostConfig(ctx context.Context, s runner.StartRequest) (*contai
 		// No restart policy: the runner alone decides what runs.
 		RestartPolicy: container.RestartPolicy{Name: container.RestartPolicyDisabled},
 		CapDrop:       dropped,
+		NetworkMode:   container.NetworkMode(networkName(s.Environment)),
 		// A program with the set-user-id bit gives nobody more than the container has.
 		SecurityOpt: []string{"no-new-privileges"},
 	}

@@ -24,7 +24,7 @@ func TestRestartKeepsWhatRunsUntilThePullIsDone(t *testing.T) {
 	first := h.awaitPhase(id, pullpass.PhaseRunning).Status[0].Container
 
 	h.restart(id, image[:strings.Index(image, "@")]+":missing")
-	u := h.await(id, "failed, with the earlier start running", func(u pullpass.StatusUpdate) bool {
+	h.await(id, "failed, with the earlier start running", func(u pullpass.StatusUpdate) bool {
 		return u.Phase == pullpass.PhaseFailed && slices.ContainsFunc(u.Conditions, func(c pullpass.Condition) bool { return c.Code == runner.CodeEarlierStartRuns })
 	})
 	c, err := connect(t, host).ContainerInspect(t.Context(), first, client.ContainerInspectOptions{})
@@ -33,7 +33,7 @@ func TestRestartKeepsWhatRunsUntilThePullIsDone(t *testing.T) {
 	}
 
 	h.restart(id, image)
-	u = h.await(id, "running its third start", func(u pullpass.StatusUpdate) bool {
+	u := h.await(id, "running its third start", func(u pullpass.StatusUpdate) bool {
 		return u.Start == 3 && u.Phase == pullpass.PhaseRunning
 	})
 	there, err := h.driver.List(t.Context(), id)

@@ -19,6 +19,7 @@ type Engine struct {
 
 	dir        string
 	bin        string
+	bridged    bool
 	containerd *daemon
 	dockerd    *daemon
 }
@@ -31,6 +32,17 @@ func StartEngine(ctx context.Context, dir, bin string) (*Engine, error) {
 		return nil, errors.New("a Docker Engine needs root")
 	}
 	e := &Engine{Host: "unix://" + filepath.Join(dir, "docker.sock"), dir: dir, bin: bin}
+	if err := e.Start(ctx); err != nil {
+		e.Stop(ctx)
+		return nil, err
+	}
+	return e, nil
+}
+
+// StartBridgedEngine starts an engine with bridges and firewall rules, as a machine
+// has it. It changes the network that it runs in: give it a namespace of its own.
+func StartBridgedEngine(ctx context.Context, dir, bin string) (*Engine, error) {
+	e := &Engine{Host: "unix://" + filepath.Join(dir, "docker.sock"), dir: dir, bin: bin, bridged: true}
 	if err := e.Start(ctx); err != nil {
 		e.Stop(ctx)
 		return nil, err
@@ -85,13 +97,17 @@ func (e *Engine) startDockerd(ctx context.Context) error {
 	if err := os.Remove(e.in("docker.pid")); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
+	network := []string{"--bridge", "none", "--iptables=false", "--ip-forward=false"}
+	if e.bridged {
+		network = nil
+	}
 	e.dockerd, err = command{
 		path: path,
-		args: []string{
+		args: append([]string{
 			"--config-file", e.in("daemon.json"), "--containerd", e.in("containerd.sock"),
 			"--host", e.Host, "--data-root", e.in("docker"), "--exec-root", e.in("docker-exec"),
-			"--pidfile", e.in("docker.pid"), "--bridge", "none", "--iptables=false", "--ip-forward=false",
-		},
+			"--pidfile", e.in("docker.pid"),
+		}, network...),
 		bin: e.bin, dir: e.dir, log: e.in("dockerd.log"),
 	}.start(ctx)
 	if err != nil {

@@ -9,25 +9,27 @@ import (
 
 // The codes that a runner's conditions and its parts' errors carry.
 const (
-	CodeNoRegistry       = "no_registry" // the server: nothing is configured for this host
-	CodePullDenied       = "pull_denied" // the registry, or the server, refuses
-	CodeImageNotFound    = "image_not_found"
-	CodeImageInvalid     = "image_invalid" // not a reference, or not for this engine's platform
-	CodePullFailed       = "pull_failed"   // interrupted, or the registry does not answer
-	CodePullStalled      = "pull_stalled"  // the registry sends nothing, or almost
-	CodeImageTooLarge    = "image_too_large"
-	CodeEarlierStartRuns = "earlier_start_runs" // what ran goes on: its successor cannot be pulled
-	CodeEngineMissing    = "engine_unavailable"
-	CodeEnginePermission = "engine_permission_denied"
-	CodeEngineRemote     = "engine_remote"
-	CodeEngineTooOld     = "engine_too_old"
-	CodeNameTaken        = "name_taken"
-	CodeStartFailed      = "start_failed"
-	CodeStopFailed       = "stop_failed"
-	CodeAgentFailed      = "agent_failed"
-	CodeServiceExited    = "service_exited"
-	CodeUnscoped         = "unscoped" // the credential opens more than was asked for
-	CodeInternal         = "internal"
+	CodeNoRegistry        = "no_registry" // the server: nothing is configured for this host
+	CodePullDenied        = "pull_denied" // the registry, or the server, refuses
+	CodeImageNotFound     = "image_not_found"
+	CodeImageInvalid      = "image_invalid" // not a reference, or not for this engine's platform
+	CodePullFailed        = "pull_failed"   // interrupted, or the registry does not answer
+	CodePullStalled       = "pull_stalled"  // the registry sends nothing, or almost
+	CodeImageTooLarge     = "image_too_large"
+	CodeEarlierStartRuns  = "earlier_start_runs" // what ran goes on: its successor cannot be pulled
+	CodeEngineMissing     = "engine_unavailable"
+	CodeEnginePermission  = "engine_permission_denied"
+	CodeEngineRemote      = "engine_remote"
+	CodeEngineTooOld      = "engine_too_old"
+	CodeNameTaken         = "name_taken"
+	CodeNetworkFailed     = "network_failed"
+	CodeMetadataReachable = "metadata_reachable" // by the person inside: the machine's own identity
+	CodeStartFailed       = "start_failed"
+	CodeStopFailed        = "stop_failed"
+	CodeAgentFailed       = "agent_failed"
+	CodeServiceExited     = "service_exited"
+	CodeUnscoped          = "unscoped" // the credential opens more than was asked for
+	CodeInternal          = "internal"
 )
 
 // condition turns an error into what the environment's owner reads. An error

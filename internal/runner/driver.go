@@ -24,6 +24,12 @@ type Driver interface {
 	Pull(ctx context.Context, p PullRequest) error
 	// Present reports whether an image is on the engine: nothing has to be downloaded.
 	Present(ctx context.Context, reference string) (bool, error)
+	// Isolate gives an environment a network of its own. A condition says what could
+	// not be kept from it.
+	Isolate(ctx context.Context, environment pullpass.EnvironmentID) (*pullpass.Condition, error)
+	// Release removes what the environment's containers had in common, once they are
+	// removed. It may be repeated.
+	Release(ctx context.Context, environment pullpass.EnvironmentID) error
 	// Start creates and starts a container. It may be repeated: there is never
 	// more than one container for an environment, service and start, and one that
 	// is there is started if it does not run.

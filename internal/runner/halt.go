@@ -39,6 +39,9 @@ func (w *worker) remove(ctx context.Context, there []Actual, gone bool) (finishe
 			return false, w.failed(ctx, "", CodeStopFailed, err)
 		}
 	}
+	if err := w.r.o.Driver.Release(ctx, w.id); err != nil {
+		return false, w.failed(ctx, "", CodeStopFailed, err)
+	}
 	if err := w.r.o.Agents.Close(ctx, w.id); err != nil {
 		return false, w.failed(ctx, "", CodeAgentFailed, err)
 	}

@@ -39,6 +39,9 @@ func (w *worker) raise(ctx context.Context, e pullpass.Environment, there []Actu
 			jobs[i].there = &there[k]
 		}
 	}
+	if err := w.isolate(ctx, jobs); err != nil {
+		return err
+	}
 	if len(earlier) > 0 {
 		return w.replace(ctx, jobs, earlier)
 	}
@@ -48,6 +51,22 @@ func (w *worker) raise(ctx context.Context, e pullpass.Environment, there []Actu
 		}
 		return j.launch(ctx)
 	})
+}
+
+// isolate prepares the network before anything is started in it.
+func (w *worker) isolate(ctx context.Context, jobs []*job) error {
+	if !slices.ContainsFunc(jobs, func(j *job) bool { return j.there == nil }) {
+		return nil
+	}
+	c, err := w.r.o.Driver.Isolate(ctx, w.id)
+	if err != nil {
+		return w.failed(ctx, "", CodeNetworkFailed, err)
+	}
+	w.view.clear(func(old pullpass.Condition) bool { return old.Code == CodeMetadataReachable && c == nil })
+	if c != nil {
+		w.view.note(*c)
+	}
+	return nil
 }
 
 // replace puts this start in the place of an earlier one that runs. Everything is

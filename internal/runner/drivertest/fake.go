@@ -203,6 +203,14 @@ func (d *fakeDriver) Present(ctx context.Context, reference string) (bool, error
 	return d.f.images[reference], nil
 }
 
+func (d *fakeDriver) Isolate(ctx context.Context, id pullpass.EnvironmentID) (*pullpass.Condition, error) {
+	return nil, d.f.enter(ctx, "isolate", string(id))
+}
+
+func (d *fakeDriver) Release(ctx context.Context, id pullpass.EnvironmentID) error {
+	return d.f.enter(ctx, "release", string(id))
+}
+
 func (d *fakeDriver) Start(ctx context.Context, s runner.StartRequest) (runner.Actual, error) {
 	if err := d.f.enter(ctx, "start", s.Service.Name); err != nil {
 		return runner.Actual{}, err

@@ -81,6 +81,9 @@ func request(t *testing.T, e Engine, d runner.Driver, command []string) runner.S
 				t.Errorf("Remove while cleaning up: %v", err)
 			}
 		}
+		if err := d.Release(ctx, r.Environment); err != nil {
+			t.Errorf("Release while cleaning up: %v", err)
+		}
 	})
 	return r
 }
