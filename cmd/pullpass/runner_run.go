@@ -154,6 +154,7 @@ func runAgent(ctx context.Context, c *config.Runner, id runnerIdentity, log *slo
 	r, err := runner.New(runner.Options{
 		ID: id.Runner, Version: version, Server: port, Driver: engine, AWSIdentity: native.Identity,
 		Resolver: resolver{registries}, Agents: sockets, Trials: trials, Log: log, Parallel: c.Parallel, MaxImage: int64(max(0, c.MaxImage)),
+		ImageSpace: int64(max(0, c.ImageSpace)), ImageAge: c.ImageAge,
 	})
 	if err != nil {
 		return err

@@ -22,6 +22,10 @@ func (e *Engine) Pull(ctx context.Context, p runner.PullRequest) error {
 	if err != nil {
 		return err
 	}
+	present, err := e.Present(ctx, p.Reference)
+	if err != nil {
+		return err
+	}
 	answer, err := e.client.ImagePull(ctx, p.Reference, client.ImagePullOptions{RegistryAuth: auth})
 	if err != nil {
 		return e.explainPull(ctx, p.Reference, err)
@@ -43,6 +47,11 @@ func (e *Engine) Pull(ctx context.Context, p runner.PullRequest) error {
 	// An engine that dies between two messages ends the stream without an error.
 	if _, err = e.client.ImageInspect(ctx, p.Reference); err != nil {
 		return e.explainPull(ctx, p.Reference, err)
+	}
+	if !present || e.isKept(ctx, p.Reference) {
+		if err := e.keep(ctx, p.Reference); err != nil {
+			return e.explainPull(ctx, p.Reference, err)
+		}
 	}
 	if p.Progress != nil && len(layers) > 0 {
 		p.Progress(layers.finish(), runner.Unpacking)

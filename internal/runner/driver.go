@@ -24,6 +24,9 @@ type Driver interface {
 	Pull(ctx context.Context, p PullRequest) error
 	// Present reports whether an image is on the engine: nothing has to be downloaded.
 	Present(ctx context.Context, reference string) (bool, error)
+	// Collect removes images that this runner has pulled and that nothing uses, as far
+	// as the limits say.
+	Collect(ctx context.Context, limits ImageLimits) (removed int, err error)
 	// Isolate gives an environment a network of its own. A condition says what could
 	// not be kept from it.
 	Isolate(ctx context.Context, environment pullpass.EnvironmentID) (*pullpass.Condition, error)

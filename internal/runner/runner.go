@@ -28,6 +28,8 @@ type Options struct {
 	Parallel    int           // images pulled at the same time; 4
 	Stall       time.Duration // without progress, after which a pull ends; 1 min
 	Probe       time.Duration // in which a registry sends the beginning of an image; 10 s
+	ImageSpace  int64         // bytes of images on the engine that the runner has pulled; 0: any number
+	ImageAge    time.Duration // since its last use, after which an image is removed; 0: never
 	MaxImage    int64         // bytes of all layers, compressed; 0: any number
 	Grace       time.Duration // between asking a container to end and ending it; 10 s
 	Heartbeat   time.Duration // 15 s
@@ -106,6 +108,7 @@ func (r *Runner) Run(ctx context.Context) error {
 	var loops sync.WaitGroup
 	loops.Go(func() { r.beat(ctx) })
 	loops.Go(func() { r.watch(ctx) })
+	loops.Go(func() { r.collect(ctx) })
 	err := r.poll(ctx)
 	cancel()
 	loops.Wait()

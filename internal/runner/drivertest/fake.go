@@ -203,6 +203,10 @@ func (d *fakeDriver) Present(ctx context.Context, reference string) (bool, error
 	return d.f.images[reference], nil
 }
 
+func (d *fakeDriver) Collect(ctx context.Context, _ runner.ImageLimits) (int, error) {
+	return 0, d.f.enter(ctx, "collect", "")
+}
+
 func (d *fakeDriver) Isolate(ctx context.Context, id pullpass.EnvironmentID) (*pullpass.Condition, error) {
 	return nil, d.f.enter(ctx, "isolate", string(id))
 }
