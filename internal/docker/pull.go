@@ -22,10 +22,7 @@ func (e *Engine) Pull(ctx context.Context, p runner.PullRequest) error {
 	if err != nil {
 		return err
 	}
-	present, err := e.Present(ctx, p.Reference)
-	if err != nil {
-		return err
-	}
+	_, before := e.client.ImageInspect(ctx, p.Reference)
 	answer, err := e.client.ImagePull(ctx, p.Reference, client.ImagePullOptions{RegistryAuth: auth})
 	if err != nil {
 		return e.explainPull(ctx, p.Reference, err)
@@ -48,7 +45,7 @@ func (e *Engine) Pull(ctx context.Context, p runner.PullRequest) error {
 	if _, err = e.client.ImageInspect(ctx, p.Reference); err != nil {
 		return e.explainPull(ctx, p.Reference, err)
 	}
-	if !present || e.isKept(ctx, p.Reference) {
+	if missing(before) || e.isKept(ctx, p.Reference) {
 		if err := e.keep(ctx, p.Reference); err != nil {
 			return e.explainPull(ctx, p.Reference, err)
 		}
