@@ -20,6 +20,7 @@ import (
 type issuer struct {
 	url  string
 	keys map[jose.SignatureAlgorithm]crypto.Signer
+	says string // the issuer that the discovery document names, if not url
 }
 
 func newIssuer(t *testing.T) *issuer {
@@ -41,7 +42,11 @@ func (i *issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var answer any
 	switch r.URL.Path {
 	case "/.well-known/openid-configuration":
-		answer = map[string]string{"issuer": i.url, "jwks_uri": i.url + "/keys"}
+		named := i.url
+		if i.says != "" {
+			named = i.says
+		}
+		answer = map[string]string{"issuer": named, "jwks_uri": i.url + "/keys"}
 	case "/keys":
 		var set jose.JSONWebKeySet
 		for alg, key := range i.keys {

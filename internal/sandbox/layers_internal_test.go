@@ -87,3 +87,22 @@ func TestChunks(t *testing.T) {
 		}
 	}
 }
+
+// A boundary whose policy is gone allows nothing. IAM deletes no policy that is a
+// boundary, so only the inside can show it.
+func TestBoundaryWithoutItsPolicyAllowsNothing(t *testing.T) {
+	b, err := New(Default(), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := b.state.accounts[OwnerAccount]
+	admin := &a.users["admin"].entity
+	q := question{principal: &principal{account: a, entity: admin}, action: "ecr:CreateRepository", resource: "*", account: a}
+	if err := b.decide(q); err != nil {
+		t.Fatalf("without a boundary: %v", err)
+	}
+	admin.boundary = a.iamARN("policy", "/", "gone")
+	if err := b.decide(q); err == nil {
+		t.Error("a boundary whose policy is gone limits nothing")
+	}
+}

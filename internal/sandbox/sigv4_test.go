@@ -162,3 +162,31 @@ func TestPresignedRequest(t *testing.T) {
 }
 
 func noChange(*http.Request) {}
+
+// A hash that a request states is signed, but the body decides: S3 clients state
+// it, and who changes the body on the way keeps the header.
+func TestStatedPayloadHashIsChecked(t *testing.T) {
+	b := start(t, defaultConfig())
+	a := attempt{service: "sts", region: region, body: whoAmI, at: time.Now()}
+	a.credentials = must[aws.Credentials](t)(b.owner().Credentials.Retrieve(t.Context()))
+	for _, test := range []struct {
+		name, body string
+		status     int
+	}{
+		{"its own body", whoAmI, http.StatusOK},
+		{"another body", "Action=GetSessionToken&Version=2011-06-15", http.StatusForbidden},
+	} {
+		r := must[*http.Request](t)(http.NewRequestWithContext(t.Context(), http.MethodPost, b.Endpoint()+"/", strings.NewReader(whoAmI)))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		sum := sha256.Sum256([]byte(whoAmI))
+		hash := hex.EncodeToString(sum[:])
+		r.Header.Set("X-Amz-Content-Sha256", hash)
+		if err := v4.NewSigner().SignHTTP(t.Context(), a.credentials, r, hash, a.service, a.region, a.at); err != nil {
+			t.Fatalf("sign: %v", err)
+		}
+		setBody(test.body)(r)
+		if status, text := b.do(t, r); status != test.status {
+			t.Errorf("%s: %d %s, want %d", test.name, status, text, test.status)
+		}
+	}
+}

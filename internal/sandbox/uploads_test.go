@@ -233,10 +233,11 @@ func TestManifestsAreDeleted(t *testing.T) {
 func TestFullDisk(t *testing.T) {
 	cfg := defaultConfig()
 	cfg.BlobDirectory = filepath.Join(t.TempDir(), "file")
+	b := start(t, cfg)
+	// A file where the directory should be made: nothing can be written there.
 	if err := os.WriteFile(cfg.BlobDirectory, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	b := start(t, cfg)
 	c := &registryClient{t: t, box: b, auth: must[string](t)(basic(t, b))}
 	c.want("nowhere to write", c.send(http.MethodPost, "/v2/team/app/blobs/uploads/", "", ""), http.StatusInternalServerError, "the layer could not be stored")
 	_, err := ecrOf(b.owner()).InitiateLayerUpload(t.Context(), &ecr.InitiateLayerUploadInput{RepositoryName: aws.String("team/app")})

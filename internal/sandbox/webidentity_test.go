@@ -125,3 +125,22 @@ func TestWebIdentityIsNotChaining(t *testing.T) {
 		t.Errorf("twelve hours: %v", err)
 	}
 }
+
+// Keys count only if the discovery document says that it is the provider's own.
+func TestDiscoveryOfAnotherIssuer(t *testing.T) {
+	b := start(t, defaultConfig())
+	idp := newIssuer(t)
+	b.webIdentityRole(t, idp)
+	assume := func() error {
+		_, err := stsOf(b.owner()).AssumeRoleWithWebIdentity(t.Context(), &sts.AssumeRoleWithWebIdentityInput{
+			RoleArn: aws.String("arn:aws:iam::222222222222:role/ci"), RoleSessionName: aws.String("session"),
+			WebIdentityToken: aws.String(idp.token(t, jose.ES256, idp.claims())),
+		})
+		return err
+	}
+	if err := assume(); err != nil {
+		t.Errorf("its own document: %v", err)
+	}
+	idp.says = "https://issuer.example"
+	wantCode(t, "a document of another issuer", assume(), "InvalidIdentityToken", "verification key")
+}
