@@ -19,10 +19,11 @@ type EnvironmentFilter struct {
 type EventFilter struct {
 	Action      string
 	Decision    Decision
-	Caller      string // id of the caller
+	Caller      string // id or name of the caller
 	Project     ProjectID
 	Environment EnvironmentID
 	Registry    RegistryID
 	From        time.Time // inclusive
 	To          time.Time // exclusive
+	Newest      bool      // newest first; a page then starts before the sequence in Page.After
 }

@@ -78,6 +78,9 @@ const (
 	PathAuditEvents = "/api/v1/audit/events"
 	PathAuditVerify = "/api/v1/audit/verify"
 
+	PathAuditCheckpoint = "/api/v1/audit/checkpoint"
+	PathAuditPrune      = "/api/v1/audit/prune"
+
 	// What a runner asks about itself: its token says which runner it is.
 	PathRunnerHeartbeat    = "/api/v1/runner/heartbeat"
 	PathRunnerEnvironments = "/api/v1/runner/environments"

@@ -145,7 +145,7 @@ func (l *load) check(ctx context.Context, t *testing.T, c *client.Client) {
 			t.Errorf("project %s was refused (%v) and is there", name, err)
 		}
 	}
-	report, err := c.VerifyAudit(ctx)
+	report, err := c.VerifyAudit(ctx, "")
 	if err != nil || !report.Whole || report.Events < int64(len(l.acknowledged)) {
 		t.Errorf("audit chain: %+v, %v; want it whole with at least %d records", report, err, len(l.acknowledged))
 	}

@@ -84,7 +84,7 @@ func TestReplicas(t *testing.T) {
 	}
 	wg.Wait()
 	a.Kill()
-	report, err := b.Owner.VerifyAudit(ctx)
+	report, err := b.Owner.VerifyAudit(ctx, "")
 	if err != nil {
 		t.Fatal(err)
 	}

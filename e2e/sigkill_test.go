@@ -28,7 +28,7 @@ func TestServerKilledHundredTimes(t *testing.T) {
 		}
 	}
 	w.check(ctx, t, s)
-	report, err := s.Owner.VerifyAudit(ctx)
+	report, err := s.Owner.VerifyAudit(ctx, "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,25 +3,32 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
+	"strings"
 
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/client"
 )
 
 type auditCommand struct {
-	List    auditList    `cmd:"" help:"List the audit records, oldest first."`
-	Export  auditExport  `cmd:"" help:"Write the audit records as JSON, one a line, for an archive."`
-	Webhook auditWebhook `cmd:"" help:"Send the audit records to an address as they come."`
-	Verify  auditVerify  `cmd:"" help:"Check that no record was changed, removed or cut off. Exit code 1 if one was."`
+	List       auditList       `cmd:"" help:"List the audit records, newest first."`
+	Export     auditExport     `cmd:"" help:"Write the audit records as JSON, one a line, for an archive."`
+	Webhook    auditWebhook    `cmd:"" help:"Send the audit records to an address as they come."`
+	Verify     auditVerify     `cmd:"" help:"Check that no record was changed or removed, on the server or in an export. Exit code 1 if one was."`
+	Checkpoint auditCheckpoint `cmd:"" help:"Print a signed checkpoint of the audit log, to be kept or published elsewhere."`
+	Prune      auditPrune      `cmd:"" help:"Remove old audit records; the rest still verifies."`
 }
 
 type auditList struct {
 	auditFilter
+	Limit int  `short:"n" default:"50" placeholder:"N" help:"How many records: ${default} unless given."`
+	All   bool `help:"All records, oldest first."`
 	Lines bool `help:"One JSON record a line, as an archive takes them."`
 }
 
 func (a *auditList) Run(ctx context.Context, t *terminal) error {
+	if a.Limit < 1 {
+		return misuse("-n is not a number of records", "give 1 or more, or --all")
+	}
 	c, err := connect()
 	if err != nil {
 		return err
@@ -30,53 +37,74 @@ func (a *auditList) Run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return err
 	}
-	if a.Lines {
-		return a.lines(ctx, c, t, filter)
-	}
-	events, err := all(c.AllEvents(ctx, filter), func(e pullpass.Event) pullpass.Event { return e })
-	if err != nil {
-		return err
-	}
-	var rows [][]string
-	for _, e := range events {
-		rows = append(rows, []string{fmt.Sprint(e.Sequence), e.At.Local().Format("2006-01-02 15:04:05"), e.Action,
-			string(e.Decision), string(e.Caller.Kind) + " " + e.Caller.Name, e.Detail["host"] + e.Target, e.Reason})
-	}
-	return t.list(events, []string{"SEQ", "AT", "ACTION", "DECISION", "CALLER", "TARGET", "REASON"}, rows, "Everything that is asked for leaves a record.")
-}
-
-func (a *auditList) lines(ctx context.Context, c *client.Client, t *terminal, filter pullpass.EventFilter) error {
+	filter.Newest = !a.All
+	events := []pullpass.Event{}
 	for e, err := range c.AllEvents(ctx, filter) {
 		if err != nil {
 			return err
 		}
-		if err := t.line(e); err != nil {
+		if a.Lines {
+			err = t.line(e)
+		}
+		if err != nil {
+			return err
+		}
+		events = append(events, e)
+		if !a.All && len(events) == a.Limit {
+			break
+		}
+	}
+	if len(events) == 0 {
+		if err := a.explainNothing(ctx, c, filter); err != nil {
 			return err
 		}
 	}
-	return nil
+	if a.Lines {
+		return nil
+	}
+	return a.show(t, events, filter)
 }
 
-type auditVerify struct{}
-
-func (auditVerify) Run(ctx context.Context, t *terminal) error {
-	c, err := connect()
-	if err != nil {
-		return err
+func (a *auditList) show(t *terminal, events []pullpass.Event, filter pullpass.EventFilter) error {
+	filter.Newest = false
+	if len(events) == 0 && filter != (pullpass.EventFilter{}) && !t.json {
+		t.say("No record matches. Leave out a flag, or widen --from and --to.")
+		return nil
 	}
-	report, err := c.VerifyAudit(ctx)
-	if err != nil {
-		return err
+	var rows [][]string
+	for _, e := range events {
+		rows = append(rows, []string{fmt.Sprint(e.Sequence), e.At.Local().Format("2006-01-02 15:04:05"), e.Action,
+			string(e.Decision), strings.TrimSpace(string(e.Caller.Kind) + " " + e.Caller.Name), auditTarget(e), e.Reason})
 	}
-	err = t.show(report, func(w io.Writer) {
-		if report.Whole {
-			_, _ = fmt.Fprintf(w, "whole: %d records, head %s\n", report.Events, report.Head)
-			return
-		}
-		_, _ = fmt.Fprintf(w, "broken at record %d: %s\n", report.Broken, report.Problem)
-	})
-	if err == nil && !report.Whole {
-		return exitCode(exitFailed)
+	err := t.list(events, []string{"SEQ", "AT", "ACTION", "DECISION", "CALLER", "TARGET", "REASON"}, rows,
+		"Everything that is asked for leaves a record.")
+	if err == nil && !a.All && len(events) == a.Limit {
+		t.say("The newest %d. More: pullpass audit list -n %d, or --all", a.Limit, 10*a.Limit)
 	}
 	return err
+}
+
+// auditTarget is what a record is about: host, name, repository.
+func auditTarget(e pullpass.Event) string {
+	var parts []string
+	for _, part := range []string{e.Detail["host"], e.Target, e.Detail["repository"]} {
+		if part != "" {
+			parts = append(parts, part)
+		}
+	}
+	return strings.Join(parts, " ")
+}
+
+// explainNothing tells a filter that nothing meets from one that names something
+// that does not exist: an auditor must not take a typing error for innocence.
+func (a *auditList) explainNothing(ctx context.Context, c *client.Client, f pullpass.EventFilter) error {
+	if f.Caller != "" {
+		if err := knownInLog(ctx, c, "caller", f.Caller, pullpass.EventFilter{Caller: f.Caller}, callerNames); err != nil {
+			return err
+		}
+	}
+	if f.Action != "" {
+		return knownInLog(ctx, c, "action", f.Action, pullpass.EventFilter{Action: f.Action}, actionNames)
+	}
+	return nil
 }

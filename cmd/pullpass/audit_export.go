@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/pullpass/pullpass"
@@ -11,19 +12,18 @@ import (
 
 // auditFilter narrows what is listed or exported.
 type auditFilter struct {
-	Caller      string `placeholder:"ID" help:"Only what this caller did: a user, token, runner or environment."`
+	Caller      string `placeholder:"NAME" help:"Only what this caller did: a person, token, runner or environment, by name or id."`
 	Action      string `placeholder:"ACTION" help:"Only this action, such as credential.issue."`
 	Decision    string `enum:",allowed,denied,failed" default:"" placeholder:"DECISION" help:"Only allowed, denied or failed."`
 	Project     string `placeholder:"NAME" help:"Only records of this project."`
-	Environment string `placeholder:"ID" help:"Only records of this environment."`
-	Registry    string `placeholder:"ID" help:"Only records of this registry."`
+	Environment string `placeholder:"NAME" help:"Only records of this environment, by name or id."`
+	Registry    string `placeholder:"NAME" help:"Only records of this registry, by name or id."`
 	From        string `placeholder:"TIME" help:"Not before: 2026-01-31, 2026-01-31T12:00:00Z, or an age such as 24h."`
 	To          string `placeholder:"TIME" help:"Before."`
 }
 
 func (f *auditFilter) filter(ctx context.Context, c *client.Client) (pullpass.EventFilter, error) {
-	out := pullpass.EventFilter{Caller: f.Caller, Action: f.Action, Decision: pullpass.Decision(f.Decision),
-		Environment: pullpass.EnvironmentID(f.Environment), Registry: pullpass.RegistryID(f.Registry)}
+	out := pullpass.EventFilter{Caller: f.Caller, Action: f.Action, Decision: pullpass.Decision(f.Decision)}
 	var err error
 	if out.From, err = pointInTime("--from", f.From, time.Now()); err != nil {
 		return out, err
@@ -33,9 +33,13 @@ func (f *auditFilter) filter(ctx context.Context, c *client.Client) (pullpass.Ev
 	}
 	if pullpass.ValidID("prj", f.Project) { // it may be deleted; its records are not
 		out.Project = pullpass.ProjectID(f.Project)
-		return out, nil
+	} else if out.Project, err = optionalProject(ctx, c, f.Project); err != nil {
+		return out, err
 	}
-	out.Project, err = optionalProject(ctx, c, f.Project)
+	if out.Registry, err = auditRegistry(ctx, c, f.Registry, out.Project); err != nil {
+		return out, err
+	}
+	out.Environment, err = auditEnvironment(ctx, c, f.Environment, out.Project)
 	return out, err
 }
 
@@ -47,13 +51,16 @@ func pointInTime(option, text string, now time.Time) (time.Time, error) {
 	if d, err := time.ParseDuration(text); err == nil && d >= 0 {
 		return now.Add(-d), nil
 	}
+	if days, err := strconv.Atoi(strings.TrimSuffix(text, "d")); err == nil && days >= 0 && strings.HasSuffix(text, "d") {
+		return now.AddDate(0, 0, -days), nil
+	}
 	if at, err := time.Parse(time.RFC3339, text); err == nil {
 		return at, nil
 	}
 	if at, err := time.ParseInLocation(time.DateOnly, text, time.Local); err == nil {
 		return at, nil
 	}
-	return time.Time{}, misuse(option+" is not a time", "write 2026-01-31, 2026-01-31T12:00:00Z, or an age such as 24h")
+	return time.Time{}, misuse(option+" is not a time", "write 2026-01-31, 2026-01-31T12:00:00Z, or an age such as 24h or 30d")
 }
 
 type auditExport struct {

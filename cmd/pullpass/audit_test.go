@@ -160,8 +160,8 @@ func TestAuditSearchAndExport(t *testing.T) {
 		{"--from 1h", 5},
 		{"--to 1h", 0},
 		{"--from 2026-01-01 --to 2026-01-02", 0},
-		{"--environment env_none", 0},
-		{"--registry reg_none", 0},
+		{"--environment " + string(pullpass.NewEnvironmentID()), 0},
+		{"--registry " + string(pullpass.NewRegistryID()), 0},
 	} {
 		if got := export(strings.Fields(test.args)...); len(got) != test.want {
 			t.Errorf("audit export %s: %d records, want %d", test.args, len(got), test.want)

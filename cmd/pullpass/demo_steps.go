@@ -274,7 +274,7 @@ func (s *stage) showOutput(ctx context.Context) error {
 }
 
 func (s *stage) audit(ctx context.Context) error {
-	report, err := s.client.VerifyAudit(ctx)
+	report, err := s.client.VerifyAudit(ctx, "")
 	if err != nil {
 		return err
 	}

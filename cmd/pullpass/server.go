@@ -245,16 +245,8 @@ func (p *parts) awsOptions(c *config.Server, hosts *reference.Hosts) aws.Options
 	return o
 }
 
-func (p *parts) verifyAudit(ctx context.Context, org pullpass.OrganizationID) (api.AuditReport, error) {
-	r, err := audit.Verify(ctx, p.db, org)
-	if err != nil {
-		return api.AuditReport{}, err
-	}
-	report := api.AuditReport{Whole: r.Whole(), Events: r.Checked, Head: r.Head.Hash}
-	if r.Bad != nil {
-		report.Broken, report.Problem = r.Bad.Sequence, string(r.Bad.Problem)+": "+r.Bad.Cause
-	}
-	return report, nil
+func (p *parts) verifyAudit(ctx context.Context, org pullpass.OrganizationID, since audit.Head) (audit.Report, error) {
+	return audit.Verify(ctx, p.db, org, since)
 }
 
 func listen(ctx context.Context, c *config.Server) (net.Listener, error) {

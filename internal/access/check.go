@@ -53,6 +53,15 @@ func Permissions(caller pullpass.Caller) []Permission {
 	return all
 }
 
+// All returns every permission there is.
+func All() []Permission {
+	list := make([]Permission, len(table))
+	for i, r := range table {
+		list[i] = r.permission
+	}
+	return list
+}
+
 // Known reports whether the table has a line for p.
 func Known(p Permission) bool {
 	_, ok := find(p)

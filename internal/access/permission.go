@@ -67,4 +67,5 @@ const (
 
 	AuditRead   Permission = "audit.read"
 	AuditVerify Permission = "audit.verify"
+	AuditPrune  Permission = "audit.prune"
 )

@@ -101,4 +101,5 @@ var table = []rule{
 
 	{AuditRead, "read the audit log", watchers, noKind, nowhere},
 	{AuditVerify, "verify the audit log", watchers, noKind, nowhere},
+	{AuditPrune, "remove old audit records", owners, noKind, nowhere},
 }

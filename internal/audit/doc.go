@@ -11,5 +11,5 @@
 //	if err := door.Record(ctx, event); err != nil {
 //		return err // Unavailable: the credential does not leave
 //	}
-//	report, err := audit.Verify(ctx, store, org)
+//	report, err := audit.Verify(ctx, store, org, audit.Head{})
 package audit

@@ -57,7 +57,7 @@ func TestNothingChangesWithoutARecord(t *testing.T) {
 	if changing < 10 {
 		t.Errorf("%d changing operations; the test proves little", changing)
 	}
-	report, err := s.ours.VerifyAudit(t.Context())
+	report, err := s.ours.VerifyAudit(t.Context(), "")
 	must(t, err)
 	if !report.Whole || report.Events == 0 || report.Head == "" {
 		t.Errorf("VerifyAudit() = %+v, want a whole chain", report)

@@ -136,6 +136,7 @@ var bodies = map[string]func(caller pullpass.Caller, o objects) string{
 	},
 	"set-webhook":   func(pullpass.Caller, objects) string { return `{"url":"https://siem.example.com/in"}` },
 	"heartbeat":     func(pullpass.Caller, objects) string { return `{"phase":"active"}` },
+	"prune-audit":   func(pullpass.Caller, objects) string { return `{"before":"2020-01-01T00:00:00Z"}` },
 	"report-status": func(pullpass.Caller, objects) string { return `{"start":1,"phase":"running"}` },
 	"append-output": func(pullpass.Caller, objects) string { return `{"service":"web","start":1,"offset":0,"data":"aGk="}` },
 	"setup":         func(pullpass.Caller, objects) string { return `{"token":"x","organization":"a1","name":"a1"}` },

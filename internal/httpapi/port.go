@@ -2,9 +2,10 @@ package httpapi
 
 import (
 	"context"
+	"time"
 
 	"github.com/pullpass/pullpass"
-	"github.com/pullpass/pullpass/api"
+	"github.com/pullpass/pullpass/internal/audit"
 	"github.com/pullpass/pullpass/internal/broker"
 )
 
@@ -23,6 +24,7 @@ type Store interface {
 	peopleStore
 	webhookStore
 	trialStore
+	auditStore
 	Events(context.Context, pullpass.OrganizationID, pullpass.EventFilter, pullpass.Page) (pullpass.List[pullpass.Event], error)
 	// Ping writes; CheckAudit and CheckKeys tell what else a server needs to be ready.
 	Ping(context.Context) error
@@ -106,8 +108,14 @@ type Auditor interface {
 	Record(context.Context, pullpass.Event) error
 }
 
-// VerifyAudit checks an organization's audit chain.
-type VerifyAudit func(context.Context, pullpass.OrganizationID) (api.AuditReport, error)
+// VerifyAudit checks an organization's audit chain: audit.Verify on a store.
+type VerifyAudit func(ctx context.Context, org pullpass.OrganizationID, since audit.Head) (audit.Report, error)
+
+// auditStore signs the end of an audit chain, and cuts its beginning off.
+type auditStore interface {
+	Checkpoint(context.Context, pullpass.OrganizationID) (head audit.Head, note, key string, err error)
+	PruneEvents(ctx context.Context, org pullpass.OrganizationID, before time.Time) (cut audit.Head, removed int64, err error)
+}
 
 // Issuer is the broker: it chooses the registry, decides, audits, and only then
 // answers.

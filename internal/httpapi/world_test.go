@@ -80,9 +80,8 @@ func newWorld(t *testing.T) *world {
 		Source:       w.git, Verifier: identity.NewVerifier(http.DefaultClient, w.clock.now),
 		Store: w.db, Issuer: w.issuer, Auditor: w.door, Hosts: hosts, Now: w.clock.now, Version: "test",
 		Logger: slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		VerifyAudit: func(ctx context.Context, org pullpass.OrganizationID) (api.AuditReport, error) {
-			r, err := audit.Verify(ctx, w.db, org)
-			return api.AuditReport{Whole: r.Whole(), Events: r.Checked, Head: r.Head.Hash}, err
+		VerifyAudit: func(ctx context.Context, org pullpass.OrganizationID, since audit.Head) (audit.Report, error) {
+			return audit.Verify(ctx, w.db, org, since)
 		},
 		Pages: web.New, Hooks: webhook.Sender{HTTP: newEgress(t), Now: w.clock.now},
 		Downloads: fstest.MapFS{

@@ -54,6 +54,9 @@ const (
 	headerLength = 1 + 8
 )
 
+// CodeBroken is the error of a sealed value that does not open with the key it names.
+const CodeBroken = "seal_broken"
+
 // Seal encrypts plain for the place that ad names.
 func (s *Sealer) Seal(ctx context.Context, plain pullpass.Secret, ad AssociatedData) ([]byte, error) {
 	newest, err := s.newest(ctx)
@@ -101,7 +104,7 @@ func KeyNumber(sealed []byte) (int64, error) {
 
 func errBroken(cause string) error {
 	return &pullpass.Error{
-		Kind: pullpass.Internal, Code: "seal_broken",
+		Kind: pullpass.Internal, Code: CodeBroken,
 		What: "a sealed value does not open", Cause: cause,
 		Hint: "store the secret again; if nobody edited the database by hand, treat this as an intrusion",
 	}

@@ -25,20 +25,21 @@ type Options struct {
 
 // DB is the store. It is safe for concurrent use.
 type DB struct {
-	dialect  Dialect
-	conns    Connections
-	read     reader
-	writes   *prepared // of the writing pool
-	keyring  *seal.Keyring
-	sealer   *seal.Sealer
-	now      func() time.Time
-	hub      *hub
-	recent   *recent
-	heads    *heads
-	log      *slog.Logger
-	usesFail atomic.Bool // noting the use of tokens fails
-	stop     context.CancelFunc
-	running  sync.WaitGroup
+	dialect   Dialect
+	conns     Connections
+	read      reader
+	writes    *prepared // of the writing pool
+	keyring   *seal.Keyring
+	sealer    *seal.Sealer
+	now       func() time.Time
+	hub       *hub
+	recent    *recent
+	heads     *heads
+	log       *slog.Logger
+	usesFail  atomic.Bool // noting the use of tokens fails
+	auditKeys *auditKeys
+	stop      context.CancelFunc
+	running   sync.WaitGroup
 }
 
 //go:embed migrations/*.sql
@@ -54,14 +55,18 @@ func Open(ctx context.Context, conns Connections, d Dialect, listener Listener, 
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	db := &DB{
-		dialect: d, conns: conns, now: o.Now, hub: newHub(), recent: newRecent(), heads: newHeads(), log: o.Logger,
+		dialect: d, conns: conns, now: o.Now, hub: newHub(), recent: newRecent(), heads: newHeads(), auditKeys: newAuditKeys(), log: o.Logger,
 		read:   reader{conns.Read, newPrepared(conns.Read, d.Prepare), d.Local},
 		writes: newPrepared(conns.Write, d.Prepare),
 	}
 	db.keyring, db.sealer = keyring, keyring.Sealer(db)
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	db.stop = stop
-	if err := db.migrate(ctx); err != nil {
+	before, err := db.migrate(ctx)
+	if err == nil && before > 0 && before < auditSeals {
+		err = db.signHeads(ctx)
+	}
+	if err != nil {
 		return nil, errors.Join(db.fault(err), db.Close())
 	}
 	if listener != nil {
@@ -70,14 +75,18 @@ func Open(ctx context.Context, conns Connections, d Dialect, listener Listener, 
 	return db, nil
 }
 
-func (db *DB) migrate(ctx context.Context) (err error) {
+// auditSeals is the migration from which on the heads of audit chains are signed.
+const auditSeals = 38
+
+// migrate returns the version of the schema before.
+func (db *DB) migrate(ctx context.Context) (before int64, err error) {
 	dir, err := fs.Sub(migrations, "migrations")
 	if err != nil {
-		return err
+		return 0, err
 	}
 	options := append([]goose.ProviderOption{
 		goose.WithDisableGlobalRegistry(true),
-		goose.WithGoMigrations(migration(2, db.dialect.AppendOnly), migration(6, sharedTables(db.dialect.Unlogged))),
+		goose.WithGoMigrations(migration(2, db.dialect.AppendOnly), migration(6, sharedTables(db.dialect.Unlogged)), migration(39, db.dialect.Prunable)),
 		goose.WithLogger(goose.NopLogger()),
 	}, db.dialect.GooseOptions...)
 	pool := db.conns.Write
@@ -87,11 +96,12 @@ func (db *DB) migrate(ctx context.Context) (err error) {
 	}
 	provider, err := goose.NewProvider(db.dialect.Goose, pool, dir, options...)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if err := refuseNewer(ctx, provider); err != nil {
-		return err
+		return 0, err
 	}
+	before = versionOf(ctx, pool)
 	_, err = provider.Up(ctx)
 	// Without a lock, of two servers that start on a new database one finds the
 	// other's tables half way. What it did is rolled back, and the next try finds
@@ -99,7 +109,15 @@ func (db *DB) migrate(ctx context.Context) (err error) {
 	for attempt := 0; err != nil && len(db.dialect.GooseOptions) == 0 && attempt < attempts && pause(ctx, attempt); attempt++ {
 		_, err = provider.Up(ctx)
 	}
-	return err
+	return before, err
+}
+
+// versionOf reads goose's table; where there is none, the database is new.
+func versionOf(ctx context.Context, pool *sql.DB) (version int64) {
+	if pool.QueryRowContext(ctx, `SELECT MAX(version_id) FROM goose_db_version`).Scan(&version) != nil {
+		return 0
+	}
+	return version
 }
 
 // migration is one whose statements differ between databases.

@@ -15,6 +15,8 @@ type Dialect struct {
 	// AppendOnly is run once, after the schema is made: it has the database
 	// refuse changes to audit records.
 	AppendOnly []string
+	// Prunable is run once, later: records up to a signed cut may be deleted.
+	Prunable []string
 	// ForUpdate and ForShare end a SELECT to lock the rows it read; empty where
 	// a writing transaction is alone anyway.
 	ForUpdate, ForShare string

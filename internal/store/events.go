@@ -48,9 +48,18 @@ func (db *DB) Events(ctx context.Context, org pullpass.OrganizationID, f pullpas
 	}
 	var w where
 	w.and("organization = ", org)
-	w.and("sequence > ", after)
+	order := "sequence"
+	switch {
+	case !f.Newest:
+		w.and("sequence > ", after)
+	case after > 0:
+		w.and("sequence < ", after)
+	}
+	if f.Newest {
+		order += " DESC"
+	}
 	filterEvents(&w, f)
-	items, err := all(ctx, db.read, scanEvent, `SELECT `+eventFields+` FROM events`+w.page("sequence", p.Size()), w.args...)
+	items, err := all(ctx, db.read, scanEvent, `SELECT `+eventFields+` FROM events`+w.page(order, p.Size()), w.args...)
 	if err != nil {
 		return pullpass.List[pullpass.Event]{}, db.explain(what, err)
 	}
@@ -61,13 +70,15 @@ func filterEvents(w *where, f pullpass.EventFilter) {
 	for _, c := range []struct{ condition, value string }{
 		{"action = ", f.Action},
 		{"decision = ", string(f.Decision)},
-		{"caller_id = ", f.Caller},
 		{"project = ", string(f.Project)},
 		{"registry = ", string(f.Registry)},
 	} {
 		if c.value != "" {
 			w.and(c.condition, c.value)
 		}
+	}
+	if f.Caller != "" {
+		w.either("caller_id = ", "caller_name = ", f.Caller)
 	}
 	if f.Environment != "" {
 		w.fixed("environment <> ''") // the partial index is for these

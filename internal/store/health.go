@@ -30,7 +30,7 @@ func (db *DB) Ping(ctx context.Context) error {
 // takes the lock that the next record needs, and gives it back.
 func (db *DB) CheckAudit(ctx context.Context, org pullpass.OrganizationID) error {
 	return db.tx(ctx, whatAppend, func(x *tx) error {
-		_, err := x.lockHead(org)
+		_, _, err := x.lockHead(org)
 		return err
 	})
 }

@@ -25,7 +25,7 @@ func (db *DB) Rotate(ctx context.Context) (Rotation, error) {
 		return Rotation{}, db.explain("rotate the keys", err)
 	}
 	r := Rotation{DataKey: number}
-	for _, table := range []sealedTable{registrySecrets, integrationSecrets, signingKeys, webhookSecrets, gitLogins, trialSecrets} {
+	for _, table := range []sealedTable{registrySecrets, integrationSecrets, signingKeys, webhookSecrets, gitLogins, trialSecrets, auditKeySecrets} {
 		if err := db.reseal(ctx, table, &r); err != nil {
 			return r, db.explain("rotate the keys", err)
 		}

@@ -24,6 +24,13 @@ func (w *where) and(condition string, arg any) {
 	w.fixed(condition + "$" + strconv.Itoa(len(w.args)))
 }
 
+// either adds two conditions on one argument, one of which must hold.
+func (w *where) either(one, other string, arg any) {
+	w.args = append(w.args, arg)
+	number := "$" + strconv.Itoa(len(w.args))
+	w.fixed("(" + one + number + " OR " + other + number + ")")
+}
+
 // fixed adds a condition without a parameter.
 func (w *where) fixed(condition string) {
 	if w.text.Len() == 0 {

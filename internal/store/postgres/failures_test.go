@@ -88,7 +88,7 @@ func TestCablePulled(t *testing.T) {
 			t.Fatal("a change of the other server was not heard")
 		}
 	}
-	report, err := audit.Verify(ctx, db, org.ID)
+	report, err := audit.Verify(ctx, db, org.ID, audit.Head{})
 	if err != nil || !report.Whole() || report.Checked < 2 {
 		t.Errorf("Verify = %+v, %v, want two records or more, whole", report, err)
 	}

@@ -77,7 +77,7 @@ func TestAppendHoldsNoLock(t *testing.T) {
 		<-stopped
 		must(t, "AppendEvents while another server is cut off", err)
 	}
-	report, err := audit.Verify(ctx, other, org.ID)
+	report, err := audit.Verify(ctx, other, org.ID, audit.Head{})
 	if err != nil || !report.Whole() {
 		t.Errorf("Verify = %+v, %v, want whole", report, err)
 	}

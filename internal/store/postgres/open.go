@@ -111,6 +111,17 @@ func dialect() (store.Dialect, error) {
 			`CREATE TRIGGER events_no_truncate BEFORE TRUNCATE ON events
 				FOR EACH STATEMENT EXECUTE FUNCTION events_append_only()`,
 		},
+		Prunable: []string{
+			`CREATE OR REPLACE FUNCTION events_append_only() RETURNS trigger LANGUAGE plpgsql AS
+				$$ BEGIN
+					IF TG_OP = 'DELETE' THEN
+						IF OLD.sequence <= (SELECT sequence FROM event_cuts WHERE organization = OLD.organization) THEN
+							RETURN OLD;
+						END IF;
+					END IF;
+					RAISE EXCEPTION 'audit records are append-only';
+				END $$`,
+		},
 		ForUpdate: " FOR UPDATE",
 		ForShare:  " FOR SHARE",
 		Clock:     "CAST(EXTRACT(EPOCH FROM statement_timestamp()) * 1000000 AS BIGINT)",

@@ -137,7 +137,7 @@ func TestCanary(t *testing.T) {
 	}
 	look("open")
 	must("DeleteRegistry", db.DeleteRegistry(ctx, org.ID, reg.ID))
-	_, err = audit.Verify(ctx, db, org.ID)
+	_, err = audit.Verify(ctx, db, org.ID, audit.Head{})
 	must("Verify", err)
 	look("after the deletion")
 	must("Close", db.Close())
@@ -211,7 +211,7 @@ func TestFullDisk(t *testing.T) {
 	if err := door.Record(ctx, event); err != nil {
 		t.Errorf("Record when there is room again: %v", err)
 	}
-	report, err := audit.Verify(ctx, db, org.ID)
+	report, err := audit.Verify(ctx, db, org.ID, audit.Head{})
 	if err != nil || !report.Whole() || report.Checked != written+1 {
 		t.Errorf("Verify = %+v, %v, want %d whole", report, err, written+1)
 	}

@@ -108,6 +108,12 @@ var dialect = store.Dialect{
 		`CREATE TRIGGER events_no_update BEFORE UPDATE ON events BEGIN SELECT RAISE(ABORT, 'audit records are append-only'); END`,
 		`CREATE TRIGGER events_no_delete BEFORE DELETE ON events BEGIN SELECT RAISE(ABORT, 'audit records are append-only'); END`,
 	},
+	Prunable: []string{
+		`DROP TRIGGER events_no_delete`,
+		`CREATE TRIGGER events_no_delete BEFORE DELETE ON events
+			WHEN OLD.sequence > COALESCE((SELECT sequence FROM event_cuts WHERE organization = OLD.organization), 0)
+			BEGIN SELECT RAISE(ABORT, 'audit records are append-only'); END`,
+	},
 	Prepare:   true,
 	Local:     true,
 	Clock:     "CAST(unixepoch('subsec') * 1000000 AS INTEGER)",

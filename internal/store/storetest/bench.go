@@ -37,7 +37,7 @@ func BenchmarkDoor(b *testing.B, db *store.DB) {
 	all.Wait()
 	b.StopTimer()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "records/s")
-	report, err := audit.Verify(b.Context(), db, org.ID)
+	report, err := audit.Verify(b.Context(), db, org.ID, audit.Head{})
 	if err != nil || !report.Whole() || report.Checked != int64(b.N) {
 		b.Errorf("Verify = %+v, %v, want %d whole", report, err, b.N)
 	}

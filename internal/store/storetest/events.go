@@ -39,7 +39,7 @@ func (w *world) appendEvents(n int) []pullpass.Event {
 
 func (w *world) verify() audit.Report {
 	w.t.Helper()
-	report, err := audit.Verify(w.t.Context(), w.DB, w.org)
+	report, err := audit.Verify(w.t.Context(), w.DB, w.org, audit.Head{})
 	must(w.t, "Verify", err)
 	return report
 }

@@ -61,6 +61,10 @@ func Run(t *testing.T, database func(t *testing.T) Open) {
 		{"EventsTwoServers", testEventsTwoServers},
 		{"EventsAppendOnly", testEventsAppendOnly},
 		{"EventsTampered", testEventsTampered},
+		{"OldChainPutBack", testOldChainPutBack},
+		{"VerifySince", testVerifySince},
+		{"Checkpoint", testCheckpoint},
+		{"Prune", testPrune},
 		{"Door", testDoor},
 		{"Rotate", testRotate},
 		{"RotateInterrupted", testRotateInterrupted},
@@ -93,6 +97,9 @@ func Run(t *testing.T, database func(t *testing.T) Open) {
 		{"OpenTogether", testOpenTogether},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, database(t)) })
+	}
+	for name := range forgeries {
+		t.Run("Forged/"+name, func(t *testing.T) { testForgedChain(t, database(t), name) })
 	}
 }
 
