@@ -204,8 +204,17 @@ func (s *Server) grantExchange(ctx context.Context, c pullpass.Caller, ask asked
 	default:
 		return nil, badExchange("invalid_scope", "the trust gives "+string(t.Action)+" only", "leave scope out, or ask for pull")
 	}
+	expires := s.now().Add(t.Life)
+	if match.Expires.Before(expires) {
+		expires = match.Expires // nothing outlives what it was bought with
+	}
+	expires = expires.UTC().Truncate(time.Second)
+	life := expires.Sub(s.now())
+	if life <= 0 { // within what clocks may differ
+		return nil, &pullpass.Error{Kind: pullpass.Unauthenticated, Code: "token_expired", What: cannotExchange, Cause: "the token has expired", Hint: "ask the issuer for a new one, and check the clock"}
+	}
 	text, token := s.newToken(pullpass.Token{Organization: t.Organization, Kind: pullpass.TokenCI, Name: t.Name, Project: t.Project,
-		Action: action, CreatedBy: string(t.ID), ExpiresAt: s.now().Add(t.Life).UTC().Truncate(time.Second)})
+		Action: action, CreatedBy: string(t.ID), ExpiresAt: expires})
 	detail := exchangeDetail(match)
 	detail["action"], detail["expires"] = string(action), token.ExpiresAt.Format(time.RFC3339)
 	caller := pullpass.Caller{Kind: pullpass.CallerCI, Organization: t.Organization, ID: string(token.ID), Name: t.Name, Project: t.Project, Address: c.Address}
@@ -218,7 +227,7 @@ func (s *Server) grantExchange(ctx context.Context, c pullpass.Caller, ask asked
 		return nil, err
 	}
 	return &api.Exchanged{AccessToken: api.NewSecret(text), IssuedType: api.TokenTypeAccess, TokenType: "Bearer",
-		ExpiresIn: int64(t.Life / time.Second), Scope: action}, nil
+		ExpiresIn: int64(life / time.Second), Scope: action}, nil
 }
 
 // exchangeDetail says whose token it was: what its issuer signed, never the token.

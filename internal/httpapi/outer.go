@@ -86,6 +86,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	h := w.Header()
 	h.Set("X-Request-Id", x.id)
 	h.Set("X-Content-Type-Options", "nosniff")
+	if s.https() {
+		h.Set("Strict-Transport-Security", "max-age=31536000")
+	}
 	if strings.HasPrefix(req.URL.Path, "/api/") { // each route says how long it may take
 		h.Set("Cache-Control", "no-store")
 	} else {

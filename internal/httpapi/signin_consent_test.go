@@ -135,6 +135,9 @@ func TestCookiesAreBoundToTheHost(t *testing.T) {
 			t.Errorf("%s: the cookie is %q, want no domain", name, set)
 		}
 	}
+	if got := l.raw(http.MethodGet, api.PathLive, "", "").header.Get("Strict-Transport-Security"); got == "" {
+		t.Error("no answer tells browsers to stay with https")
+	}
 	session := l.session("ada@example.com")
 	home := l.url + api.PathDashboard
 	if p := newVisitor(t).open(home, nil, "Cookie", "__Host-pullpass_session="+session); p.status != http.StatusOK {

@@ -46,6 +46,7 @@ type Match struct {
 	OK      bool
 	Subject string // of the token, and its jti: for the audit record
 	TokenID string
+	Expires time.Time // of the token: what it buys lives no longer
 }
 
 // Verify checks a token against an organization's trusts and returns the first
@@ -160,6 +161,7 @@ func (t Trust) match(claims map[string]any) Match {
 	m := Match{Trust: t, OK: true}
 	m.Subject, _ = claims["sub"].(string)
 	m.TokenID, _ = claims["jti"].(string)
+	m.Expires, _ = seconds(claims["exp"])
 	m.add(checkAudience(t.Audience, claims["aud"]))
 	for _, c := range t.Conditions {
 		m.add(c.check(claims))
@@ -175,8 +177,8 @@ func (m *Match) add(r ClaimResult) {
 	m.OK = m.OK && r.OK
 }
 
-// checkAudience wants exactly one of the token's audiences to be ours, byte for
-// byte: no prefix, no case folding.
+// checkAudience wants the token to be for us alone, byte for byte: no prefix, no
+// case folding. Whoever else it was made for could bring it here.
 func checkAudience(want string, got any) ClaimResult {
 	r := ClaimResult{Claim: "aud", Want: []string{want}}
 	switch aud := got.(type) {
@@ -192,7 +194,10 @@ func checkAudience(want string, got any) ClaimResult {
 			}
 			texts = append(texts, text)
 		}
-		r.Got, r.OK = strings.Join(texts, " "), slices.Contains(texts, want)
+		r.Got, r.OK = strings.Join(texts, " "), len(texts) == 1 && texts[0] == want
+		if slices.Contains(texts, want) && len(texts) > 1 {
+			r.Why = "the token is for others, too: have the CI system make one for this audience alone"
+		}
 	}
 	if !r.OK && r.Why == "" {
 		r.Why = "the token is for somebody else"
