@@ -51,6 +51,7 @@ type explainer struct {
 	Journey
 	reader Reader
 	story  *Story
+	tags   map[string]string // of the session, by the token
 }
 
 // Explain tells a journey step by step. It goes on after a denied step, as if
@@ -111,6 +112,11 @@ func (e *explainer) calls(ctx context.Context, who traveller) error {
 	if err != nil {
 		return err
 	}
+	if len(e.Roles) == 1 { // a further role inherits only what is transitive
+		for key, value := range e.tags {
+			known["aws:PrincipalTag/"+key] = []string{value}
+		}
+	}
 	for _, need := range needs[e.Verb] {
 		r := Request{Action: need.action, Resource: e.Repository.ARN(), Principal: who.Principal,
 			Context: e.context("aws:RequestedRegion", e.Repository.Region)}
@@ -142,11 +148,11 @@ func (e *explainer) calls(ctx context.Context, who traveller) error {
 // known asks the reader for what it knows of the request. What it may not read stays
 // unknown.
 func (e *explainer) known(ctx context.Context, who traveller) (map[string][]string, error) {
+	all := map[string][]string{}
 	reader, ok := e.reader.(ContextReader)
 	if !ok {
-		return nil, nil
+		return all, nil
 	}
-	all := map[string][]string{}
 	caller, err := reader.PrincipalContext(ctx, who.Principal)
 	if err != nil && !errors.Is(err, ErrNotReadable) {
 		return nil, err

@@ -3,6 +3,7 @@ package iam
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -144,6 +145,8 @@ func (e *explainer) signIn(ctx context.Context, hop Hop) (traveller, error) {
 	for key, values := range claims {
 		context[key] = values
 	}
+	tags, transitive := SessionTags(e.Token.Claims)
+	maps.Copy(context, tagContext(tags, transitive))
 	r := Request{Action: webIdentityAction, Resource: role.ARN, Principal: caller, Context: context}
 	step := trust.decide(r)
 	step.Title = "sign in to " + role.ARN + " with a token of " + e.Token.Issuer
@@ -156,6 +159,13 @@ func (e *explainer) signIn(ctx context.Context, hop Hop) (traveller, error) {
 		}
 	}
 	e.story.add(step)
+	if len(tags) > 0 {
+		r.Action = "sts:TagSession"
+		tagging := trust.decide(r)
+		tagging.Title = "tag the session as the token says: " + strings.Join(slices.Sorted(maps.Keys(tags)), ", ")
+		e.story.add(tagging)
+		e.tags = tags
+	}
 	return next, nil
 }
 

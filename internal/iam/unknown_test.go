@@ -77,3 +77,37 @@ func TestExplainUnknownContext(t *testing.T) {
 		}
 	}
 }
+
+// TestExplainSessionTags: a token with session tags also needs sts:TagSession, and its
+// tags are the session's.
+func TestExplainSessionTags(t *testing.T) {
+	const role, host = "arn:aws:iam::222222222222:role/pull", "id.example.com"
+	for _, c := range []struct {
+		name, actions, tag string
+		want               Status
+	}{
+		{"tagging allowed", `["sts:AssumeRoleWithWebIdentity","sts:TagSession"]`, "blue", StepOK},
+		{"tagging not allowed", `"sts:AssumeRoleWithWebIdentity"`, "blue", StepDenied},
+		{"another tag", `["sts:AssumeRoleWithWebIdentity","sts:TagSession"]`, "red", StepDenied},
+		{"no tag", `"sts:AssumeRoleWithWebIdentity"`, "", StepUnknown},
+	} {
+		claims := map[string]any{"sub": "job", "aud": "sts.amazonaws.com"}
+		if c.tag != "" {
+			claims["https://aws.amazon.com/tags"] = map[string]any{"principal_tags": map[string]any{"team": []any{c.tag}}, "transitive_tag_keys": []any{"team"}}
+		}
+		if c.name == "another tag" { // in the other form
+			delete(claims, "https://aws.amazon.com/tags")
+			claims["https://aws.amazon.com/tags/principal_tags/team"] = c.tag
+		}
+		story := explain(t, Journey{Verb: Pull, Repository: app, Roles: []Hop{{RoleARN: role}}, Token: &Token{Issuer: "https://" + host, Claims: claims}}, &Documents{
+			Trust: map[string]*Policy{role: mustParse(t, `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Federated":"`+
+				`arn:aws:iam::222222222222:oidc-provider/`+host+`"},"Action":`+c.actions+`,"Condition":{"StringEquals":{"`+host+`:sub":"job"}}}]}`)},
+			Identity: map[string][]*Policy{role: {mustParse(t, `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"ecr:*","Resource":"*",`+
+				`"Condition":{"StringEquals":{"aws:PrincipalTag/team":"blue"}}}]}`)}},
+			Repository: map[string]*Policy{app.ARN(): nil},
+		})
+		if story.Status != c.want {
+			t.Errorf("%s: %s, want %s\n%s", c.name, story.Status, c.want, story)
+		}
+	}
+}
