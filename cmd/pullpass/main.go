@@ -36,7 +36,7 @@ const (
 // commandLine is every verb; kong makes the parser and --help from it.
 type commandLine struct {
 	JSON   bool   `name:"json" help:"Print data as JSON; its form is stable."`
-	Config string `name:"config" placeholder:"FILE" help:"YAML file with options of 'server' or 'runner' ($PULLPASS_CONFIG), or with the accounts of 'sandbox'."`
+	Config string `name:"config" placeholder:"FILE" help:"YAML file with options of 'server', which 'keys' reads, too, or 'runner' ($PULLPASS_CONFIG), or with the accounts of 'sandbox'."`
 
 	Server      serverCommand      `cmd:"" help:"Be the server."`
 	Runner      runnerCommand      `cmd:"" help:"Be a runner beside a Docker Engine; add and list runners."`
@@ -104,7 +104,7 @@ func newParser(cli *commandLine, args []string, stdout, stderr io.Writer) (*kong
 			"runner_dir": config.DefaultRunnerState(),
 		},
 	}
-	if path, command := configFile(args), firstWord(args); path != "" && command != "" {
+	if path, command := configFile(args), fileCommand(args); path != "" && command != "" {
 		file, err := config.ReadFile(command, path)
 		if err != nil {
 			return nil, err
@@ -128,12 +128,19 @@ func configFile(args []string) string {
 	return os.Getenv("PULLPASS_CONFIG")
 }
 
-// firstWord is the command, as far as it takes a file.
-func firstWord(args []string) string {
-	for _, arg := range args {
-		if arg == "server" || arg == "runner" {
+// fileCommand is whose options a file holds: those of the command that comes first
+// on the command line. What maintains a server's data reads the server's file.
+func fileCommand(args []string) string {
+	for i, arg := range args {
+		switch {
+		case strings.HasPrefix(arg, "-"), i > 0 && args[i-1] == "--config":
+			continue
+		case arg == "keys":
+			return "server"
+		case arg == "server", arg == "runner":
 			return arg
 		}
+		return ""
 	}
 	return ""
 }

@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"slices"
+	"strconv"
 
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/internal/seal"
@@ -12,6 +14,7 @@ type Rotation struct {
 	DataKey  int64    // seals everything now
 	Resealed int      // values that were sealed with an older one
 	Retired  int      // data keys that were removed
+	Skipped  []string // values that do not open, as table organization/row: they stay as they are
 	InUse    []string // key-encryption keys still needed; the others may go
 }
 
@@ -33,8 +36,11 @@ func (db *DB) Rotate(ctx context.Context) (Rotation, error) {
 	if err := db.dropHandovers(ctx, number); err != nil {
 		return r, err
 	}
-	if err := db.retire(ctx, &r); err != nil {
-		return r, err
+	// What does not open still names its data key, for whoever restores it.
+	if len(r.Skipped) == 0 {
+		if err := db.retire(ctx, &r); err != nil {
+			return r, err
+		}
 	}
 	r.InUse, err = db.KeysInUse(ctx)
 	return r, err
@@ -89,31 +95,47 @@ func (db *DB) reseal(ctx context.Context, table sealedTable, r *Rotation) error 
 		rows, err := all(ctx, db.read, func(row scanner) (s sealedRow, err error) {
 			err = row.Scan(&s.organization, &s.id, &s.version, &s.sealed, &s.key)
 			return s, err
-		}, table.find, r.DataKey, resealBatch)
-		if err != nil || len(rows) == 0 {
+		}, table.find, r.DataKey, resealBatch+len(r.Skipped))
+		if err != nil {
 			return err
 		}
-		if err := db.resealRows(ctx, table, rows, r); err != nil {
+		left := slices.DeleteFunc(rows, func(row sealedRow) bool { return slices.Contains(r.Skipped, row.name(table)) })
+		if len(left) == 0 {
+			return nil
+		}
+		if err := db.resealRows(ctx, table, left, r); err != nil {
 			return err
 		}
 	}
 }
 
+// name is how a row is told to people; it is not secret.
+func (s sealedRow) name(table sealedTable) string {
+	return table.place(s).Table + " " + string(s.organization) + "/" + s.id + "/" + strconv.FormatInt(s.version, 10)
+}
+
 func (db *DB) resealRows(ctx context.Context, table sealedTable, rows []sealedRow, r *Rotation) error {
-	fresh := make([]sealed, len(rows))
-	for i, row := range rows {
+	fresh := make([]sealed, 0, len(rows))
+	opened := make([]sealedRow, 0, len(rows))
+	for _, row := range rows {
 		secret, err := db.sealer.Open(ctx, row.sealed, table.place(row))
+		switch {
+		case err != nil && pullpass.CodeOf(err) != "seal_broken" && !pullpass.IsKind(err, pullpass.NotFound):
+			return err // nothing is known of the row: the database or the key's holder is away
+		case err != nil:
+			r.Skipped = append(r.Skipped, row.name(table))
+			continue
+		}
+		s, err := db.seal(ctx, secret, table.place(row))
 		if err != nil {
 			return err
 		}
-		if fresh[i], err = db.seal(ctx, secret, table.place(row)); err != nil {
-			return err
-		}
+		fresh, opened = append(fresh, s), append(opened, row)
 	}
 	var replaced int
 	err := db.tx(ctx, "seal values anew", func(x *tx) error {
 		replaced = 0
-		for i, row := range rows {
+		for i, row := range opened {
 			// None: the row was updated or deleted meanwhile, and needs nothing.
 			n, err := x.exec(table.replace, row.organization, row.id, row.version, row.key, fresh[i].bytes, fresh[i].key)
 			if err != nil {

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"path/filepath"
+	"strings"
 	"strconv"
 	"testing"
 
@@ -76,6 +77,33 @@ func testRotate(t *testing.T, open Open) {
 	_, err = lost.CreateRegistry(t.Context(), basic(w.org, "lost", ""), pullpass.NewSecret("x"))
 	wantKind(t, "sealing with another key file", err, pullpass.Unavailable)
 	wantCode(t, err, "seal_key_missing")
+}
+
+// testRotateBroken: a value that does not open stops nobody else's, is named, and
+// its data key stays for whoever restores it.
+func testRotateBroken(t *testing.T, open Open) {
+	path := filepath.Join(t.TempDir(), "key")
+	w := populate(t, openStore(t, open, openKeyring(t, path)), "acme")
+	w.project = ""
+	broken, whole := w.newRegistry("broken", ""), w.newRegistry("whole", "")
+	_, err := w.Schema().Write.ExecContext(t.Context(), `UPDATE registry_generations SET sealed = (SELECT sealed FROM registry_generations WHERE registry = $1) WHERE registry = $2`, whole.ID, broken.ID)
+	must(t, "swap", err)
+	_, err = seal.RotateKeyFile(path)
+	must(t, "RotateKeyFile", err)
+	second := &world{DB: openStore(t, open, openKeyring(t, path)), t: t, org: w.org}
+	for range 2 { // every time, and to the end
+		got, err := second.Rotate(t.Context())
+		must(t, "Rotate", err)
+		if len(got.Skipped) != 1 || !strings.Contains(got.Skipped[0], string(broken.ID)) || got.Retired != 0 || len(got.InUse) != 2 {
+			t.Errorf("Rotate = %+v, want the broken one skipped and both keys in use", got)
+		}
+	}
+	wantSecret(t, second, whole, "secret of whole")
+	var key int64
+	must(t, "data_key", second.Schema().Read.QueryRowContext(t.Context(), `SELECT data_key FROM registry_generations WHERE registry = $1`, whole.ID).Scan(&key))
+	if key != 2 {
+		t.Errorf("behind the broken one data key %d, want 2", key)
+	}
 }
 
 func openKeyFile(t *testing.T, path string) *seal.KeyFile {
