@@ -44,9 +44,13 @@ type Token struct {
 	Action       Action    // TokenCI: what its credentials are limited to
 	Runner       RunnerID  // TokenRunner and TokenJoin
 	CreatedBy    string
-	CreatedAt    time.Time
-	ExpiresAt    time.Time // zero: does not expire
-	LastUsedAt   time.Time
+	// Parent is the token that made it, and Root who made the first of them: with
+	// either of the two it ends.
+	Parent     TokenID
+	Root       string
+	CreatedAt  time.Time
+	ExpiresAt  time.Time // zero: does not expire
+	LastUsedAt time.Time
 }
 
 // TokenHash is the SHA-256 of a token's text in hexadecimal. The text has 256

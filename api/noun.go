@@ -64,7 +64,7 @@ func FromEnvironment(e pullpass.Environment) Environment {
 func FromToken(t pullpass.Token) Token {
 	return Token{
 		ID: t.ID, Kind: t.Kind, Name: t.Name, Role: t.Role, Project: t.Project, Runner: t.Runner,
-		CreatedBy: t.CreatedBy, CreatedAt: t.CreatedAt, ExpiresAt: t.ExpiresAt, LastUsedAt: t.LastUsedAt,
+		CreatedBy: t.CreatedBy, Parent: t.Parent, Root: t.Root, CreatedAt: t.CreatedAt, ExpiresAt: t.ExpiresAt, LastUsedAt: t.LastUsedAt,
 	}
 }
 

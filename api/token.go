@@ -15,6 +15,8 @@ type Token struct {
 	Project    pullpass.ProjectID `json:"project,omitempty"`
 	Runner     pullpass.RunnerID  `json:"runner,omitempty"`
 	CreatedBy  string             `json:"created_by,omitempty"`
+	Parent     pullpass.TokenID   `json:"parent,omitempty" doc:"The token that made it, and with which it ends."`
+	Root       string             `json:"root,omitempty" doc:"Who made the first of its line: a person, or setup."`
 	CreatedAt  time.Time          `json:"created_at"`
 	ExpiresAt  time.Time          `json:"expires_at,omitzero"`
 	LastUsedAt time.Time          `json:"last_used_at,omitzero"`

@@ -53,7 +53,7 @@ func environment(w api.Environment) pullpass.Environment {
 func token(w api.Token) pullpass.Token {
 	return pullpass.Token{
 		ID: w.ID, Kind: w.Kind, Name: w.Name, Role: w.Role, Project: w.Project, Runner: w.Runner,
-		CreatedBy: w.CreatedBy, CreatedAt: w.CreatedAt, ExpiresAt: w.ExpiresAt, LastUsedAt: w.LastUsedAt,
+		CreatedBy: w.CreatedBy, Parent: w.Parent, Root: w.Root, CreatedAt: w.CreatedAt, ExpiresAt: w.ExpiresAt, LastUsedAt: w.LastUsedAt,
 	}
 }
 

@@ -59,9 +59,9 @@ func (tokenList) Run(ctx context.Context, t *terminal) error {
 	}
 	var rows [][]string
 	for _, k := range list {
-		rows = append(rows, []string{string(k.ID), k.Name, string(k.Kind), string(k.Role), day(k.ExpiresAt), day(k.LastUsedAt)})
+		rows = append(rows, []string{string(k.ID), k.Name, string(k.Kind), string(k.Role), string(k.Parent), day(k.ExpiresAt), day(k.LastUsedAt)})
 	}
-	return t.list(list, []string{"ID", "NAME", "KIND", "ROLE", "EXPIRES", "LAST USED"}, rows, "Create one: pullpass token create NAME --role developer")
+	return t.list(list, []string{"ID", "NAME", "KIND", "ROLE", "PARENT", "EXPIRES", "LAST USED"}, rows, "Create one: pullpass token create NAME --role developer")
 }
 
 type tokenDelete struct {

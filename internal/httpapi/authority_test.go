@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/api"
@@ -226,4 +227,59 @@ func TestExternalIDsAreMadeAndKept(t *testing.T) {
 	if web.Chain[0].ExternalID != "" || web.Chain[1].ExternalID == "" {
 		t.Errorf("a web identity's chain %+v, want an id for the second role only", web.Chain)
 	}
+}
+
+// TestRevocationReachesTokensOfTokens: who is offboarded keeps nothing.
+func TestRevocationReachesTokensOfTokens(t *testing.T) {
+	w := newWorld(t)
+	o := w.first()
+	create := func(c *client.Client, name string) (pullpass.Token, pullpass.Secret) {
+		t.Helper()
+		made, text, err := c.CreateToken(t.Context(), pullpass.Token{Name: name, Role: pullpass.RoleOwner})
+		must(t, err)
+		return made, text
+	}
+	first, one := create(o.Client, "one")
+	second, two := create(w.as(one), "two")
+	_, three := create(w.as(two), "three")
+	if second.Parent != first.ID || second.Root != "setup" {
+		t.Errorf("the second token: parent %s, root %s, want %s and setup", second.Parent, second.Root, first.ID)
+	}
+	_, join, err := w.as(two).CreateRunner(t.Context(), pullpass.Runner{Name: "late", Kind: pullpass.RunnerDocker})
+	must(t, err)
+	must(t, o.DeleteToken(t.Context(), first.ID))
+	for name, token := range map[string]pullpass.Secret{"one": one, "two": two, "three": three} {
+		if got := w.raw(http.MethodGet, api.PathSelf, token.Reveal(), ""); got.status != 401 {
+			t.Errorf("%s after the first was deleted: status %d, want 401", name, got.status)
+		}
+	}
+	_, _, err = w.anonymous().Join(t.Context(), join, pullpass.RunnerDocker, pullpass.RunnerReport{Version: "1"})
+	wantKind(t, "a join token of a token that is gone", err, pullpass.Unauthenticated)
+}
+
+// TestExpiringTokensHandOutNothingForEver: no role, and what stays says so.
+func TestExpiringTokensHandOutNothingForEver(t *testing.T) {
+	w := newWorld(t)
+	o := w.first()
+	ends := w.clock.now().Add(time.Hour)
+	_, text, err := o.CreateToken(t.Context(), pullpass.Token{Name: "brief", Role: pullpass.RoleOwner, ExpiresAt: ends})
+	must(t, err)
+	got := w.raw(http.MethodPost, api.PathMembers, text.Reveal(), `{"email":"me@example.com","role":"owner"}`)
+	if p := wantProblem(t, "a member", got, 403, pullpass.Denied); p.Code != "grant_exceeds" {
+		t.Errorf("code %q, want grant_exceeds", p.Code)
+	}
+	_, join, err := w.as(text).CreateRunner(t.Context(), pullpass.Runner{Name: "late", Kind: pullpass.RunnerDocker})
+	must(t, err)
+	events, err := w.db.Events(t.Context(), o.org, pullpass.EventFilter{}, pullpass.Page{Limit: 100})
+	must(t, err)
+	shown := false
+	for _, e := range events.Items {
+		shown = shown || (e.Action == "runner.create" && e.Detail["maker_expires"] != "")
+	}
+	if !shown {
+		t.Error("the record of the runner does not say that its maker's token ends")
+	}
+	w.clock.forward(2 * time.Hour)
+	_, _, err = w.anonymous().Join(t.Context(), join, pullpass.RunnerDocker, pullpass.RunnerReport{Version: "1"})
+	wantKind(t, "a join token that would outlive its maker's", err, pullpass.Unauthenticated)
 }

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/api"
@@ -30,6 +31,10 @@ func (s *Server) addMember(ctx context.Context, c pullpass.Caller, in *struct{ B
 		return nil, &pullpass.Error{Kind: pullpass.Invalid, Code: "email_invalid", What: what, Cause: "this is not an e-mail address that can be compared", Hint: "write it as name@example.com, in plain letters"}
 	}
 	if err := access.MayGrant(c, w.Role, w.Project); err != nil {
+		return nil, err
+	}
+	// A role lasts until somebody takes it away: no expiring token hands one out.
+	if err := outlives(ctx, what, time.Time{}); err != nil {
 		return nil, err
 	}
 	if w.Project != "" {

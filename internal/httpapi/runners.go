@@ -50,9 +50,9 @@ func (s *Server) createRunner(ctx context.Context, c pullpass.Caller, in *struct
 		Phase: pullpass.RunnerCreated, CreatedAt: s.now(),
 	}
 	text, token := s.newToken(pullpass.Token{
-		Organization: c.Organization, Kind: pullpass.TokenJoin, Name: r.Name, Runner: r.ID, CreatedBy: c.ID, ExpiresAt: s.now().Add(joinWithin),
+		Organization: c.Organization, Kind: pullpass.TokenJoin, Name: r.Name, Runner: r.ID, CreatedBy: c.ID, Parent: parentOf(c), ExpiresAt: soonest(ctx, s.now().Add(joinWithin)),
 	})
-	err = s.deed(ctx, c, runnerEvent("runner.create", r), func(ctx context.Context) (err error) {
+	err = s.deed(ctx, c, byExpiring(ctx, runnerEvent("runner.create", r)), func(ctx context.Context) (err error) {
 		if r, err = s.store.CreateRunner(ctx, r); err != nil {
 			return err
 		}

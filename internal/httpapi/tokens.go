@@ -16,7 +16,7 @@ func (s *Server) tokenRoutes() {
 	add(s, route{method: http.MethodGet, path: api.PathTokens, id: "list-tokens", tag: "tokens", permission: access.TokenRead,
 		summary: "List tokens", description: "Without their texts: these are not kept."}, s.listTokens)
 	add(s, route{method: http.MethodDelete, path: api.PathToken, id: "delete-token", tag: "tokens", permission: access.TokenDelete,
-		summary: "End a token"}, s.deleteToken)
+		summary: "End a token", description: "What it has made ends with it, and what that has made."}, s.deleteToken)
 }
 
 type tokenPath struct {
@@ -39,11 +39,11 @@ func (s *Server) createToken(ctx context.Context, c pullpass.Caller, in *struct{
 	if !w.ExpiresAt.IsZero() && !w.ExpiresAt.After(s.now()) {
 		return nil, &pullpass.Error{Kind: pullpass.Invalid, Code: "expiry_past", What: "cannot create the token", Cause: "it would have expired already", Hint: "choose a later time, or leave it out"}
 	}
-	if err := outlives(ctx, w.ExpiresAt); err != nil {
+	if err := outlives(ctx, "cannot create the token", w.ExpiresAt); err != nil {
 		return nil, err
 	}
 	text, token := s.newToken(pullpass.Token{
-		Organization: c.Organization, Kind: pullpass.TokenAPI, Name: w.Name, Role: w.Role, Project: w.Project, CreatedBy: c.ID, ExpiresAt: w.ExpiresAt.UTC(),
+		Organization: c.Organization, Kind: pullpass.TokenAPI, Name: w.Name, Role: w.Role, Project: w.Project, CreatedBy: c.ID, Parent: parentOf(c), ExpiresAt: w.ExpiresAt.UTC(),
 	})
 	err := s.deed(ctx, c, tokenEvent("token.create", token), func(ctx context.Context) (err error) {
 		token, err = s.store.CreateToken(ctx, token)
@@ -55,14 +55,41 @@ func (s *Server) createToken(ctx context.Context, c pullpass.Caller, in *struct{
 	return answer(api.TokenWithText{Details: api.FromToken(token), Token: api.NewSecret(text)}), nil
 }
 
-// outlives refuses a token that would live on after its maker's.
-func outlives(ctx context.Context, expires time.Time) error {
+// parentOf is the token that a caller makes another with. A session is none: what
+// a person makes lasts as long as the membership.
+func parentOf(c pullpass.Caller) pullpass.TokenID {
+	if c.Kind == pullpass.CallerToken {
+		return pullpass.TokenID(c.ID)
+	}
+	return ""
+}
+
+// outlives refuses what would live on after its maker's token.
+func outlives(ctx context.Context, what string, expires time.Time) error {
 	x := exchangeOf(ctx)
 	if x == nil || x.expires.IsZero() || (!expires.IsZero() && !expires.After(x.expires)) {
 		return nil
 	}
-	return &pullpass.Error{Kind: pullpass.Denied, Code: "grant_exceeds", What: "cannot create the token",
-		Cause: "it would outlive your own, which expires " + x.expires.UTC().Format(time.RFC3339), Hint: "let it expire by then"}
+	return &pullpass.Error{Kind: pullpass.Denied, Code: "grant_exceeds", What: what,
+		Cause: "it would outlive your token, which expires " + x.expires.UTC().Format(time.RFC3339),
+		Hint:  "let it expire by then, or sign in: pullpass login --browser"}
+}
+
+// soonest is at, or when the caller's own token ends.
+func soonest(ctx context.Context, at time.Time) time.Time {
+	if x := exchangeOf(ctx); x != nil && !x.expires.IsZero() && x.expires.Before(at) {
+		return x.expires
+	}
+	return at
+}
+
+// byExpiring has the record of what lasts say when the token that made it ends:
+// a runner or a trust stays when its maker's token has gone.
+func byExpiring(ctx context.Context, e pullpass.Event) pullpass.Event {
+	if x := exchangeOf(ctx); x != nil && !x.expires.IsZero() {
+		e.Detail["maker_expires"] = x.expires.UTC().Format(time.RFC3339)
+	}
+	return e
 }
 
 func tokenEvent(action string, t pullpass.Token) pullpass.Event {

@@ -38,7 +38,7 @@ func (s *Server) createTrust(ctx context.Context, c pullpass.Caller, in *struct{
 	}
 	e := pullpass.Event{Action: string(access.TrustCreate), Project: t.Project, Target: string(t.ID), Detail: map[string]string{
 		"name": t.Name, "issuer": t.Issuer, "audience": t.Audience, "conditions": strings.Join(in.Body.Conditions, " "), "action": string(t.Action)}}
-	err = s.deed(ctx, c, e, func(ctx context.Context) (err error) {
+	err = s.deed(ctx, c, byExpiring(ctx, e), func(ctx context.Context) (err error) {
 		t, err = s.store.CreateTrust(ctx, t)
 		return err
 	})

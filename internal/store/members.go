@@ -65,7 +65,7 @@ func (db *DB) Members(ctx context.Context, org pullpass.OrganizationID, p pullpa
 }
 
 // DeleteMember takes a person's role away: from now on their sessions with it are
-// NotFound, and so are the API tokens that they made with it.
+// NotFound, and so are the API tokens that they made with it, and what these made.
 func (db *DB) DeleteMember(ctx context.Context, org pullpass.OrganizationID, id pullpass.MemberID) error {
 	const what = "delete the member"
 	return db.tx(ctx, what, func(x *tx) error {
@@ -81,8 +81,8 @@ func (db *DB) DeleteMember(ctx context.Context, org pullpass.OrganizationID, id 
 	})
 }
 
-// endTokens removes what m's person holds. Only a role of the whole organization
-// makes API tokens, for any project.
+// endTokens removes what m's person holds, and what the tokens that they made have
+// made. Only a role of the whole organization makes API tokens, for any project.
 func (x *tx) endTokens(m pullpass.Member) error {
 	if m.User == "" {
 		return nil
@@ -92,7 +92,7 @@ func (x *tx) endTokens(m pullpass.Member) error {
 	if err != nil || m.Project != "" {
 		return err
 	}
-	_, err = x.exec(`DELETE FROM tokens WHERE organization = $1 AND created_by = $2 AND kind = 'api'`, m.Organization, m.User)
+	_, err = x.exec(`DELETE FROM tokens WHERE organization = $1 AND root = $2 AND kind IN ('api', 'join')`, m.Organization, m.User)
 	return err
 }
 

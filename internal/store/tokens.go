@@ -9,12 +9,12 @@ import (
 )
 
 const tokenFields = `id, COALESCE(organization, ''), kind, name, hash, role, action, COALESCE(project, ''), COALESCE(runner, ''),
-	created_by, created_at, expires_at, last_used_at`
+	created_by, created_at, expires_at, last_used_at, COALESCE(parent, ''), root`
 
 func scanToken(row scanner) (t pullpass.Token, err error) {
 	var created, expires, used int64
 	err = row.Scan(&t.ID, &t.Organization, &t.Kind, &t.Name, &t.Hash, &t.Role, &t.Action, &t.Project, &t.Runner,
-		&t.CreatedBy, &created, &expires, &used)
+		&t.CreatedBy, &created, &expires, &used, &t.Parent, &t.Root)
 	t.CreatedAt, t.ExpiresAt, t.LastUsedAt = moment(created), moment(expires), moment(used)
 	return t, err
 }
@@ -41,16 +41,41 @@ func (db *DB) CreateToken(ctx context.Context, t pullpass.Token) (pullpass.Token
 				return err
 			}
 		}
-		_, err := x.exec(`INSERT INTO tokens (id, organization, kind, name, hash, role, project, runner, created_by, created_at, expires_at, last_used_at, action)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+		if err := x.descend(what, &t); err != nil {
+			return err
+		}
+		_, err := x.exec(`INSERT INTO tokens (id, organization, kind, name, hash, role, project, runner, created_by, created_at, expires_at, last_used_at, action,
+				parent, root)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
 			t.ID, nullable(t.Organization), t.Kind, t.Name, t.Hash, t.Role, nullable(t.Project), nullable(t.Runner),
-			t.CreatedBy, micros(t.CreatedAt), micros(t.ExpiresAt), micros(t.LastUsedAt), t.Action)
+			t.CreatedBy, micros(t.CreatedAt), micros(t.ExpiresAt), micros(t.LastUsedAt), t.Action,
+			nullable(t.Parent), t.Root)
 		return err
 	})
 	if err != nil {
 		return pullpass.Token{}, err
 	}
 	return t, nil
+}
+
+// descend gives t its root, and refuses a parent that is not there any more, has
+// expired, or would be outlived.
+func (x *tx) descend(what string, t *pullpass.Token) error {
+	t.Root = t.CreatedBy
+	if t.Parent == "" {
+		return nil
+	}
+	parent, err := scanToken(x.one(`SELECT `+tokenFields+` FROM tokens WHERE id = $1 AND organization = $2 AND (expires_at = 0 OR expires_at > $3)`+
+		x.db.dialect.ForShare, t.Parent, t.Organization, micros(x.db.now())))
+	if err != nil {
+		return err
+	}
+	if !parent.ExpiresAt.IsZero() && (t.ExpiresAt.IsZero() || t.ExpiresAt.After(parent.ExpiresAt)) {
+		return &pullpass.Error{Kind: pullpass.Denied, Code: "grant_exceeds", What: "cannot " + what,
+			Cause: "it would outlive the token that makes it", Hint: "let it expire by then"}
+	}
+	t.Root = parent.Root
+	return nil
 }
 
 // usePrecision is how exactly LastUsedAt is kept: a write for every request
@@ -118,7 +143,7 @@ func (db *DB) Tokens(ctx context.Context, org pullpass.OrganizationID, p pullpas
 	return page(items, p.Size(), func(t pullpass.Token) string { return string(t.ID) }), nil
 }
 
-// DeleteToken revokes a token: from now on it is NotFound.
+// DeleteToken revokes a token and all that it made: from now on they are NotFound.
 func (db *DB) DeleteToken(ctx context.Context, org pullpass.OrganizationID, id pullpass.TokenID) error {
 	const what = "delete the token"
 	return db.tx(ctx, what, func(x *tx) error {

@@ -98,8 +98,8 @@ func (db *DB) CreateSession(ctx context.Context, org pullpass.OrganizationID, me
 			org, t.CreatedBy, micros(db.now())); err != nil {
 			return err
 		}
-		_, err = x.exec(`INSERT INTO tokens (id, organization, kind, name, hash, role, project, created_by, created_at, expires_at, last_used_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0)`,
+		_, err = x.exec(`INSERT INTO tokens (id, organization, kind, name, hash, role, project, created_by, created_at, expires_at, last_used_at, root)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, $8)`,
 			t.ID, t.Organization, t.Kind, t.Name, t.Hash, t.Role, nullable(t.Project), t.CreatedBy, micros(t.CreatedAt), micros(t.ExpiresAt))
 		return err
 	})

@@ -2,8 +2,8 @@ package storetest
 
 import (
 	"path/filepath"
-	"strings"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/pullpass/pullpass"
