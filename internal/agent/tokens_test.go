@@ -3,12 +3,14 @@ package agent_test
 import (
 	"context"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/api"
+	"github.com/pullpass/pullpass/internal/agent"
 )
 
 // tokenServer issues identity tokens, too.
@@ -55,5 +57,41 @@ func TestTokens(t *testing.T) {
 	}
 	if len(s.asked) != 2 || s.asked[0] != e.ID || s.asked[1] != e.ID {
 		t.Errorf("asked for %v, want this environment alone", s.asked)
+	}
+}
+
+func TestTokensAreLimited(t *testing.T) {
+	s := &tokenServer{}
+	path := open(t, sockets(t, shortDir(t), s), environment())
+	limited := false
+	for range 200 {
+		status, body := call(t, path, http.MethodPost, api.PathAgentTokens, `{"audience":["x"]}`)
+		if status == http.StatusTooManyRequests {
+			limited = strings.Contains(body, "agent_limit")
+			break
+		}
+	}
+	if !limited {
+		t.Error("an environment gets 200 identity tokens at once")
+	}
+}
+
+// What is mounted into containers cannot be changed from inside, the runner's programs
+// least of all: every environment has them.
+func TestMountsAreReadOnly(t *testing.T) {
+	dir := shortDir(t)
+	a, err := agent.New(agent.Options{Dir: filepath.Join(dir, "a"), Bin: dir, RunnerName: "build-1", Server: &server{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { shutdown(t, a) })
+	mounts, err := a.Open(t.Context(), environment())
+	if err != nil || len(mounts) != 2 {
+		t.Fatalf("Open = %+v, %v, want the socket's directory and the programs", mounts, err)
+	}
+	for _, m := range mounts {
+		if !m.ReadOnly {
+			t.Errorf("%s is mounted writable at %s", m.Source, m.Target)
+		}
 	}
 }

@@ -3,6 +3,7 @@ package docker_test
 import (
 	"bytes"
 	"context"
+	"io"
 	"os"
 	"strconv"
 	"strings"
@@ -39,7 +40,10 @@ func confined(t *testing.T, limits docker.Limits, command ...string) (a runner.A
 	if a, err = d.Start(ctx, request); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = d.Remove(context.Background(), a) })
+	t.Cleanup(func() {
+		_ = d.Remove(context.Background(), a)
+		_ = d.Release(context.Background(), request.Environment)
+	})
 	var out bytes.Buffer
 	if err := d.Output(ctx, a, &out); err != nil { // ends with the container
 		t.Fatal(err)
@@ -135,4 +139,36 @@ func connect(t *testing.T, host string) *client.Client {
 	}
 	t.Cleanup(func() { _ = c.Close() })
 	return c
+}
+
+func TestMountsAreReadOnlyWhereTheySaySo(t *testing.T) {
+	host, reg := parts.Docker(t), newRegistry(t)
+	image, digest := reg.push(t, "team/app", busybox(t))
+	d := engine(t, host, pullpass.NewRunnerID())
+	if err := d.Pull(t.Context(), runner.PullRequest{Reference: image, Auth: reg.admit("a", "password-of-a", "team/app")}); err != nil {
+		t.Fatal(err)
+	}
+	closed, open := t.TempDir(), t.TempDir()
+	id := pullpass.NewEnvironmentID()
+	a, err := d.Start(t.Context(), runner.StartRequest{
+		Environment: id, Start: 1, Reference: image, Digest: digest,
+		Service: pullpass.Service{Name: "app", Command: []string{"sh", "-c", "touch /closed/file; touch /open/file"}},
+		Mounts:  []runner.Mount{{Source: closed, Target: "/closed", ReadOnly: true}, {Source: open, Target: "/open"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = d.Remove(context.Background(), a)
+		_ = d.Release(context.Background(), id)
+	})
+	if err := d.Output(t.Context(), a, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(closed + "/file"); err == nil {
+		t.Error("a container has written to a mount that is read-only")
+	}
+	if _, err := os.Stat(open + "/file"); err != nil {
+		t.Errorf("a container cannot write to a mount that is not read-only: %v", err)
+	}
 }

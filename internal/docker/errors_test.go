@@ -251,3 +251,24 @@ func TestCredentialIsOnThePullOnly(t *testing.T) {
 		}
 	}
 }
+
+// An engine that ends between two messages ends the stream without an error: that is
+// no pull.
+func TestStreamThatEndsEarlyIsNoPull(t *testing.T) {
+	e := answering(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Api-Version", "1.41")
+		if strings.HasSuffix(r.URL.Path, "/images/create") {
+			_, _ = w.Write([]byte(`{"status":"Pulling fs layer","id":"l1"}` + "\n"))
+			return
+		}
+		if strings.HasSuffix(r.URL.Path, "/tag") {
+			w.WriteHeader(http.StatusCreated)
+			return
+		}
+		w.WriteHeader(http.StatusNotFound)
+		_, _ = w.Write([]byte(`{"message":"No such image: a"}`))
+	})
+	if err := e.Pull(t.Context(), runner.PullRequest{Reference: "127.0.0.1:1/a@sha256:" + strings.Repeat("1", 64)}); err == nil {
+		t.Error("a pull that the engine did not finish counts as done")
+	}
+}

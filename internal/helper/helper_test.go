@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -428,6 +429,53 @@ func TestErasedAnswerIsToldAsRefused(t *testing.T) {
 		}
 		if strings.HasSuffix(f.Name(), ".erased") && bytes.Contains(text, []byte(canary)) {
 			t.Errorf("%s keeps the secret of what was erased", f.Name())
+		}
+	}
+}
+
+// Containers that share a home directory have their sockets at the same path: what one
+// environment was given is not another one's.
+func TestSocketsOfDifferentContainersAreDifferent(t *testing.T) {
+	dir := t.TempDir()
+	identity := func() string {
+		t.Helper()
+		path := filepath.Join(dir, "agent.sock")
+		l, err := net.Listen("unix", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = l.Close() })
+		t.Setenv(helper.EnvSocket, path)
+		s, err := helper.FindSocket()
+		if err != nil || s == nil {
+			t.Fatalf("FindSocket = %v, %v", s, err)
+		}
+		again, err := helper.FindSocket()
+		if err != nil || again.Identity() != s.Identity() {
+			t.Errorf("the same socket is %q and %q", s.Identity(), again.Identity())
+		}
+		return s.Identity()
+	}
+	first := identity()
+	if err := os.Rename(filepath.Join(dir, "agent.sock"), filepath.Join(dir, "elsewhere.sock")); err != nil { // its number stays taken
+		t.Fatal(err)
+	}
+	if second := identity(); first == second {
+		t.Errorf("two sockets at one path are both %q", first)
+	}
+}
+
+// A login for one repository opens that one; its host's others are Pullpass's to open.
+func TestLoginOfAnotherRepositoryIsNotUsed(t *testing.T) {
+	b := newBench(t)
+	if code, out, explain := b.run(t.Context(), "store", `{"ServerURL":"registry.example/team/other","Username":"me","Secret":"mine"}`); code != 0 {
+		t.Fatalf("store: %s%s", out, explain)
+	}
+	for url, want := range map[string]string{
+		"registry.example/team/other": "me:mine", "registry.example/team/app": "AWS:" + canary, "registry.example": "AWS:" + canary,
+	} {
+		if got := b.secret(t, url); got != want {
+			t.Errorf("get %s = %s, want %s", url, got, want)
 		}
 	}
 }

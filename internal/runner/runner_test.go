@@ -397,3 +397,24 @@ func TestRefusedCredentialIsAskedForAnew(t *testing.T) {
 		})
 	}
 }
+
+// A predecessor has begun a later start than the one that this runner was told of: what
+// runs is newer than the wish, and stays.
+func TestOlderWishIsNotObeyed(t *testing.T) {
+	story(t, func(t *testing.T, w *world) {
+		e := w.environment("serve")
+		e.Start = 2
+		w.want(e)
+		stop := w.run()
+		w.settle(e.ID, pullpass.PhaseRunning)
+		newer := w.one()
+		stop()
+		e.Start = 1
+		w.want(e)
+		w.run()
+		pass(time.Hour)
+		if a := w.one(); a != newer {
+			t.Errorf("container %+v took the place of the newer %+v", a, newer)
+		}
+	})
+}
