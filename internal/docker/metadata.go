@@ -100,15 +100,23 @@ func iptables(ctx context.Context, program string, args ...string) error {
 	return nil
 }
 
-// metadataAnswers is the first address at which a metadata service answers this machine.
+// metadataAnswers is an address at which a metadata service answers this machine.
 func metadataAnswers(ctx context.Context) string {
 	d := net.Dialer{Timeout: dialTime}
-	for _, a := range slices.Concat(metadataV4, metadataV6) {
-		conn, err := d.DialContext(ctx, "tcp", net.JoinHostPort(a, "80"))
-		if err == nil {
-			_ = conn.Close()
-			return a
-		}
+	all := slices.Concat(metadataV4, metadataV6)
+	answers := make([]bool, len(all))
+	var dials sync.WaitGroup
+	for i, a := range all {
+		dials.Go(func() {
+			if conn, err := d.DialContext(ctx, "tcp", net.JoinHostPort(a, "80")); err == nil {
+				_ = conn.Close()
+				answers[i] = true
+			}
+		})
+	}
+	dials.Wait()
+	if i := slices.Index(answers, true); i >= 0 {
+		return all[i]
 	}
 	return ""
 }
