@@ -228,7 +228,7 @@ func (p *parts) make(ctx context.Context, c *config.Server, url string, log *slo
 
 // awsWithin bounds one call of AWS, which answers in well below a second: a call
 // that hangs is tried again while there is time.
-const awsWithin = 10 * time.Second
+const awsWithin = 7 * time.Second
 
 // awsOptions keeps the server's own AWS identity from integrations unless its
 // operator lends it: whoever may add an integration could use it otherwise.

@@ -10,8 +10,8 @@ import (
 )
 
 // flightTime bounds one upstream call with its waiting and its retries: below the
-// time that whoever asked has for the answer, so that they are told what failed.
-const flightTime = 40 * time.Second
+// half minute for which our own client waits, so that whoever asked is told.
+const flightTime = 25 * time.Second
 
 // Keeper holds what was minted while it is good, refreshes it before it ends, and
 // makes one upstream call of those that are wanted at the same time. It decides

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/internal/audit"
@@ -214,5 +215,36 @@ func TestFullDisk(t *testing.T) {
 	report, err := audit.Verify(ctx, db, org.ID, audit.Head{})
 	if err != nil || !report.Whole() || report.Checked != written+1 {
 		t.Errorf("Verify = %+v, %v, want %d whole", report, err, written+1)
+	}
+}
+
+// TestReadOnlyDatabase has the database take no writes: the store says so and why,
+// and people still sign in and read.
+func TestReadOnlyDatabase(t *testing.T) {
+	now := time.Now()
+	db, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "pullpass.db"), storetest.Keyring(t), store.Options{Now: func() time.Time { return now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	ctx := t.Context()
+	org, err := db.CreateOrganization(ctx, pullpass.Organization{Name: "acme"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, hash, _ := pullpass.HashBearer(pullpass.NewBearer(pullpass.TokenAPI).Reveal())
+	if _, err := db.CreateToken(ctx, pullpass.Token{Organization: org.ID, Kind: pullpass.TokenAPI, Name: "t", Hash: hash}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Schema().Write.ExecContext(ctx, "PRAGMA query_only = 1"); err != nil {
+		t.Fatal(err)
+	}
+	now = now.Add(2 * time.Hour) // the use of the token would be noted
+	if _, err := db.TokenByHash(ctx, hash); err != nil {
+		t.Errorf("TokenByHash on a read-only database: %v", err)
+	}
+	err = db.Ping(ctx)
+	if !pullpass.IsKind(err, pullpass.Unavailable) || !strings.Contains(pullpass.Explain(err), "read-only") {
+		t.Errorf("Ping of a read-only database: %v, want unavailable and why", err)
 	}
 }
