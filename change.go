@@ -37,7 +37,10 @@ type RunnerChange struct {
 type RunnerReport struct {
 	Version      string
 	Capabilities []string
-	AWSIdentity  string
+	AWSClaim     string
+	AWSMessage   string
+	Process      string // drawn anew by each process: two that alternate are two machines
+	Machine      string // the machine's name, to tell two apart
 	Phase        RunnerPhase
 	Message      string
 	At           time.Time
@@ -52,3 +55,13 @@ type StatusUpdate struct {
 	Status     []ServiceStatus
 	Conditions []Condition
 }
+
+// Clone is a second machine with a runner's identity: two processes of one runner
+// reported in turn. The one that was there first is kept.
+type Clone struct {
+	Kept    string // names of the machines, as they call themselves
+	Refused string
+}
+
+// CodeRunnerCloned refuses the process of a second machine.
+const CodeRunnerCloned = "runner_cloned"

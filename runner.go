@@ -16,11 +16,18 @@ type Runner struct {
 	Hosted       bool        // operated by whoever operates the server
 	Version      string
 	Capabilities []string
-	AWSIdentity  string // ARN of the runner's own AWS principal; empty if it has none
-	Phase        RunnerPhase
-	Message      string // why it is degraded; empty otherwise
-	LastSeenAt   time.Time
-	CreatedAt    time.Time
+	// AWSIdentity is the ARN of the runner's own AWS role or user: AWS has confirmed
+	// it, and an administrator has approved it. Policies name this one only.
+	AWSIdentity string
+	AWSProved   string // what AWS confirmed last; it may differ and wait for approval
+	AWSClaim    string // what the runner says that it is: nothing is decided by it
+	AWSMessage  string // why no identity is known, or not confirmed
+	AWSRole     string // a role whose sessions may join as this runner, without a token
+	Phase       RunnerPhase
+	Message     string // why it is degraded; empty otherwise
+	Warning     string // another machine used the runner's token, and was refused
+	LastSeenAt  time.Time
+	CreatedAt   time.Time
 }
 
 // Takes reports whether environments of p may be placed on it.

@@ -45,7 +45,8 @@ func FromIntegration(i pullpass.Integration) Integration {
 func FromRunner(r pullpass.Runner) Runner {
 	return Runner{
 		ID: r.ID, Name: r.Name, Kind: r.Kind, Hosted: r.Hosted, Projects: full(r.Projects), Version: r.Version,
-		Capabilities: full(r.Capabilities), AWSIdentity: r.AWSIdentity, Phase: r.Phase, Message: r.Message,
+		Capabilities: full(r.Capabilities), AWSIdentity: r.AWSIdentity, AWSProved: r.AWSProved, AWSClaim: r.AWSClaim,
+		AWSMessage: r.AWSMessage, AWSRole: r.AWSRole, Phase: r.Phase, Message: r.Message, Warning: r.Warning,
 		LastSeenAt: r.LastSeenAt, CreatedAt: r.CreatedAt,
 	}
 }

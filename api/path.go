@@ -33,6 +33,10 @@ const (
 	PathRunner     = "/api/v1/runners/{runner}"
 	PathRunnerJoin = "/api/v1/runners/join"
 
+	PathRunnerChallenge = "/api/v1/runners/challenge"
+	PathRunnerJoinToken = "/api/v1/runners/{runner}/join-token"
+	PathRunnerApproval  = "/api/v1/runners/{runner}/aws-identity"
+
 	PathEnvironments       = "/api/v1/environments"
 	PathEnvironment        = "/api/v1/environments/{environment}"
 	PathEnvironmentStart   = "/api/v1/environments/{environment}/start"
@@ -86,6 +90,10 @@ const (
 	PathRunnerEnvironments = "/api/v1/runner/environments"
 	PathRunnerStatus       = "/api/v1/runner/environments/{environment}/status"
 	PathRunnerOutput       = "/api/v1/runner/environments/{environment}/output"
+
+	PathRunnerOwnChallenge = "/api/v1/runner/challenge"
+	PathRunnerIdentity     = "/api/v1/runner/identity"
+	PathRunnerKeys         = "/api/v1/runner/keys"
 
 	PathRunnerTokens = "/api/v1/runner/environments/{environment}/tokens"
 

@@ -77,9 +77,10 @@ func (c *Client) RestartEnvironment(ctx context.Context, id pullpass.Environment
 	return environment(w), err
 }
 
-// DeleteEnvironment wants it deleted; its runner does it.
-func (c *Client) DeleteEnvironment(ctx context.Context, id pullpass.EnvironmentID) error {
-	return c.send(ctx, remove(path(api.PathEnvironment, id)))
+// DeleteEnvironment wants it deleted; its runner does it. With force it is gone at
+// once, and what runs is left to whoever has the runner's machine.
+func (c *Client) DeleteEnvironment(ctx context.Context, id pullpass.EnvironmentID, force ...Force) error {
+	return c.send(ctx, forced(remove(path(api.PathEnvironment, id)), force))
 }
 
 // Output gets the end of what a service has printed; an empty service means the

@@ -15,6 +15,7 @@ type Wanted struct {
 	State        string // give it to the next Wanted
 	Unchanged    bool   // Environments is empty: what was seen still holds
 	Trials       []pullpass.TrialID
+	Reported     string // the phases that the server has
 }
 
 // Wanted returns the wanted environments of the client's runner as soon as they
@@ -33,13 +34,14 @@ func (c *Client) Wanted(ctx context.Context, seen string, wait time.Duration) (W
 		return Wanted{}, err // half of what is wanted would read as the rest being unwanted
 	}
 	// The state is that of the first answer: what changed since is news for the next.
-	return Wanted{Environments: each(all, environment), State: w.State, Unchanged: w.Unchanged, Trials: w.Trials}, nil
+	return Wanted{Environments: each(all, environment), State: w.State, Unchanged: w.Unchanged, Trials: w.Trials, Reported: w.Reported}, nil
 }
 
 // Heartbeat tells how the client's runner is.
 func (c *Client) Heartbeat(ctx context.Context, r pullpass.RunnerReport) (pullpass.Runner, error) {
 	k := post(api.PathRunnerHeartbeat, api.Heartbeat{
-		Version: r.Version, Capabilities: r.Capabilities, AWSIdentity: r.AWSIdentity, Phase: r.Phase, Message: r.Message,
+		Version: r.Version, Capabilities: r.Capabilities, AWSIdentity: r.AWSClaim, AWSMessage: r.AWSMessage,
+		Process: r.Process, Machine: r.Machine, Phase: r.Phase, Message: r.Message,
 	})
 	k.again = true
 	w, err := do[api.Runner](ctx, c, k)

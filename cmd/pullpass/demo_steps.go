@@ -117,22 +117,29 @@ func (s *stage) startRunner(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	id, err := join(ctx, s.serverURL, token, "", userAgent())
-	if err != nil {
-		return err
-	}
 	s.runner = made.ID
 	c := config.Runner{Server: s.serverURL, State: filepath.Join(s.dir, "runner"), DockerHost: s.dockerHost, Parallel: 4, AWSIdentity: config.NoAWSIdentity, Log: config.Log{LogLevel: "debug"}}
 	c.Hosts, c.AllowEgress = s.mappings()
+	state, err := openRunnerState(c.State)
+	if err != nil {
+		return err
+	}
+	log := newLogger(s.log, c.Log)
+	id, err := join(ctx, s.serverURL, client.Joining{Token: token}, nil, state, log, userAgent())
+	if err != nil {
+		state.close()
+		return err
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan error, 1)
-	go func() { done <- runAgent(ctx, &c, id, newLogger(s.log, c.Log), userAgent()) }()
+	go func() { done <- runAgent(ctx, &c, id, state, log, userAgent()) }()
 	s.onClose(func() {
 		s.removeEnvironment()
 		cancel()
 		if err := <-done; err != nil {
 			s.say("the runner ended: %v", err)
 		}
+		state.close()
 	})
 	s.say("runner this-machine joined")
 	return nil

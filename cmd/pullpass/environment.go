@@ -298,15 +298,22 @@ func (e *envRestart) Run(ctx context.Context, t *terminal) error {
 	return settle(ctx, c, t, env, e.NoWait)
 }
 
-type envDelete struct{ envRef }
+type envDelete struct {
+	envRef
+	forceFlags
+}
 
 func (e *envDelete) Run(ctx context.Context, t *terminal) error {
 	c, env, err := e.find(ctx)
 	if err != nil {
 		return err
 	}
-	if err := c.DeleteEnvironment(ctx, env.ID); err != nil {
+	if err := c.DeleteEnvironment(ctx, env.ID, e.force()); err != nil {
 		return err
+	}
+	if e.Force {
+		t.say("Environment %s is deleted here. What still runs is left to whoever has its runner's machine; if the runner comes back, it removes it.", env.Name)
+		return nil
 	}
 	t.say("Environment %s will be deleted by its runner.", env.Name)
 	return nil

@@ -1,13 +1,16 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/api"
 	"github.com/pullpass/pullpass/client"
+	"github.com/pullpass/pullpass/internal/awsname"
 )
 
 type runnerCommand struct {
@@ -16,6 +19,10 @@ type runnerCommand struct {
 	List   runnerList   `cmd:"" help:"List the runners."`
 	Show   runnerShow   `cmd:"" help:"Show one runner."`
 	Update runnerUpdate `cmd:"" help:"Say whose environments a runner takes."`
+	Rejoin runnerRejoin `cmd:"" help:"Print a new one-time token for a runner that has lost its state; what runs is adopted."`
+
+	ApproveIdentity runnerApprove `cmd:"" help:"Let policies name a runner's AWS identity, which AWS has confirmed."`
+
 	Delete runnerDelete `cmd:"" help:"Delete a runner and its tokens."`
 }
 
@@ -23,6 +30,8 @@ type runnerAdd struct {
 	Name     string   `arg:"" help:"Name, unique in the organization."`
 	Hosted   bool     `help:"It is operated by whoever operates the server."`
 	Projects []string `name:"project" placeholder:"NAME" help:"Take environments of this project only. Can be repeated. Without it the runner takes every project's."`
+
+	AWSRole string `name:"aws-role" placeholder:"ARN" help:"Role whose sessions may join as this runner without a token: an instance profile's, IRSA's, EKS Pod Identity's."`
 }
 
 func (r *runnerAdd) Run(ctx context.Context, t *terminal) error {
@@ -34,7 +43,7 @@ func (r *runnerAdd) Run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return err
 	}
-	made, token, err := c.CreateRunner(ctx, pullpass.Runner{Name: r.Name, Kind: pullpass.RunnerDocker, Hosted: r.Hosted, Projects: projects})
+	made, token, err := c.CreateRunner(ctx, pullpass.Runner{Name: r.Name, Kind: pullpass.RunnerDocker, Hosted: r.Hosted, Projects: projects, AWSRole: r.AWSRole})
 	if err != nil {
 		return err
 	}
@@ -42,6 +51,13 @@ func (r *runnerAdd) Run(ctx context.Context, t *terminal) error {
 	err = t.show(api.RunnerWithToken{Runner: api.FromRunner(made), Token: api.NewSecret(token)}, func(w io.Writer) {
 		_, _ = fmt.Fprintln(w, token.Reveal())
 	})
+	if made.AWSRole != "" {
+		self, err := c.Self(ctx)
+		if err != nil {
+			return err
+		}
+		t.say("A machine with %s needs no token: pullpass runner run --server %s --join aws --join-as %s/%s", made.AWSRole, c.Base(), self.Organization.ID, made.ID)
+	}
 	t.say("Next, beside the Docker Engine: pullpass runner --server %s --join-token-file -", c.Base())
 	return err
 }
@@ -84,8 +100,8 @@ func (r *runnerShow) Run(ctx context.Context, t *terminal) error {
 	return t.show(api.FromRunner(found), func(w io.Writer) {
 		facts(w, "name", found.Name, "id", string(found.ID), "kind", string(found.Kind), "hosted", hosted,
 			"projects", ids(found.Projects, "any"), "phase", string(found.Phase),
-			"message", found.Message, "version", found.Version, "capabilities", ids(found.Capabilities, ""),
-			"AWS identity", found.AWSIdentity, "last seen", day(found.LastSeenAt))
+			"message", found.Message, "warning", found.Warning, "version", found.Version, "capabilities", ids(found.Capabilities, ""),
+			"AWS identity", awsIdentityOf(found), "joins by role", found.AWSRole, "last seen", day(found.LastSeenAt))
 	})
 }
 
@@ -118,8 +134,82 @@ func (r *runnerUpdate) Run(ctx context.Context, t *terminal) error {
 	return t.show(api.FromRunner(updated), func(io.Writer) {})
 }
 
+// awsIdentityOf says who the runner is to AWS, and on whose word.
+func awsIdentityOf(r pullpass.Runner) string {
+	approve := "pullpass runner approve-identity " + r.Name
+	switch {
+	case r.AWSIdentity != "" && r.AWSProved != "" && !awsname.SameRole(r.AWSIdentity, r.AWSProved):
+		return r.AWSIdentity + " (approved); now it is " + r.AWSProved + ", which waits: " + approve
+	case r.AWSIdentity != "":
+		return r.AWSIdentity + " (approved)"
+	case r.AWSProved != "":
+		return r.AWSProved + " (confirmed by AWS, not approved: policies do not name it until: " + approve + ")"
+	case r.AWSClaim != "":
+		return "says " + r.AWSClaim + ", not confirmed: " + oneLine(r.AWSMessage)
+	case r.AWSMessage != "":
+		return "none: " + oneLine(r.AWSMessage)
+	}
+	return ""
+}
+
+// oneLine joins the three parts of an error.
+func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
+
+type runnerRejoin struct {
+	Runner string `arg:"" help:"Name or id."`
+}
+
+func (r *runnerRejoin) Run(ctx context.Context, t *terminal) error {
+	c, err := connect()
+	if err != nil {
+		return err
+	}
+	found, err := findRunner(ctx, c, r.Runner)
+	if err != nil {
+		return err
+	}
+	same, token, err := c.RejoinRunner(ctx, found.ID)
+	if err != nil {
+		return err
+	}
+	t.say("Whoever joins with this token is the runner %s; the token that it has now ends then. It is shown this once:", same.Name)
+	err = t.show(api.RunnerWithToken{Runner: api.FromRunner(same), Token: api.NewSecret(token)}, func(w io.Writer) {
+		_, _ = fmt.Fprintln(w, token.Reveal())
+	})
+	t.say("Next, beside its Docker Engine: pullpass runner --server %s --join-token-file -", c.Base())
+	return err
+}
+
+type runnerApprove struct {
+	Runner string `arg:"" help:"Name or id."`
+	As     string `placeholder:"ARN" help:"ARN of the same role with its path, which AWS does not tell of a session."`
+}
+
+func (r *runnerApprove) Run(ctx context.Context, t *terminal) error {
+	c, err := connect()
+	if err != nil {
+		return err
+	}
+	found, err := findRunner(ctx, c, r.Runner)
+	if err != nil {
+		return err
+	}
+	identity := cmp.Or(r.As, found.AWSProved)
+	if identity == "" {
+		return &pullpass.Error{Kind: pullpass.Conflict, Code: "aws_identity_not_proved", What: "cannot approve the AWS identity of runner " + found.Name,
+			Cause: "AWS has not confirmed any", Hint: "see why: pullpass runner show " + found.Name}
+	}
+	now, err := c.ApproveIdentity(ctx, found.ID, identity)
+	if err != nil {
+		return err
+	}
+	t.say("Runner %s is %s: policies name it from their next change on.", now.Name, now.AWSIdentity)
+	return t.show(api.FromRunner(now), func(io.Writer) {})
+}
+
 type runnerDelete struct {
 	Runner string `arg:"" help:"Name or id."`
+	forceFlags
 }
 
 func (r *runnerDelete) Run(ctx context.Context, t *terminal) error {
@@ -131,11 +221,30 @@ func (r *runnerDelete) Run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return err
 	}
-	if err := c.DeleteRunner(ctx, found.ID); err != nil {
+	if err := c.DeleteRunner(ctx, found.ID, r.force()); err != nil {
 		return err
 	}
 	t.say("Deleted runner %s.", found.Name)
+	if r.Force {
+		t.say("What it runs is left to whoever has its machine.")
+	}
 	return nil
+}
+
+// forceFlags delete what a runner has not let go of.
+type forceFlags struct {
+	Force bool `help:"Do not wait for the runner. It must be absent: not seen for five minutes, signed off, or never joined. What runs is left to whoever has its machine."`
+	Yes   bool `help:"With --force: even if the runner may still run."`
+}
+
+func (f forceFlags) force() client.Force {
+	switch {
+	case f.Force && f.Yes:
+		return client.ForceAlways
+	case f.Force:
+		return client.ForceAbsent
+	}
+	return client.ForceNone
 }
 
 func findRunner(ctx context.Context, c *client.Client, nameOrID string) (pullpass.Runner, error) {

@@ -2,20 +2,15 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io/fs"
 	"log/slog"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"github.com/pullpass/pullpass"
-	"github.com/pullpass/pullpass/api"
 	"github.com/pullpass/pullpass/client"
 	"github.com/pullpass/pullpass/internal/agent"
-	"github.com/pullpass/pullpass/internal/atomicfile"
 	"github.com/pullpass/pullpass/internal/config"
 	"github.com/pullpass/pullpass/internal/docker"
 	"github.com/pullpass/pullpass/internal/egress"
@@ -33,11 +28,16 @@ func (r *runnerRun) Run(ctx context.Context, t *terminal) error {
 		return misuseError{err}
 	}
 	log := newLogger(t.talk, r.Log)
-	identity, err := r.identity(ctx, t)
+	state, err := openRunnerState(r.State)
 	if err != nil {
 		return err
 	}
-	return runAgent(ctx, &r.Runner, identity, log, r.options()...)
+	defer state.close()
+	identity, err := r.identity(ctx, t, state, log)
+	if err != nil {
+		return err
+	}
+	return runAgent(ctx, &r.Runner, identity, state, log, r.options()...)
 }
 
 func (r *runnerRun) options() []client.Option {
@@ -48,74 +48,8 @@ func (r *runnerRun) options() []client.Option {
 	return options
 }
 
-// runnerIdentity is what a runner remembers: who it is. All else is the engine's
-// labels and the server's wanted state.
-type runnerIdentity struct {
-	Runner pullpass.RunnerID `json:"runner"`
-	Name   string            `json:"name"`
-	Token  api.Secret        `json:"token"`
-}
-
-// identity reads the runner's identity, or joins with the one-time token.
-func (r *runnerRun) identity(ctx context.Context, t *terminal) (runnerIdentity, error) {
-	path := filepath.Join(r.State, "runner.json")
-	var id runnerIdentity
-	data, err := os.ReadFile(path)
-	switch {
-	case err == nil:
-		if json.Unmarshal(data, &id) != nil {
-			return id, &pullpass.Error{Kind: pullpass.Invalid, What: "cannot read " + path, Cause: "it is not in the form in which it was written", Hint: "remove it and join again with a new token: pullpass runner add NAME"}
-		}
-		return id, nil
-	case !errors.Is(err, fs.ErrNotExist):
-		return id, &pullpass.Error{Kind: pullpass.Invalid, What: "cannot read the runner's identity", Err: err}
-	case r.JoinToken == "":
-		return id, misuse("this runner has not joined yet", "pullpass runner add NAME prints a token; give it with --join-token-file - on standard input")
-	}
-	token, err := readSecret(t, r.JoinToken, "Join token: ")
-	if err != nil {
-		return id, err
-	}
-	principal, err := ownPrincipal(ctx, &r.Runner)
-	if err != nil {
-		return id, err
-	}
-	if id, err = join(ctx, r.Server, token, principal, r.options()...); err != nil {
-		return id, err
-	}
-	return id, saveIdentity(path, id)
-}
-
-// join trades the one-time token for the runner's own; principal is its AWS
-// identity, if it has one.
-func join(ctx context.Context, server string, token pullpass.Secret, principal string, options ...client.Option) (runnerIdentity, error) {
-	c, err := client.New(server, options...)
-	if err != nil {
-		return runnerIdentity{}, err
-	}
-	joined, own, err := c.Join(ctx, token, pullpass.RunnerDocker, pullpass.RunnerReport{Version: version, AWSIdentity: principal})
-	if err != nil {
-		return runnerIdentity{}, err
-	}
-	return runnerIdentity{Runner: joined.ID, Name: joined.Name, Token: api.NewSecret(own)}, nil
-}
-
-func saveIdentity(path string, id runnerIdentity) error {
-	data, err := json.Marshal(id)
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return fmt.Errorf("keeping the runner's identity: %w", err)
-	}
-	if err := atomicfile.Write(path, data, 0o600); err != nil {
-		return fmt.Errorf("keeping the runner's identity: %w", err)
-	}
-	return nil
-}
-
 // runAgent is a runner from its parts; the demo runs one, too.
-func runAgent(ctx context.Context, c *config.Runner, id runnerIdentity, log *slog.Logger, options ...client.Option) error {
+func runAgent(ctx context.Context, c *config.Runner, id runnerIdentity, state *runnerState, log *slog.Logger, options ...client.Option) error {
 	server, err := client.New(c.Server, append(options, client.WithToken(id.Token.Secret()))...)
 	if err != nil {
 		return err
@@ -130,11 +64,22 @@ func runAgent(ctx context.Context, c *config.Runner, id runnerIdentity, log *slo
 		return err
 	}
 	defer closeRegistries()
-	native, err := newNative(c, server, id)
+	keys, err := newGrantKeys(server, id, state.write, log)
+	if err != nil {
+		return err
+	}
+	native, err := newNative(c, keys)
 	if err != nil {
 		return err
 	}
 	defer native.Close()
+	own := &ownIdentity{native: native, server: server, log: log}
+	background, stop := context.WithCancel(ctx)
+	var loops sync.WaitGroup
+	defer loops.Wait()
+	defer stop()
+	loops.Go(func() { own.run(background) })
+	loops.Go(func() { keys.run(background) })
 	port := serverPort{server, native}
 	bin, err := mountedPrograms(c.State, log)
 	if err != nil {
@@ -152,7 +97,7 @@ func runAgent(ctx context.Context, c *config.Runner, id runnerIdentity, log *slo
 		return err
 	}
 	r, err := runner.New(runner.Options{
-		ID: id.Runner, Version: version, Server: port, Driver: engine, AWSIdentity: native.Identity,
+		ID: id.Runner, Version: version, Server: port, Driver: engine, AWSIdentity: own.current, Machine: machineName(),
 		Resolver: resolver{registries}, Agents: sockets, Trials: trials, Log: log, Parallel: c.Parallel, MaxImage: int64(max(0, c.MaxImage)),
 		ImageSpace: int64(max(0, c.ImageSpace)), ImageAge: c.ImageAge,
 	})
@@ -172,6 +117,15 @@ func limitsOf(c *config.Runner) docker.Limits {
 func networksOf(c *config.Runner) netip.Prefix {
 	n, _ := netip.ParsePrefix(c.Networks)
 	return n
+}
+
+// machineName is what this machine calls itself; nothing decides by it.
+func machineName() string {
+	name, err := os.Hostname()
+	if err != nil || len(name) > 253 {
+		return "unnamed"
+	}
+	return name
 }
 
 // newRegistries makes the registry client of a process.

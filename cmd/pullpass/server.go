@@ -221,6 +221,7 @@ func (p *parts) make(ctx context.Context, c *config.Server, url string, log *slo
 		Hosts: hosts, Logger: log, Version: version, Pages: web.New, Dashboard: web.Dashboard,
 		Programs: offered, Downloads: operatorsPrograms(c), URL: url, Proxies: proxies,
 		SignIn: signIn, Hooks: webhook.Sender{HTTP: p.out, Now: time.Now},
+		Prover: &aws.Prover{HTTP: p.out, STSEndpoint: stsOfMappings(hosts)},
 		Tester: &serverDoctor{store: p.db, hosts: hosts, allow: c.AllowEgress, minter: minter},
 	})
 	return err

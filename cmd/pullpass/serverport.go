@@ -29,7 +29,7 @@ func (s serverPort) Heartbeat(ctx context.Context, r pullpass.RunnerReport) erro
 
 func (s serverPort) Wanted(ctx context.Context, seen string) (runner.Wanted, error) {
 	w, err := s.c.Wanted(ctx, seen, wantedWait)
-	return runner.Wanted{State: w.State, Environments: w.Environments, Unchanged: w.Unchanged, Trials: w.Trials}, err
+	return runner.Wanted{State: w.State, Environments: w.Environments, Unchanged: w.Unchanged, Reported: w.Reported, Trials: w.Trials}, err
 }
 
 func (s serverPort) ReportStatus(ctx context.Context, id pullpass.EnvironmentID, u pullpass.StatusUpdate) error {

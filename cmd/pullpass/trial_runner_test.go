@@ -38,18 +38,21 @@ func (c *clinic) beside(name string, o config.Runner) (stop func()) {
 		}
 	}
 	must(err)
-	id, err := join(ctx, o.Server, token, "")
-	must(err)
+	id := joinForTest(c.t, o.Server, token)
 	server, err := client.New(o.Server, client.WithToken(id.Token.Secret()))
 	must(err)
-	native, err := newNative(&o, server, id)
+	keys, err := newGrantKeys(server, id, func(runnerIdentity) error { return nil }, slog.New(slog.DiscardHandler))
 	must(err)
+	native, err := newNative(&o, keys)
+	must(err)
+	own := &ownIdentity{native: native, server: server, log: slog.New(slog.DiscardHandler)}
+	own.look(ctx)
 	registries, closeRegistries, err := newRegistries(o.Hosts, o.AllowEgress)
 	must(err)
 	port := serverPort{server, native}
 	trials, err := newRunnerTrials(&o, port, name)
 	must(err)
-	r, err := runner.New(runner.Options{ID: made.ID, Version: "test", Server: port, Driver: drivertest.NewFake().Driver(made.ID), AWSIdentity: native.Identity,
+	r, err := runner.New(runner.Options{ID: made.ID, Version: "test", Server: port, Driver: drivertest.NewFake().Driver(made.ID), AWSIdentity: own.current,
 		Resolver: resolver{registries}, Agents: noSockets{}, Trials: trials, Log: slog.New(slog.DiscardHandler)})
 	must(err)
 	done := make(chan struct{})

@@ -65,7 +65,7 @@ var table = []rule{
 
 	{RunnerRead, "read runners", everyRole, noKind, wholeOrg},
 	{RunnerCreate, "add a runner", admins, noKind, nowhere},
-	{RunnerUpdate, "update a runner", admins, noKind, nowhere},
+	{RunnerUpdate, "update a runner, let it join again, approve its AWS identity", admins, noKind, nowhere},
 	{RunnerDelete, "delete a runner", admins, noKind, nowhere},
 	{RunnerWork, "do the work of a runner", nil, runner, nowhere},
 	{RunnerTry, "try a registry or an integration on a runner", admins, noKind, wholeOrg},

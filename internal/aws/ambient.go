@@ -2,16 +2,20 @@ package aws
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials/ec2rolecreds"
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
+
+	"github.com/pullpass/pullpass/internal/awsname"
 )
 
 // metadataTime is how long instance metadata has to answer: on an instance it
@@ -23,11 +27,47 @@ func loadAmbient(ctx context.Context) (aws.Config, error) {
 	return LoadAmbient(ctx, config.WithDefaultRegion("us-east-1")) // never ask metadata for it: the host decides
 }
 
+// AmbientIn finds a machine's own identity, and the region that it is in: what its
+// environment or profile says, else instance metadata, else fallback. Where STS of
+// one region cannot be reached, another one's is the wrong one to ask.
+func AmbientIn(fallback string) func(context.Context) (aws.Config, error) {
+	return func(ctx context.Context) (aws.Config, error) {
+		c, err := LoadAmbient(ctx)
+		if err != nil || c.Region != "" {
+			return c, err
+		}
+		if c.Region = metadataRegion(ctx); c.Region == "" {
+			c.Region = cmp.Or(fallback, "us-east-1")
+		}
+		return c, nil
+	}
+}
+
+// metadataRegion asks the instance for its region; nothing where there is none.
+func metadataRegion(ctx context.Context) string {
+	if os.Getenv("AWS_EC2_METADATA_DISABLED") == "true" {
+		return ""
+	}
+	ctx, cancel := context.WithTimeout(ctx, metadataTime)
+	defer cancel()
+	out, err := metadataClient().GetRegion(ctx, &imds.GetRegionInput{})
+	if err != nil || !awsname.ValidRegion(out.Region) {
+		return ""
+	}
+	return out.Region
+}
+
 // LoadAmbient finds the identity of whoever runs this process: environment,
 // profile and SSO, web identity (IRSA), container (ECS, EKS Pod Identity),
 // instance metadata, which has a second to answer.
 func LoadAmbient(ctx context.Context, options ...func(*config.LoadOptions) error) (aws.Config, error) {
-	client := imds.New(imds.Options{
+	client := metadataClient()
+	return config.LoadDefaultConfig(ctx, append(options,
+		config.WithEC2RoleCredentialOptions(func(o *ec2rolecreds.Options) { o.Client = prompt{client} }))...)
+}
+
+func metadataClient() *imds.Client {
+	return imds.New(imds.Options{
 		HTTPClient: &http.Client{
 			Timeout: metadataTime,
 			Transport: &http.Transport{ // metadata is link-local: never through a proxy
@@ -36,8 +76,6 @@ func LoadAmbient(ctx context.Context, options ...func(*config.LoadOptions) error
 		},
 		Retryer: aws.NopRetryer{},
 	})
-	return config.LoadDefaultConfig(ctx, append(options,
-		config.WithEC2RoleCredentialOptions(func(o *ec2rolecreds.Options) { o.Client = prompt{client} }))...)
 }
 
 // prompt bounds a question to metadata as a whole: the client inside asks for a

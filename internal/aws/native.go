@@ -33,6 +33,7 @@ type Native struct {
 
 	mu       sync.Mutex
 	identity string
+	reason   error     // why there is none, or why AWS was not asked
 	again    time.Time // when it is asked for again
 }
 
@@ -110,27 +111,33 @@ func (n *Native) request(g pullpass.Grant, host reference.Host) broker.MintReque
 
 const (
 	identityFor  = 5 * time.Minute  // how long an answer of who the runner is holds
-	identityMiss = 30 * time.Second // and one that there is none, or that AWS did not give
-	identityTime = 10 * time.Second // the runner's heartbeat waits for the answer
+	identityMiss = 10 * time.Second // and one that there is none, or that AWS did not give
+	identityTime = 10 * time.Second // whoever asks waits for the answer
 )
 
-// Identity is the runner's own AWS principal as policies name it, or nothing where
-// it has none. While AWS does not answer it is still who it was.
-func (n *Native) Identity(ctx context.Context) string {
+// Identity is the runner's own AWS principal as policies name it, or why it has
+// none. While AWS does not answer it is still who it was.
+func (n *Native) Identity(ctx context.Context) (string, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.o.Now().Before(n.again) {
-		return n.identity
+		return n.identity, n.reason
 	}
 	principal, err := n.o.Minter.Own(ctx)
 	if !passing(err) {
 		n.identity = principal
 	}
+	n.reason = err
 	n.again = n.o.Now().Add(identityMiss)
 	if err == nil {
 		n.again = n.o.Now().Add(identityFor)
 	}
-	return n.identity
+	return n.identity, n.reason
+}
+
+// Sign proves who this machine is: see Minter.Sign.
+func (n *Native) Sign(ctx context.Context, challenge, bound string) (pullpass.IdentityProof, error) {
+	return n.o.Minter.Sign(ctx, challenge, bound)
 }
 
 // passing reports whether a failure says nothing of whether there is an identity.

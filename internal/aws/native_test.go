@@ -223,7 +223,7 @@ func TestNativeIdentity(t *testing.T) {
 	const role = "arn:aws:iam::111111111111:role/instance"
 	onlyMetadata(t, s.box.MetadataEndpoints()[0])
 	r := s.runner(t, nil)
-	if got := r.Identity(t.Context()); got != role {
+	if got, _ := r.Identity(t.Context()); got != role {
 		t.Errorf("Identity = %q, want %q", got, role)
 	}
 	if got, err := r.ask(t, nil); err != nil || !got.Unscoped {
@@ -234,14 +234,14 @@ func TestNativeIdentity(t *testing.T) {
 	s.box.Inject(sandbox.Fault{Action: "sts:GetCallerIdentity", Status: http.StatusServiceUnavailable, Code: "ServiceUnavailable"})
 	calls := r.calls.Load()
 	r.later.Store(int64(6 * time.Minute))
-	if got := r.Identity(t.Context()); got != role || r.calls.Load() == calls {
+	if got, _ := r.Identity(t.Context()); got != role || r.calls.Load() == calls {
 		t.Errorf("while STS fails: %q after %d calls, want it asked and %q kept", got, r.calls.Load()-calls, role)
 	}
 
 	onlyMetadata(t, "http://127.0.0.1:1/")
 	bare := s.runner(t, nil)
-	if got := bare.Identity(t.Context()); got != "" {
-		t.Errorf("without an identity: %q", got)
+	if got, err := bare.Identity(t.Context()); got != "" || err == nil {
+		t.Errorf("without an identity: %q, %v, want the reason", got, err)
 	}
 	var e *pullpass.Error
 	if _, err := bare.ask(t, nil); !errors.As(err, &e) || e.Code != "aws_no_identity" || e.Hint == "" {
@@ -249,7 +249,7 @@ func TestNativeIdentity(t *testing.T) {
 	}
 	s.box.ClearFaults()
 	user := s.runner(t, static(plainKey, plainSecret))
-	if got := user.Identity(t.Context()); got != "arn:aws:iam::111111111111:user/plain" {
+	if got, _ := user.Identity(t.Context()); got != "arn:aws:iam::111111111111:user/plain" {
 		t.Errorf("a user's identity = %q", got)
 	}
 }

@@ -52,3 +52,41 @@ func RoleOfSession(text string) (string, bool) {
 	}
 	return Partition(arn.Partition).IAM(arn.Account, "role/"+role), true
 }
+
+// IsRoleOrUser reports whether text is the ARN of one IAM role or user: what a
+// policy can name for one machine or person. Account numbers, the root of an
+// account, sessions, wildcards and variables are not.
+func IsRoleOrUser(text string) bool {
+	arn, ok := ParseARN(text)
+	if !ok || !ValidPartition(arn.Partition) || arn.Service != "iam" || arn.Region != "" || !ValidAccount(arn.Account) {
+		return false
+	}
+	name, ok := strings.CutPrefix(arn.Resource, "role/")
+	if !ok {
+		name, ok = strings.CutPrefix(arn.Resource, "user/")
+	}
+	return ok && validIAMPath(name)
+}
+
+// validIAMPath reads "path/name" of a role or user in IAM's own characters.
+func validIAMPath(s string) bool {
+	const most = 64 + 512
+	if s == "" || len(s) > most || strings.HasSuffix(s, "/") || strings.HasPrefix(s, "/") {
+		return false
+	}
+	return strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+=,.@_/-") == ""
+}
+
+// SameRole reports whether two ARNs are the same role: the account and the name
+// decide, for a session does not tell its role's path, and names are unique in an
+// account whatever the path.
+func SameRole(a, b string) bool {
+	x, ok := ParseARN(a)
+	y, ok2 := ParseARN(b)
+	return ok && ok2 && IsRoleOrUser(a) && IsRoleOrUser(b) && x.Partition == y.Partition && x.Account == y.Account &&
+		kindOf(x.Resource) == kindOf(y.Resource) && lastOf(x.Resource) == lastOf(y.Resource)
+}
+
+func kindOf(resource string) string { kind, _, _ := strings.Cut(resource, "/"); return kind }
+
+func lastOf(resource string) string { return resource[strings.LastIndexByte(resource, '/')+1:] }

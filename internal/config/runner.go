@@ -11,6 +11,8 @@ import (
 type Runner struct {
 	Server      string        `required:"" env:"PULLPASS_SERVER" placeholder:"URL" help:"Address of the Pullpass server."`
 	JoinToken   string        `name:"join-token-file" env:"PULLPASS_JOIN_TOKEN_FILE" placeholder:"FILE" help:"File with the one-time token that 'pullpass runner add' printed; - reads standard input. Needed on the first start only."`
+	Join        string        `default:"token" enum:"token,aws" env:"PULLPASS_RUNNER_JOIN" help:"token: join with the one-time token; aws: join by this machine's AWS role, for a runner that was added with 'pullpass runner add NAME --aws-role ARN'."`
+	JoinAs      string        `env:"PULLPASS_RUNNER_JOIN_AS" placeholder:"ORGANIZATION/RUNNER" help:"With --join aws: the runner to join as, by its ids. 'pullpass runner add NAME --aws-role ARN' prints it."`
 	State       string        `default:"${runner_dir}" env:"PULLPASS_RUNNER_STATE" placeholder:"DIR" help:"Directory for the runner's own token and its agent sockets. Created with mode 0700."`
 	DockerHost  string        `env:"DOCKER_HOST" placeholder:"URL" help:"Address of the Docker Engine: unix:///var/run/docker.sock if it is not given."`
 	Hosts       []string      `name:"host" env:"PULLPASS_HOSTS" sep:";" placeholder:"MAPPING" help:"An ECR registry under another name, as for the server. Can be repeated."`
@@ -27,6 +29,9 @@ type Runner struct {
 	Log
 }
 
+// JoinByAWS joins by the machine's AWS role.
+const JoinByAWS = "aws"
+
 // NoAWSIdentity keeps the machine's AWS identity from every registry.
 const NoAWSIdentity = "none"
 
@@ -40,6 +45,9 @@ func (r *Runner) Check() error {
 	var p problems
 	p.url("--server", r.Server)
 	p.allowances(r.AllowEgress)
+	if r.Join == JoinByAWS && r.JoinAs == "" {
+		p.add("--join-as", "is needed with --join aws")
+	}
 	if r.Parallel < 1 || r.Parallel > 256 {
 		p.add("--parallel", "want 1 to 256")
 	}

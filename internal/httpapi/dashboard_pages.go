@@ -133,7 +133,7 @@ func (s *Server) runnersPage(req *http.Request, c pullpass.Caller, p *DashboardP
 	}
 	p.Table = tableOf(l.Body, []string{"Name", "Kind", "Phase", "Version", "AWS identity", "Message", "Last seen"}, "Add one: pullpass runner add NAME",
 		func(r api.Runner) []DashboardCell {
-			return []DashboardCell{{Text: r.Name}, {Text: string(r.Kind)}, {Text: string(r.Phase), Mark: string(r.Phase)}, {Text: r.Version}, {Text: r.AWSIdentity}, {Text: r.Message}, when(r.LastSeenAt)}
+			return []DashboardCell{{Text: r.Name}, {Text: string(r.Kind)}, {Text: string(r.Phase), Mark: string(r.Phase)}, {Text: r.Version}, {Text: cmp.Or(r.AWSIdentity, r.AWSProved)}, {Text: r.Message}, when(r.LastSeenAt)}
 		})
 	return nil
 }

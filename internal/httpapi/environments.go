@@ -23,7 +23,7 @@ func (s *Server) environmentRoutes() {
 	add(s, route{method: http.MethodPost, path: api.PathEnvironmentRestart, id: "restart-environment", tag: "environments", permission: access.EnvironmentControl,
 		summary: "Restart an environment", description: "With the registries in force now."}, s.control("environment.restart", s.store.Restart))
 	add(s, route{method: http.MethodDelete, path: api.PathEnvironment, id: "delete-environment", tag: "environments", permission: access.EnvironmentDelete,
-		status: http.StatusAccepted, summary: "Delete an environment", description: "Its runner removes what runs; then it is gone."}, s.deleteEnvironment)
+		status: http.StatusAccepted, summary: "Delete an environment", description: "Its runner removes what runs; then it is gone. With ?force= it is gone at once."}, s.deleteEnvironment)
 	add(s, route{method: http.MethodGet, path: api.PathEnvironmentOutput, id: "get-output", within: pollWithin, tag: "environments", permission: access.EnvironmentRead,
 		summary: "Get a service's output", description: "The last 64 KiB of it."}, s.getOutput)
 }
@@ -137,7 +137,13 @@ func (s *Server) control(action string, change transition) handler[environmentPa
 	}
 }
 
-func (s *Server) deleteEnvironment(ctx context.Context, c pullpass.Caller, in *environmentPath) (*none, error) {
+func (s *Server) deleteEnvironment(ctx context.Context, c pullpass.Caller, in *struct {
+	Environment pullpass.EnvironmentID `path:"environment" doc:"Its id."`
+	Forcing
+}) (*none, error) {
+	if in.Force != "" {
+		return nil, s.forgetEnvironment(ctx, c, in.Environment, in.Forcing)
+	}
 	_, err := s.changeWanted(ctx, c, access.EnvironmentDelete, in.Environment, "environment.delete", s.want(pullpass.WantedDeleted))
 	return nil, err
 }

@@ -17,6 +17,12 @@ type Identity interface {
 	KeySet(context.Context, pullpass.OrganizationID) (jose.JSONWebKeySet, error)
 	CacheFor() time.Duration
 	Issue(context.Context, identity.Request) (identity.Token, error)
+	// Challenge makes what a runner signs, and OpenChallenge takes it back, once for
+	// each id.
+	Challenge(context.Context, pullpass.OrganizationID, pullpass.RunnerID) (string, error)
+	OpenChallenge(ctx context.Context, org pullpass.OrganizationID, r pullpass.RunnerID, text string) (id string, expires time.Time, err error)
+	// Succession is the key set, signed by each key in use.
+	Succession(context.Context, pullpass.OrganizationID) ([]string, error)
 }
 
 // Source finds out itself what a repository holds: *source.Source.

@@ -64,6 +64,7 @@ type objects struct {
 	repository  pullpass.RepositoryID
 	trial       pullpass.TrialID
 	name        string
+	challenge   string
 }
 
 func (o objects) fill(path string) string {
@@ -81,7 +82,7 @@ func (o objects) fill(path string) string {
 func missing() objects {
 	return objects{
 		pullpass.NewProjectID(), pullpass.NewRegistryID(), pullpass.NewIntegrationID(),
-		pullpass.NewRunnerID(), pullpass.NewEnvironmentID(), pullpass.NewTokenID(), pullpass.NewTrustID(), pullpass.NewMemberID(), pullpass.NewRepositoryID(), pullpass.NewTrialID(), "",
+		pullpass.NewRunnerID(), pullpass.NewEnvironmentID(), pullpass.NewTokenID(), pullpass.NewTrustID(), pullpass.NewMemberID(), pullpass.NewRepositoryID(), pullpass.NewTrialID(), "", "",
 	}
 }
 
@@ -140,7 +141,13 @@ var bodies = map[string]func(caller pullpass.Caller, o objects) string{
 	"report-status": func(pullpass.Caller, objects) string { return `{"start":1,"phase":"running"}` },
 	"append-output": func(pullpass.Caller, objects) string { return `{"service":"web","start":1,"offset":0,"data":"aGk="}` },
 	"setup":         func(pullpass.Caller, objects) string { return `{"token":"x","organization":"a1","name":"a1"}` },
-	"join-runner":   func(pullpass.Caller, objects) string { return `{"token":"x","kind":"docker"}` },
+
+	"challenge-runner": func(pullpass.Caller, objects) string { return `{"token":"x"}` },
+	"prove-identity": func(_ pullpass.Caller, o objects) string {
+		return fmt.Sprintf(`{"challenge":%q,"host":"sts.eu-west-1.amazonaws.com","credential":"x","date":"x","signature":"x"}`, o.challenge)
+	},
+	"approve-identity": func(pullpass.Caller, objects) string { return `{"identity":"` + role + `"}` },
+	"join-runner":      func(pullpass.Caller, objects) string { return `{"token":"x","kind":"docker"}` },
 }
 
 // actor is a caller and its token.
@@ -203,7 +210,7 @@ func (s *stage) all(o *tenant, p pullpass.ProjectID, r pullpass.RunnerID) object
 	name := s.name()
 	token, _, err := o.CreateToken(s.t.Context(), pullpass.Token{Name: name, Role: pullpass.RoleAuditor, Project: p})
 	must(s.t, err)
-	return objects{p, o.basic(p, name).ID, o.accessKeyFor(name, p).ID, r, o.environment(p, r, name).ID, token.ID, o.trust(p, name).ID, o.member(p, name).ID, o.repository(p, name).ID, o.trial(r).ID, name}
+	return objects{p, o.basic(p, name).ID, o.accessKeyFor(name, p).ID, r, o.environment(p, r, name).ID, token.ID, o.trust(p, name).ID, o.member(p, name).ID, o.repository(p, name).ID, o.trial(r).ID, name, ""}
 }
 
 func (s *stage) name() string {
@@ -221,7 +228,8 @@ func (s *stage) own(op operation) objects {
 	}
 	alive := ready // however long the matrix takes on this machine
 	alive.At = s.clock.now()
-	must(s.t, s.db.RecordHeartbeat(s.t.Context(), s.ours.org, s.trier.ID, alive))
+	_, err := s.db.RecordHeartbeat(s.t.Context(), s.ours.org, s.trier.ID, alive)
+	must(s.t, err)
 	switch {
 	case strings.HasPrefix(op.ID, "test-registry"):
 		o.runner, o.registry = s.trier.ID, s.ours.basic(o.project, o.name).ID
@@ -241,6 +249,13 @@ func (s *stage) own(op operation) objects {
 		r, _, err := s.ours.CreateRunner(s.t.Context(), pullpass.Runner{Name: o.name, Kind: pullpass.RunnerDocker})
 		must(s.t, err)
 		o.runner = r.ID
+	case op.ID == "approve-identity":
+		_, err := s.db.RecordIdentity(s.t.Context(), s.ours.org, o.runner, role, false)
+		must(s.t, err)
+	case op.ID == "prove-identity":
+		c, err := s.as(pullpass.NewSecret(s.actors[0].token)).OwnChallenge(s.t.Context())
+		must(s.t, err)
+		o.challenge = c.Challenge
 	case strings.Contains(op.path, "{registry}"):
 		o.registry = s.ours.basic(o.project, o.name).ID
 	case strings.Contains(op.path, "{repository}"):
@@ -462,7 +477,7 @@ func TestEveryRouteNamesItsPermission(t *testing.T) {
 			t.Errorf("%s %s asks for no token in the document", op.method, op.path)
 		}
 	}
-	if want := []string{"begin-device", "create-session", "exchange-token", "join-runner", "setup"}; !slices.Equal(slices.Sorted(slices.Values(public)), want) {
+	if want := []string{"begin-device", "challenge-runner", "create-session", "exchange-token", "join-runner", "setup"}; !slices.Equal(slices.Sorted(slices.Values(public)), want) {
 		t.Errorf("public operations: %v, want %v", public, want)
 	}
 }

@@ -34,9 +34,11 @@ func (o opening) unfit(what string, r pullpass.Runner) *pullpass.Error {
 	case r.Hosted && (o.native() || o.mode == pullpass.ModeAmbient):
 		return refuse("runner_hosted", "the runner "+r.Name+" is hosted: the AWS identity that would be used is its operator's",
 			"use an integration with --web-identity or --access-key-id, or a runner of your own")
-	case o.native() && r.AWSIdentity == "" && r.LastSeenAt.IsZero():
+	// Its own word is enough here: it opens nothing, and saves a person a registry
+	// that could not be opened.
+	case o.native() && r.AWSIdentity == "" && r.AWSProved == "" && r.AWSClaim == "" && r.LastSeenAt.IsZero():
 		return refuse("runner_no_identity", "the runner "+r.Name+" has not joined yet, so it is not known whether it has an AWS identity", "start it first: pullpass runner run")
-	case o.native() && r.AWSIdentity == "":
+	case o.native() && r.AWSIdentity == "" && r.AWSProved == "" && r.AWSClaim == "":
 		return refuse("runner_no_identity", "the runner "+r.Name+" has no AWS identity of its own",
 			"give its machine one (instance profile, IRSA, profile) and see it with pullpass runner show "+r.Name+"; or open the registry through an integration")
 	case o.mode == pullpass.ModeAccessKey && olderThan(r.Version, leastForKeys):

@@ -37,7 +37,7 @@ func newRulesWorld(t *testing.T) *rulesWorld {
 		made, join, err := r.o.CreateRunner(t.Context(), pullpass.Runner{Name: name, Kind: pullpass.RunnerDocker, Hosted: c.hosted})
 		must(t, err)
 		if !c.absent {
-			made, _, err = w.anonymous().Join(t.Context(), join, pullpass.RunnerDocker, pullpass.RunnerReport{Version: c.version, AWSIdentity: c.arn})
+			made, _, err = w.anonymous().Join(t.Context(), join, pullpass.RunnerDocker, pullpass.RunnerReport{Version: c.version, AWSClaim: c.arn})
 			must(t, err)
 		}
 		r.runners[name] = made

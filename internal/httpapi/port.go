@@ -71,9 +71,19 @@ type runnerStore interface {
 	Runner(context.Context, pullpass.OrganizationID, pullpass.RunnerID) (pullpass.Runner, error)
 	RunnerByName(context.Context, pullpass.OrganizationID, string) (pullpass.Runner, error)
 	Runners(context.Context, pullpass.OrganizationID, pullpass.Page) (pullpass.List[pullpass.Runner], error)
-	DeleteRunner(context.Context, pullpass.OrganizationID, pullpass.RunnerID) error
 	UpdateRunner(context.Context, pullpass.OrganizationID, pullpass.RunnerID, pullpass.RunnerChange) (pullpass.Runner, error)
-	RecordHeartbeat(context.Context, pullpass.OrganizationID, pullpass.RunnerID, pullpass.RunnerReport) error
+	// DeleteRunner deletes its environments with it, if they are to be forgotten.
+	DeleteRunner(ctx context.Context, org pullpass.OrganizationID, id pullpass.RunnerID, forget bool) error
+	// RecordHeartbeat says whether a second machine has the runner's token.
+	RecordHeartbeat(context.Context, pullpass.OrganizationID, pullpass.RunnerID, pullpass.RunnerReport) (*pullpass.Clone, error)
+	// JoinRunner spends a join token, if there is one, for the runner's own.
+	JoinRunner(ctx context.Context, join pullpass.TokenHash, token pullpass.Token, r pullpass.RunnerReport) (pullpass.Runner, error)
+	ReplaceJoinToken(context.Context, pullpass.Token) error
+	// RecordIdentity keeps what AWS confirmed; first: it is approved, if none is yet.
+	RecordIdentity(ctx context.Context, org pullpass.OrganizationID, id pullpass.RunnerID, proved string, first bool) (pullpass.Runner, error)
+	ApproveIdentity(ctx context.Context, org pullpass.OrganizationID, id pullpass.RunnerID, identity string) (pullpass.Runner, error)
+	// UseChallenge is Conflict for one that was answered before.
+	UseChallenge(ctx context.Context, id string, expires time.Time) error
 }
 
 type environmentStore interface {
@@ -84,6 +94,8 @@ type environmentStore interface {
 	EnvironmentByName(context.Context, pullpass.OrganizationID, pullpass.ProjectID, string) (pullpass.Environment, error)
 	Environments(context.Context, pullpass.OrganizationID, pullpass.EnvironmentFilter, pullpass.Page) (pullpass.List[pullpass.Environment], error)
 	WantedOf(context.Context, pullpass.OrganizationID, pullpass.RunnerID, pullpass.Page) (pullpass.List[pullpass.Environment], error)
+	// ForgetEnvironment makes it deleted without its runner's word.
+	ForgetEnvironment(context.Context, pullpass.OrganizationID, pullpass.EnvironmentID) (pullpass.Environment, error)
 	SetWanted(context.Context, pullpass.OrganizationID, pullpass.EnvironmentID, pullpass.Wanted) (pullpass.Environment, error)
 	Restart(context.Context, pullpass.OrganizationID, pullpass.EnvironmentID) (pullpass.Environment, error)
 	UpdateStatus(context.Context, pullpass.OrganizationID, pullpass.EnvironmentID, pullpass.StatusUpdate) (pullpass.Environment, error)

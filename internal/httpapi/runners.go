@@ -9,13 +9,13 @@ import (
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/api"
 	"github.com/pullpass/pullpass/internal/access"
-	"github.com/pullpass/pullpass/internal/printable"
+	"github.com/pullpass/pullpass/internal/awsname"
 )
 
 const (
 	joinWithin = 24 * time.Hour
-	// A runner reports every 20 s or so; three missed reports make it inactive.
-	seenWithin = 75 * time.Second
+	// A runner reports every 10 s or so; missing reports for this long make it inactive.
+	seenWithin = 30 * time.Second
 )
 
 func (s *Server) runnerRoutes() {
@@ -23,14 +23,14 @@ func (s *Server) runnerRoutes() {
 		summary: "Add a runner", description: "Answers with the one-time token with which the runner joins within a day."}, s.createRunner)
 	add(s, route{method: http.MethodGet, path: api.PathRunners, id: "list-runners", tag: "runners", permission: access.RunnerRead,
 		summary: "List runners"}, s.listRunners)
-	add(s, route{method: http.MethodPost, path: api.PathRunnerJoin, id: "join-runner", tag: "runners", permission: public, status: http.StatusCreated, maxBody: maxJoinBody,
-		summary: "Join as a runner", description: "Trades a one-time join token for the runner's own."}, s.joinRunner)
 	add(s, route{method: http.MethodGet, path: api.PathRunner, id: "get-runner", tag: "runners", permission: access.RunnerRead,
 		summary: "Get a runner"}, s.getRunner)
 	add(s, route{method: http.MethodPatch, path: api.PathRunner, id: "update-runner", tag: "runners", permission: access.RunnerUpdate,
 		summary: "Update a runner", description: "Whose environments it takes. What runs there stays until it is started anew."}, s.updateRunner)
 	add(s, route{method: http.MethodDelete, path: api.PathRunner, id: "delete-runner", tag: "runners", permission: access.RunnerDelete,
-		summary: "Delete a runner", description: "Its tokens end at once."}, s.deleteRunner)
+		summary: "Delete a runner", description: "Its tokens end at once. It must have no environments, unless it is forced."}, s.deleteRunner)
+	s.joinRoutes()
+	s.runnerIdentityRoutes()
 }
 
 type runnerPath struct {
@@ -47,11 +47,13 @@ func (s *Server) createRunner(ctx context.Context, c pullpass.Caller, in *struct
 	}
 	r := pullpass.Runner{
 		ID: pullpass.NewRunnerID(), Organization: c.Organization, Name: in.Body.Name, Kind: in.Body.Kind, Hosted: in.Body.Hosted, Projects: projects,
-		Phase: pullpass.RunnerCreated, CreatedAt: s.now(),
+		AWSRole: in.Body.AWSRole, Phase: pullpass.RunnerCreated, CreatedAt: s.now(),
 	}
-	text, token := s.newToken(pullpass.Token{
-		Organization: c.Organization, Kind: pullpass.TokenJoin, Name: r.Name, Runner: r.ID, CreatedBy: c.ID, Parent: parentOf(c), ExpiresAt: soonest(ctx, s.now().Add(joinWithin)),
-	})
+	if r.AWSRole != "" && !awsname.IsRoleOrUser(r.AWSRole) {
+		return nil, &pullpass.Error{Kind: pullpass.Invalid, Code: "aws_identity_form", What: "cannot add the runner", Cause: "it is not the ARN of one role",
+			Hint: "pullpass runner add " + r.Name + " --aws-role arn:aws:iam::111111111111:role/runner"}
+	}
+	text, token := s.joinToken(ctx, c, r)
 	err = s.deed(ctx, c, byExpiring(ctx, runnerEvent("runner.create", r)), func(ctx context.Context) (err error) {
 		if r, err = s.store.CreateRunner(ctx, r); err != nil {
 			return err
@@ -62,7 +64,7 @@ func (s *Server) createRunner(ctx context.Context, c pullpass.Caller, in *struct
 	if err != nil {
 		return nil, err
 	}
-	return answer(api.RunnerWithToken{Runner: s.wireRunner(r), Token: api.NewSecret(text)}), nil
+	return answer(api.RunnerWithToken{Runner: s.wireRunner(r), Organization: r.Organization, Token: api.NewSecret(text)}), nil
 }
 
 func runnerEvent(action string, r pullpass.Runner) pullpass.Event {
@@ -153,50 +155,22 @@ func (s *Server) getRunner(ctx context.Context, c pullpass.Caller, in *runnerPat
 	return answer(s.wireRunnerFor(c)(r)), nil
 }
 
-func (s *Server) deleteRunner(ctx context.Context, c pullpass.Caller, in *runnerPath) (*none, error) {
+func (s *Server) deleteRunner(ctx context.Context, c pullpass.Caller, in *struct {
+	Runner pullpass.RunnerID `path:"runner" doc:"Its id."`
+	Forcing
+}) (*none, error) {
 	r, err := s.runner(ctx, c, access.RunnerDelete, in.Runner)
 	if err != nil {
 		return nil, err
 	}
-	return nil, s.deed(ctx, c, runnerEvent("runner.delete", r), func(ctx context.Context) error {
-		return s.store.DeleteRunner(ctx, c.Organization, r.ID)
-	})
-}
-
-func (s *Server) joinRunner(ctx context.Context, c pullpass.Caller, in *struct{ Body api.Join }) (*body[api.RunnerWithToken], error) {
-	var r pullpass.Runner
-	join, err := s.use(ctx, pullpass.TokenJoin, in.Body.Token.Secret(), func(t pullpass.Token) (err error) {
-		if r, err = s.store.Runner(ctx, t.Organization, t.Runner); err != nil {
-			return err
-		}
-		if r.Kind != in.Body.Kind {
-			return &pullpass.Error{Kind: pullpass.Conflict, Code: "runner_kind", What: "cannot join as the runner " + r.Name,
-				Cause: "it was added for " + string(r.Kind), Hint: "add a runner of your kind: pullpass runner add --kind"}
-		}
-		return nil
-	})
-	if err != nil {
+	if err := s.checkForce(ctx, "cannot forget the runner "+r.Name, c.Organization, r.ID, in.Forcing); err != nil {
 		return nil, err
 	}
-	c.Kind, c.Organization, c.ID, c.Name, c.Runner = pullpass.CallerRunner, join.Organization, string(r.ID), r.Name, r.ID
-	printable.Struct(&in.Body, maxReported)
-	text, token := s.newToken(pullpass.Token{Organization: join.Organization, Kind: pullpass.TokenRunner, Name: r.Name, Runner: r.ID, CreatedBy: join.CreatedBy})
-	err = s.deed(ctx, c, runnerEvent("runner.join", r), func(ctx context.Context) (err error) {
-		if _, err = s.store.CreateToken(ctx, token); err != nil {
-			return err
-		}
-		err = s.store.RecordHeartbeat(ctx, join.Organization, r.ID, pullpass.RunnerReport{
-			Version: in.Body.Version, Capabilities: in.Body.Capabilities, AWSIdentity: in.Body.AWSIdentity,
-			Phase: pullpass.RunnerActive, At: s.now(),
-		})
-		if err != nil {
-			return err
-		}
-		r, err = s.store.Runner(ctx, join.Organization, r.ID)
-		return err
-	})
-	if err != nil {
-		return nil, err
+	event := runnerEvent("runner.delete", r)
+	if in.Force != "" {
+		event.Detail["force"] = in.Force
 	}
-	return answer(api.RunnerWithToken{Runner: s.wireRunner(r), Token: api.NewSecret(text)}), nil
+	return nil, s.deed(ctx, c, event, func(ctx context.Context) error {
+		return s.store.DeleteRunner(ctx, c.Organization, r.ID, in.Force != "")
+	})
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"golang.org/x/time/rate"
 
 	"github.com/pullpass/pullpass/api"
 	"github.com/pullpass/pullpass/internal/reference"
@@ -26,6 +27,7 @@ type Options struct {
 	Identity Identity
 	Source   Source
 	Verifier Verifier
+	Prover   AWSProver        // nil: no runner proves its AWS identity here
 	Tester   Tester           // nil: registries and integrations are not tried here
 	Hosts    *reference.Hosts // nil: the grammar alone
 	Metrics  *Metrics         // nil: measured, and not shown
@@ -72,6 +74,9 @@ type Server struct {
 	document  document
 	binaries  []binary
 	readiness readiness
+	prover    AWSProver
+	proving   chan struct{} // has a place for each proof under way
+	proofs    *rate.Limiter
 
 	signIn  SignIn
 	signIns signInLimits
@@ -109,6 +114,7 @@ func New(o Options) (*Server, error) {
 	s := &Server{
 		store: o.Store, issuer: o.Issuer, auditor: o.Metrics.Auditor(o.Auditor), verify: o.VerifyAudit,
 		identity: o.Identity, source: o.Source, verifier: o.Verifier, tester: o.Tester, testing: make(chan struct{}, maxTests),
+		prover: o.Prover, proving: make(chan struct{}, provesAtOnce), proofs: rate.NewLimiter(provesPerSecond, 3*provesPerSecond),
 		hosts: o.Hosts, metrics: o.Metrics, log: o.Logger, now: o.Now,
 		signIn: o.SignIn, signIns: newSignInLimits(), hooks: o.Hooks,
 		dashboard: o.Dashboard, repositories: o.Repositories,

@@ -23,7 +23,7 @@ func TestReportsCarryNoTerminalEscapes(t *testing.T) {
 	place, joinToken, err := o.CreateRunner(t.Context(), pullpass.Runner{Name: "one", Kind: pullpass.RunnerDocker})
 	must(t, err)
 	hostile := pullpass.RunnerReport{
-		Version: escapes, Phase: pullpass.RunnerActive, Message: escapes, AWSIdentity: escapes, Capabilities: []string{escapes},
+		Version: escapes, Phase: pullpass.RunnerActive, Message: escapes, AWSClaim: escapes, Capabilities: []string{escapes},
 	}
 	joined, token, err := w.anonymous().Join(t.Context(), joinToken, pullpass.RunnerDocker, hostile)
 	must(t, err)

@@ -37,7 +37,7 @@ func (o *tenant) trial(r pullpass.RunnerID) pullpass.Trial {
 	return t
 }
 
-var ready = pullpass.RunnerReport{Version: "1", Phase: pullpass.RunnerActive, Capabilities: []string{"docker", pullpass.CapabilityTrials}, AWSIdentity: role}
+var ready = pullpass.RunnerReport{Version: "1", Phase: pullpass.RunnerActive, Capabilities: []string{"docker", pullpass.CapabilityTrials}, AWSClaim: role}
 
 // able joins as a runner that can try.
 func (o *tenant) able(name string, report pullpass.RunnerReport) (pullpass.Runner, *client.Client) {
@@ -294,7 +294,8 @@ func TestRunnersThatCannotTry(t *testing.T) {
 	must(t, err)
 	hosted, _, err := o.CreateRunner(t.Context(), pullpass.Runner{Name: "hosted", Kind: pullpass.RunnerDocker, Hosted: true})
 	must(t, err)
-	must(t, w.db.RecordHeartbeat(t.Context(), o.org, hosted.ID, pullpass.RunnerReport{Phase: pullpass.RunnerActive, Capabilities: ready.Capabilities, At: w.clock.now()}))
+	_, err = w.db.RecordHeartbeat(t.Context(), o.org, hosted.ID, pullpass.RunnerReport{Phase: pullpass.RunnerActive, Capabilities: ready.Capabilities, At: w.clock.now()})
+	must(t, err)
 	native := o.nativeRegistry("ecr")
 	other := w.second()
 	theirs, _ := other.able("theirs", ready)

@@ -35,8 +35,9 @@ func (s *Server) workRoutes() {
 func (s *Server) heartbeat(ctx context.Context, c pullpass.Caller, in *struct{ Body api.Heartbeat }) (*body[api.Runner], error) {
 	w := in.Body
 	printable.Struct(&w, maxReported)
-	err := s.store.RecordHeartbeat(ctx, c.Organization, c.Runner, pullpass.RunnerReport{
-		Version: w.Version, Capabilities: w.Capabilities, AWSIdentity: w.AWSIdentity, Phase: w.Phase, Message: w.Message, At: s.now(),
+	clone, err := s.store.RecordHeartbeat(ctx, c.Organization, c.Runner, pullpass.RunnerReport{
+		Version: w.Version, Capabilities: w.Capabilities, AWSClaim: w.AWSIdentity, AWSMessage: w.AWSMessage,
+		Process: w.Process, Machine: w.Machine, Phase: w.Phase, Message: w.Message, At: s.now(),
 	})
 	if err != nil {
 		return nil, err
@@ -44,6 +45,13 @@ func (s *Server) heartbeat(ctx context.Context, c pullpass.Caller, in *struct{ B
 	r, err := s.store.Runner(ctx, c.Organization, c.Runner)
 	if err != nil {
 		return nil, err
+	}
+	if clone != nil {
+		event := runnerEvent("runner.clone", r)
+		event.Organization, event.Caller, event.At = c.Organization, c.Actor(), s.now()
+		event.Decision, event.Reason = pullpass.DecisionDenied, pullpass.CodeRunnerCloned
+		event.Detail["kept"], event.Detail["refused"] = clone.Kept, clone.Refused
+		s.recordAnyway(ctx, event)
 	}
 	return answer(s.wireRunner(r)), nil
 }
@@ -71,7 +79,7 @@ func (s *Server) wanted(ctx context.Context, c pullpass.Caller, in *struct {
 		}
 		state := stateOf(all, trials)
 		if in.After == "" && state == in.Seen {
-			return api.RunnerEnvironments{Items: []api.Environment{}, State: state, Unchanged: true}, false, nil
+			return api.RunnerEnvironments{Items: []api.Environment{}, State: state, Unchanged: true, Reported: reportedOf(all)}, false, nil
 		}
 		items, next, err := wantedPage(all, in.After)
 		return api.RunnerEnvironments{Items: items, State: state, Next: next, Trials: trials}, true, err
@@ -134,6 +142,15 @@ func stateOf(all []pullpass.Environment, trials []pullpass.TrialID) string {
 	}
 	const enough = 16
 	return hex.EncodeToString(h.Sum(nil)[:enough])
+}
+
+// reportedOf names what the runner has reported, so that it sees whether it was it.
+func reportedOf(all []pullpass.Environment) string {
+	list := make([]pullpass.Reported, len(all))
+	for i, e := range all {
+		list[i] = pullpass.Reported{Environment: e.ID, Start: e.Start, Phase: e.Phase}
+	}
+	return pullpass.DigestReported(list)
 }
 
 func (s *Server) reportStatus(ctx context.Context, c pullpass.Caller, in *struct {

@@ -45,6 +45,8 @@ type world struct {
 	clock  *clock
 	git    *gitHost
 	tester *tester
+	prover *prover
+	reads  *countingStore
 	dir    string          // of the database
 	setup  pullpass.Secret // used by first
 }
@@ -60,7 +62,7 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	keyFile, err := seal.OpenKeyFile(filepath.Join(t.TempDir(), "key"))
 	must(t, err)
-	w := &world{t: t, log: &logbook{}, issuer: &issuer{}, clock: &clock{}, git: &gitHost{}, tester: &tester{}, dir: t.TempDir()}
+	w := &world{t: t, log: &logbook{}, issuer: &issuer{}, clock: &clock{}, git: &gitHost{}, tester: &tester{}, prover: &prover{is: role}, dir: t.TempDir()}
 	w.db, err = sqlite.Open(t.Context(), filepath.Join(w.dir, "pullpass.db"), seal.NewKeyring(keyFile), store.Options{Now: w.clock.now})
 	must(t, err)
 	t.Cleanup(func() { must(t, w.db.Close()) })
@@ -70,6 +72,7 @@ func newWorld(t *testing.T) *world {
 	hosts, err := reference.NewHosts(reference.Mapping{Host: "127.0.0.1:5001", Account: "222222222222", Region: "eu-west-1", RegistryURL: "http://127.0.0.1:5001"})
 	must(t, err)
 	w.git.db = w.db
+	w.reads = &countingStore{Store: w.db}
 	// Without AWS: what waits for its first push needs none.
 	keeper, err := provision.New(provision.Options{Store: w.db, Auditor: w.door, Hosts: hosts, Now: w.clock.now})
 	must(t, err)
@@ -77,8 +80,9 @@ func newWorld(t *testing.T) *world {
 		Repositories: keeper,
 		Identity:     identity.NewProvider("https://pullpass.example", w.db, identity.Options{Now: w.clock.now}),
 		Tester:       w.tester,
+		Prover:       w.prover,
 		Source:       w.git, Verifier: identity.NewVerifier(http.DefaultClient, w.clock.now),
-		Store: w.db, Issuer: w.issuer, Auditor: w.door, Hosts: hosts, Now: w.clock.now, Version: "test",
+		Store: w.reads, Issuer: w.issuer, Auditor: w.door, Hosts: hosts, Now: w.clock.now, Version: "test",
 		Logger: slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		VerifyAudit: func(ctx context.Context, org pullpass.OrganizationID, since audit.Head) (audit.Report, error) {
 			return audit.Verify(ctx, w.db, org, since)
@@ -325,4 +329,26 @@ func wantKind(t testing.TB, what string, err error, want pullpass.Kind) {
 	if got := pullpass.KindOf(err); got != want {
 		t.Errorf("%s: %v: kind %q, want %q", what, err, got, want)
 	}
+}
+
+// prover plays AWS: the real one's part is in internal/aws and e2e. It keeps what it
+// was given, and says that whoever signed is a role.
+type prover struct {
+	mu    sync.Mutex
+	is    string
+	err   error
+	bound []string
+}
+
+func (p *prover) Principal(_ context.Context, _ pullpass.IdentityProof, bound string) (string, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.bound = append(p.bound, bound)
+	return p.is, p.err
+}
+
+func (p *prover) says(is string, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.is, p.err = is, err
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -54,9 +53,9 @@ func (p *Provider) SignGrant(ctx context.Context, g pullpass.Grant) (pullpass.Se
 const maxGrant = 64 << 10
 
 // OpenGrant returns what a grant says, if a key of the set signed it for this
-// runner of this organization and it has not expired. The key is the set's, by
+// runner of this organization, the issuer is the one known and it has not expired. The key is the set's, by
 // kid; what the header brings along counts for nothing.
-func OpenGrant(text pullpass.Secret, keys jose.JSONWebKeySet, org pullpass.OrganizationID, runner pullpass.RunnerID, now time.Time) (pullpass.Grant, error) {
+func OpenGrant(text pullpass.Secret, keys jose.JSONWebKeySet, issuer string, org pullpass.OrganizationID, runner pullpass.RunnerID, now time.Time) (pullpass.Grant, error) {
 	refuse := func(cause string) (pullpass.Grant, error) {
 		return pullpass.Grant{}, &pullpass.Error{Kind: pullpass.Denied, Code: "grant_refused", What: "cannot use the server's grant", Cause: cause,
 			Hint: "check that this runner talks to its own server, and this machine's clock"}
@@ -90,7 +89,7 @@ func OpenGrant(text pullpass.Secret, keys jose.JSONWebKeySet, org pullpass.Organ
 	switch {
 	case body.Audience != string(runner) || g.Runner != runner:
 		return refuse("it is for another runner")
-	case g.Organization != org || !strings.HasSuffix(body.Issuer, "/o/"+string(org)):
+	case g.Organization != org || body.Issuer != issuer:
 		return refuse("it is another organization's")
 	case body.Expires-now.Unix() <= 0 || body.Expires-now.Unix() > int64(grantLongest/time.Second):
 		return refuse("it has expired, or would live too long")

@@ -41,7 +41,7 @@ func TestGrants(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := identity.OpenGrant(good, keys, org, runner, now); err != nil || !cmp.Equal(got, grant) {
+	if got, err := identity.OpenGrant(good, keys, p.Issuer(org), org, runner, now); err != nil || !cmp.Equal(got, grant) {
 		t.Fatalf("OpenGrant = %+v, %v, want %+v", got, err, grant)
 	}
 
@@ -120,14 +120,17 @@ func TestGrants(t *testing.T) {
 		"too long":             strings.Repeat("a", 1<<20),
 		"two grants":           good.Reveal() + "." + good.Reveal(),
 	} {
-		if got, err := identity.OpenGrant(pullpass.NewSecret(text), keys, org, runner, now); !pullpass.IsKind(err, pullpass.Denied) || got.Host != "" {
+		if got, err := identity.OpenGrant(pullpass.NewSecret(text), keys, p.Issuer(org), org, runner, now); !pullpass.IsKind(err, pullpass.Denied) || got.Host != "" {
 			t.Errorf("%s: OpenGrant = %+v, %v, want Denied", name, got, err)
 		}
 	}
-	if _, err := identity.OpenGrant(good, keys, pullpass.NewOrganizationID(), runner, now); !pullpass.IsKind(err, pullpass.Denied) {
+	if _, err := identity.OpenGrant(good, keys, p.Issuer(org), pullpass.NewOrganizationID(), runner, now); !pullpass.IsKind(err, pullpass.Denied) {
 		t.Errorf("a runner of another organization: %v, want Denied", err)
 	}
-	if _, err := identity.OpenGrant(good, keys, org, runner, now.Add(-time.Hour)); !pullpass.IsKind(err, pullpass.Denied) {
+	if _, err := identity.OpenGrant(good, keys, "https://elsewhere.example/o/"+string(org), org, runner, now); !pullpass.IsKind(err, pullpass.Denied) {
+		t.Errorf("another issuer with the same organization: %v, want Denied", err)
+	}
+	if _, err := identity.OpenGrant(good, keys, p.Issuer(org), org, runner, now.Add(-time.Hour)); !pullpass.IsKind(err, pullpass.Denied) {
 		t.Errorf("a grant from the future: %v, want Denied", err)
 	}
 	if strings.Contains(pullpass.Explain(err), good.Reveal()) {

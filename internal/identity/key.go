@@ -82,7 +82,10 @@ type key struct {
 	StoredKey
 	public crypto.PublicKey
 	signer jose.Signer // of identity tokens
-	grants jose.Signer // of grants, which say so in their typ
+	grants jose.Signer // of grants, which say so in their typ, as the rest do
+
+	challenges  jose.Signer
+	successions jose.Signer
 }
 
 func openKey(s StoredKey) (*key, error) {
@@ -99,7 +102,9 @@ func openKey(s StoredKey) (*key, error) {
 		return nil, fmt.Errorf("signing key %s is not a key for %s", s.ID, s.Algorithm)
 	}
 	k := &key{StoredKey: s, public: private.Public()}
-	for typ, signer := range map[jose.ContentType]*jose.Signer{"JWT": &k.signer, grantType: &k.grants} {
+	for typ, signer := range map[jose.ContentType]*jose.Signer{
+		"JWT": &k.signer, grantType: &k.grants, challengeType: &k.challenges, successionType: &k.successions,
+	} {
 		*signer, err = jose.NewSigner(
 			jose.SigningKey{Algorithm: jose.SignatureAlgorithm(s.Algorithm), Key: jose.JSONWebKey{Key: private, KeyID: s.ID}},
 			(&jose.SignerOptions{}).WithType(typ),

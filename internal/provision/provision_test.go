@@ -215,10 +215,32 @@ func TestCreateRefuses(t *testing.T) {
 	if n := len(s.cloud.asked()); n != 0 {
 		t.Errorf("AWS was asked %d times", n)
 	}
-	// A runner that says who it is is named by its role.
+	// A runner's word about itself is in no policy, whatever it says: another account,
+	// an account number, everybody. Neither is what AWS confirmed and nobody approved.
+	const attacker = "arn:aws:iam::666666666666:role/evil"
 	runner, err := s.db.CreateRunner(t.Context(), pullpass.Runner{Organization: s.caller.Organization, Name: "one", Kind: pullpass.RunnerDocker})
 	s.must(err)
-	s.must(s.db.RecordHeartbeat(t.Context(), s.caller.Organization, runner.ID, pullpass.RunnerReport{AWSIdentity: "arn:aws:sts::333333333333:assumed-role/runner/i-1", At: s.now}))
+	for k, said := range []string{attacker, "666666666666", "*", "arn:aws:sts::333333333333:assumed-role/runner/i-1"} {
+		_, err := s.db.RecordHeartbeat(t.Context(), s.caller.Organization, runner.ID, pullpass.RunnerReport{AWSClaim: said, At: s.now.Add(time.Duration(k) * time.Second)})
+		s.must(err)
+		if r, err := s.create(provision.Wish{Puller: native.ID}); pullpass.CodeOf(err) != "repository_no_principal" {
+			t.Errorf("a runner that says it is %s: %+v, %v, want it named nowhere", said, r.Principals, err)
+		}
+	}
+	_, err = s.db.RecordIdentity(t.Context(), s.caller.Organization, runner.ID, attacker, false)
+	s.must(err)
+	if r, err := s.create(provision.Wish{Puller: native.ID}); pullpass.CodeOf(err) != "repository_no_principal" {
+		t.Errorf("an identity that nobody approved: %+v, %v, want it named nowhere", r.Principals, err)
+	}
+	for _, account := range []string{"333333333333", "*", "arn:aws:iam::333333333333:root", "arn:aws:iam::333333333333:role/a*"} {
+		_, err = s.db.ApproveIdentity(t.Context(), s.caller.Organization, runner.ID, account)
+		s.must(err)
+		if r, err := s.create(provision.Wish{Puller: native.ID}); pullpass.CodeOf(err) != "repository_no_principal" {
+			t.Errorf("the approved %s is more than one role: %+v, %v, want it named nowhere", account, r.Principals, err)
+		}
+	}
+	_, err = s.db.ApproveIdentity(t.Context(), s.caller.Organization, runner.ID, "arn:aws:iam::333333333333:role/runner")
+	s.must(err)
 	r, err := s.create(provision.Wish{Puller: native.ID})
 	if err != nil || !slices.Equal(r.Principals, []string{"arn:aws:iam::333333333333:role/runner"}) {
 		t.Errorf("pulled by runners: %+v, %v", r, err)

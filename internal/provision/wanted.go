@@ -151,8 +151,8 @@ func (k *Keeper) principals(ctx context.Context, r pullpass.Repository) ([]strin
 	}
 	runners, err := k.runnerPrincipals(ctx, i)
 	if err == nil && len(runners) == 0 {
-		err = unfit("cannot set the policy of "+r.Image(), "repository_no_principal", "no runner of the integration "+i.Name+" has said what its AWS identity is",
-			"start a runner that has one, then: pullpass repository update "+r.Name)
+		err = unfit("cannot set the policy of "+r.Image(), "repository_no_principal", "no runner of the integration "+i.Name+" has an AWS identity that is confirmed and approved",
+			"see them with pullpass runner list; approve one with pullpass runner approve-identity NAME; then: pullpass repository update "+r.Name)
 	}
 	return runners, err
 }
@@ -165,9 +165,11 @@ func (k *Keeper) runnerPrincipals(ctx context.Context, i pullpass.Integration) (
 			return nil, err
 		}
 		for _, runner := range l.Items {
-			if runner.AWSIdentity != "" && (len(i.Runners) == 0 || slices.Contains(i.Runners, runner.ID)) {
-				role, _ := awsname.RoleOfSession(runner.AWSIdentity)
-				out = append(out, role)
+			// AWS has confirmed it and an administrator has approved it. What a runner
+			// says of itself becomes no policy, and neither does what names more than
+			// one role or user.
+			if awsname.IsRoleOrUser(runner.AWSIdentity) && (len(i.Runners) == 0 || slices.Contains(i.Runners, runner.ID)) {
+				out = append(out, runner.AWSIdentity)
 			}
 		}
 		if l.Next == "" {

@@ -34,6 +34,7 @@ func (r *Runner) poll(ctx context.Context) error {
 		retry.Reset()
 		if wanted.Unchanged {
 			wanted.Environments = seen.Environments
+			r.correct(wanted.Reported)
 		} else {
 			r.try(ctx, wanted.Trials)
 		}

@@ -23,6 +23,8 @@ type reporter struct {
 
 	mu     sync.Mutex
 	latest *pullpass.StatusUpdate // not sent yet
+	last   *pullpass.StatusUpdate // that was put
+	sent   *pullpass.StatusUpdate // that the server has, as far as we know
 	facts  pullpass.StatusUpdate  // the last that was put, without progress
 	fresh  chan struct{}          // holds at most one: there is a latest
 	hurry  chan struct{}          // holds at most one: it is about more than progress
@@ -49,7 +51,7 @@ func (p *reporter) stop() {
 func (p *reporter) put(u pullpass.StatusUpdate) {
 	facts := withoutProgress(u)
 	p.mu.Lock()
-	p.latest = &u
+	p.latest, p.last = &u, &u
 	news := !reflect.DeepEqual(facts, p.facts)
 	p.facts = facts
 	if news {
@@ -66,6 +68,20 @@ func signal(c chan struct{}) {
 	}
 }
 
+// again sends the last report once more: the server holds another one.
+func (p *reporter) again() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.last == nil {
+		return
+	}
+	p.sent = nil
+	if p.latest == nil {
+		p.latest = p.last
+	}
+	signal(p.fresh)
+}
+
 func withoutProgress(u pullpass.StatusUpdate) pullpass.StatusUpdate {
 	u.Status = slices.Clone(u.Status)
 	for i := range u.Status {
@@ -74,16 +90,27 @@ func withoutProgress(u pullpass.StatusUpdate) pullpass.StatusUpdate {
 	return u
 }
 
+// take returns what is to be sent, if the server does not have it.
 func (p *reporter) take() *pullpass.StatusUpdate {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	u := p.latest
 	p.latest = nil
+	if reflect.DeepEqual(u, p.sent) {
+		u = nil
+	}
 	select {
 	case <-p.hurry: // its news is in what is taken
 	default:
 	}
 	return u
+}
+
+// has keeps what the server has.
+func (p *reporter) has(u *pullpass.StatusUpdate) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.sent = u
 }
 
 // restore puts back a report that could not be sent, unless there is a newer one.
@@ -97,7 +124,6 @@ func (p *reporter) restore(u *pullpass.StatusUpdate) {
 
 func (p *reporter) run(ctx context.Context) {
 	defer close(p.done)
-	var sent *pullpass.StatusUpdate
 	retry := p.r.backoff()
 	for {
 		select {
@@ -105,7 +131,7 @@ func (p *reporter) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		for u := p.take(); u != nil && !reflect.DeepEqual(u, sent); u = p.take() {
+		for u := p.take(); u != nil; u = p.take() {
 			if err := p.r.o.Server.ReportStatus(ctx, p.id, *u); retryable(err) {
 				p.restore(u)
 				if !sleep(ctx, retry.NextBackOff()) {
@@ -113,7 +139,7 @@ func (p *reporter) run(ctx context.Context) {
 				}
 				continue
 			}
-			sent = u
+			p.has(u)
 			retry.Reset()
 			if !p.rest(ctx) {
 				return

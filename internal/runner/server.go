@@ -31,7 +31,8 @@ type Server interface {
 type Wanted struct {
 	State        string
 	Environments []pullpass.Environment
-	Unchanged    bool // Environments is not filled: what was seen still holds
+	Unchanged    bool   // Environments is not filled: what was seen still holds
+	Reported     string // DigestReported of what the server holds; empty: it does not say
 	Trials       []pullpass.TrialID
 }
 

@@ -18,6 +18,7 @@ type view struct {
 	start      int64
 	status     []pullpass.ServiceStatus
 	conditions []pullpass.Condition
+	told       bool // there has been a report
 }
 
 // newView starts from what the server was last told, by a predecessor perhaps.
@@ -133,12 +134,25 @@ func (v *view) clear(which func(pullpass.Condition) bool) {
 func (v *view) update(f func()) {
 	v.mu.Lock()
 	f()
-	u := pullpass.StatusUpdate{
+	v.told = true
+	u := v.now()
+	v.mu.Unlock()
+	v.changed(u)
+}
+
+// now is the report of what the view holds.
+func (v *view) now() pullpass.StatusUpdate {
+	return pullpass.StatusUpdate{
 		Runner: v.runner, Start: v.start, Phase: phase(v.wanted, v.status, v.conditions),
 		Status: slices.Clone(v.status), Conditions: slices.Clone(v.conditions),
 	}
-	v.mu.Unlock()
-	v.changed(u)
+}
+
+// report returns what was reported last; ok is false before the first report.
+func (v *view) report() (u pullpass.StatusUpdate, ok bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.now(), v.told
 }
 
 // phase sums up the services.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pullpass/pullpass"
@@ -17,6 +18,8 @@ type worker struct {
 	wake chan struct{} // holds at most one: something may have changed
 	view *view
 	out  *outputs
+
+	reports atomic.Pointer[reporter] // once it runs
 
 	mu     sync.Mutex
 	wanted pullpass.Environment
@@ -85,6 +88,7 @@ func (w *worker) run(ctx context.Context) {
 	w.view.changed = reports.put
 	defer reports.stop()
 	reports.start(ctx)
+	w.reports.Store(reports)
 
 	retry := w.r.backoff()
 	for ctx.Err() == nil {

@@ -114,7 +114,7 @@ func (x *tx) report(e *pullpass.Environment, u pullpass.StatusUpdate) error {
 		return nil
 	}
 	e.Phase, e.Status, e.Conditions = u.Phase, u.Status, u.Conditions
-	return x.saveEnvironment(e, x.db.now())
+	return x.saveReport(e, x.db.now())
 }
 
 // same compares as stored: an empty list and none are one.

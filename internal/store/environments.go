@@ -217,13 +217,25 @@ func (x *tx) collectAll(org pullpass.OrganizationID, had []pullpass.RegistryGene
 	return nil
 }
 
-// saveEnvironment writes what can change of e as its next revision.
+// saveEnvironment writes what can change of e as its next revision, and tells e's
+// runner: what it has to do may have changed.
 func (x *tx) saveEnvironment(e *pullpass.Environment, now time.Time) error {
+	x.announce(*e)
+	return x.writeEnvironment(e, now)
+}
+
+// saveReport writes what e's own runner reports. Only those who watch e are told:
+// a runner's words give itself nothing to do.
+func (x *tx) saveReport(e *pullpass.Environment, now time.Time) error {
+	x.announceTo(e.Organization, string(e.ID))
+	return x.writeEnvironment(e, now)
+}
+
+func (x *tx) writeEnvironment(e *pullpass.Environment, now time.Time) error {
 	e.Revision++
 	e.UpdatedAt = moment(micros(now))
 	_, err := x.exec(`UPDATE environments SET wanted = $3, phase = $4, conditions = $5, status = $6, starts = $7, revision = $8, updated_at = $9
 		WHERE organization = $1 AND id = $2`,
 		e.Organization, e.ID, e.Wanted, e.Phase, asJSON{e.Conditions}, asJSON{e.Status}, e.Start, e.Revision, micros(e.UpdatedAt))
-	x.announce(*e)
 	return err
 }

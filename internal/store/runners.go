@@ -2,21 +2,22 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/pullpass/pullpass"
 )
 
-const runnerColumns = `SELECT organization, id, name, kind, hosted, version, capabilities, aws_identity,
-	phase, message, last_seen_at, created_at,
+const runnerColumns = `SELECT organization, id, name, kind, hosted, version, capabilities,
+	aws_approved, aws_proved, aws_identity, aws_message, aws_role, phase, message, warning, last_seen_at, created_at,
 	(SELECT COALESCE(string_agg(rp.project, ','), '') FROM runner_projects rp
 		WHERE rp.organization = runners.organization AND rp.runner = runners.id) FROM runners`
 
 func scanRunner(row scanner) (r pullpass.Runner, err error) {
 	var seen, created int64
 	var projects string
-	err = row.Scan(&r.Organization, &r.ID, &r.Name, &r.Kind, &r.Hosted, &r.Version, asJSON{&r.Capabilities}, &r.AWSIdentity,
-		&r.Phase, &r.Message, &seen, &created, &projects)
+	err = row.Scan(&r.Organization, &r.ID, &r.Name, &r.Kind, &r.Hosted, &r.Version, asJSON{&r.Capabilities},
+		&r.AWSIdentity, &r.AWSProved, &r.AWSClaim, &r.AWSMessage, &r.AWSRole, &r.Phase, &r.Message, &r.Warning, &seen, &created, &projects)
 	r.Projects = idList[pullpass.ProjectID](projects)
 	r.LastSeenAt, r.CreatedAt = moment(seen), moment(created)
 	return r, err
@@ -38,10 +39,10 @@ func (db *DB) CreateRunner(ctx context.Context, r pullpass.Runner) (pullpass.Run
 	r.CreatedAt, r.LastSeenAt = db.createdAt(r.CreatedAt), moment(micros(r.LastSeenAt))
 	err := db.tx(ctx, what, func(x *tx) error {
 		_, err := x.exec(`INSERT INTO runners (organization, id, name, kind, hosted, version, capabilities, aws_identity,
-				phase, message, last_seen_at, created_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
-			r.Organization, r.ID, r.Name, r.Kind, r.Hosted, r.Version, asJSON{r.Capabilities}, r.AWSIdentity,
-			r.Phase, r.Message, micros(r.LastSeenAt), micros(r.CreatedAt))
+				phase, message, last_seen_at, created_at, aws_role)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+			r.Organization, r.ID, r.Name, r.Kind, r.Hosted, r.Version, asJSON{r.Capabilities}, "",
+			r.Phase, r.Message, micros(r.LastSeenAt), micros(r.CreatedAt), r.AWSRole)
 		if err != nil {
 			return err
 		}
@@ -78,29 +79,11 @@ func (db *DB) Runners(ctx context.Context, org pullpass.OrganizationID, p pullpa
 	return page(items, p.Size(), func(r pullpass.Runner) string { return string(r.ID) }), nil
 }
 
-// RecordHeartbeat keeps what a runner says of itself. A report older than the
-// last one (a retry that was overtaken) changes nothing.
-func (db *DB) RecordHeartbeat(ctx context.Context, org pullpass.OrganizationID, id pullpass.RunnerID, r pullpass.RunnerReport) error {
-	at := r.At
-	if at.IsZero() {
-		at = db.now()
-	}
-	const what = "record the heartbeat"
-	return db.tx(ctx, what, func(x *tx) error {
-		n, err := x.exec(`UPDATE runners SET version = $3, capabilities = $4, aws_identity = $5, phase = $6, message = $7, last_seen_at = $8
-			WHERE organization = $1 AND id = $2 AND deleted_at = 0 AND last_seen_at <= $8`,
-			org, id, r.Version, asJSON{r.Capabilities}, r.AWSIdentity, r.Phase, r.Message, micros(at))
-		if err != nil || n > 0 {
-			return err
-		}
-		return x.lockRunner(org, id, "")
-	})
-}
-
 // DeleteRunner deletes a runner and its tokens. While it has environments that
-// somebody wants the answer is Conflict; those that nobody wants any more go
-// with it, because nobody else can report them deleted.
-func (db *DB) DeleteRunner(ctx context.Context, org pullpass.OrganizationID, id pullpass.RunnerID) error {
+// somebody wants the answer is Conflict, unless they are to be forgotten; those
+// that nobody wants any more go with it, because nobody else can report them
+// deleted.
+func (db *DB) DeleteRunner(ctx context.Context, org pullpass.OrganizationID, id pullpass.RunnerID, forget bool) error {
 	const what = "delete the runner"
 	return db.tx(ctx, what, func(x *tx) error {
 		if err := x.lockRunner(org, id, db.dialect.ForUpdate); err != nil {
@@ -113,11 +96,13 @@ func (db *DB) DeleteRunner(ctx context.Context, org pullpass.OrganizationID, id 
 		}
 		now := db.now()
 		for _, e := range left {
-			if e.Wanted != pullpass.WantedDeleted {
-				return errConflict("runner_in_use", what, "it still has environments", "delete its environments first: pullpass env delete NAME")
+			if e.Wanted != pullpass.WantedDeleted && !forget {
+				return errConflict("runner_in_use", what, fmt.Sprintf("it still has environments: %d", len(left)),
+					"delete its environments first: pullpass env delete NAME; if the runner will not come back: pullpass runner delete NAME --force")
 			}
 		}
 		for _, e := range left {
+			e.Wanted = pullpass.WantedDeleted
 			if err := x.bury(&e, now); err != nil {
 				return err
 			}
@@ -131,6 +116,18 @@ func (db *DB) DeleteRunner(ctx context.Context, org pullpass.OrganizationID, id 
 		_, err = x.exec(`UPDATE runners SET deleted_at = $3, phase = $4 WHERE organization = $1 AND id = $2`,
 			org, id, micros(now), pullpass.RunnerDeleting)
 		return err
+	})
+}
+
+// ForgetEnvironment makes an environment deleted without its runner's word: what
+// runs there still is for whoever has the machine.
+func (db *DB) ForgetEnvironment(ctx context.Context, org pullpass.OrganizationID, id pullpass.EnvironmentID) (pullpass.Environment, error) {
+	return db.change(ctx, "forget the environment", org, id, func(x *tx, e *pullpass.Environment) error {
+		if e.Phase == pullpass.PhaseDeleted {
+			return nil
+		}
+		e.Wanted = pullpass.WantedDeleted
+		return x.bury(e, db.now())
 	})
 }
 

@@ -41,16 +41,7 @@ func (db *DB) CreateToken(ctx context.Context, t pullpass.Token) (pullpass.Token
 				return err
 			}
 		}
-		if err := x.descend(what, &t); err != nil {
-			return err
-		}
-		_, err := x.exec(`INSERT INTO tokens (id, organization, kind, name, hash, role, project, runner, created_by, created_at, expires_at, last_used_at, action,
-				parent, root)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
-			t.ID, nullable(t.Organization), t.Kind, t.Name, t.Hash, t.Role, nullable(t.Project), nullable(t.Runner),
-			t.CreatedBy, micros(t.CreatedAt), micros(t.ExpiresAt), micros(t.LastUsedAt), t.Action,
-			nullable(t.Parent), t.Root)
-		return err
+		return x.insertToken(what, &t)
 	})
 	if err != nil {
 		return pullpass.Token{}, err
@@ -76,6 +67,20 @@ func (x *tx) descend(what string, t *pullpass.Token) error {
 	}
 	t.Root = parent.Root
 	return nil
+}
+
+// insertToken stores a token below the one that makes it.
+func (x *tx) insertToken(what string, t *pullpass.Token) error {
+	if err := x.descend(what, t); err != nil {
+		return err
+	}
+	_, err := x.exec(`INSERT INTO tokens (id, organization, kind, name, hash, role, project, runner, created_by, created_at, expires_at, last_used_at, action,
+			parent, root)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
+		t.ID, nullable(t.Organization), t.Kind, t.Name, t.Hash, t.Role, nullable(t.Project), nullable(t.Runner),
+		t.CreatedBy, micros(t.CreatedAt), micros(t.ExpiresAt), micros(t.LastUsedAt), t.Action,
+		nullable(t.Parent), t.Root)
+	return err
 }
 
 // usePrecision is how exactly LastUsedAt is kept: a write for every request

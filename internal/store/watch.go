@@ -9,7 +9,7 @@ import (
 )
 
 // Watch returns a channel that gets a value whenever one of the keys may have
-// changed: the id of an environment, or of a runner for any of its environments.
+// changed: the id of an environment, or of a runner for what it has to do.
 // Changes that come while nobody receives become one. Watch first, then read,
 // then wait: nothing falls between. The channel is closed when ctx ends or the
 // store is closed.
@@ -17,9 +17,15 @@ func (db *DB) Watch(ctx context.Context, org pullpass.OrganizationID, keys ...st
 	return db.hub.watch(ctx, org, keys)
 }
 
-// announce tells those who watch e, here and on other servers, after the commit.
+// announce tells those who watch e and those who watch its runner, after the commit.
 func (x *tx) announce(e pullpass.Environment) {
-	x.changed = append(x.changed, strings.Join([]string{string(e.Organization), string(e.ID), string(e.Runner)}, " "))
+	x.announceTo(e.Organization, string(e.ID), string(e.Runner))
+}
+
+// announceTo wakes those who watch the keys, here and on other servers, after the
+// commit.
+func (x *tx) announceTo(org pullpass.OrganizationID, keys ...string) {
+	x.changed = append(x.changed, strings.Join(append([]string{string(org)}, keys...), " "))
 }
 
 // notify hands what was announced to the database, which passes it on when the

@@ -65,21 +65,25 @@ func testRunners(t *testing.T, open Open) {
 		t.Errorf("a new runner is in phase %q, want %q", made.Phase, pullpass.RunnerCreated)
 	}
 	report := pullpass.RunnerReport{
-		Version: "1.2.3", Capabilities: []string{"aws-identity", "build"}, AWSIdentity: "arn:aws:sts::111111111111:assumed-role/run/i-1",
+		Version: "1.2.3", Capabilities: []string{"aws-identity", "build"}, AWSClaim: "arn:aws:sts::111111111111:assumed-role/run/i-1", AWSMessage: "not asked",
 		Phase: pullpass.RunnerDegraded, Message: "the engine does not answer", At: time.Now().UTC().Truncate(time.Microsecond),
 	}
-	must(t, "RecordHeartbeat", w.RecordHeartbeat(t.Context(), w.org, made.ID, report))
+	_, err = w.RecordHeartbeat(t.Context(), w.org, made.ID, report)
+	must(t, "RecordHeartbeat", err)
 	old := pullpass.RunnerReport{Phase: pullpass.RunnerActive, At: report.At.Add(-time.Minute)}
-	must(t, "RecordHeartbeat with an older report", w.RecordHeartbeat(t.Context(), w.org, made.ID, old))
+	_, err = w.RecordHeartbeat(t.Context(), w.org, made.ID, old)
+	must(t, "RecordHeartbeat with an older report", err)
 	got, err := w.RunnerByName(t.Context(), w.org, "two")
 	must(t, "RunnerByName", err)
 	want := made
-	want.Version, want.Capabilities, want.AWSIdentity = report.Version, report.Capabilities, report.AWSIdentity
+	want.Version, want.Capabilities, want.AWSClaim = report.Version, report.Capabilities, report.AWSClaim
+	want.AWSMessage = report.AWSMessage
 	want.Phase, want.Message, want.LastSeenAt = report.Phase, report.Message, report.At
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("after a heartbeat, and an older one that came late (-want +got):\n%s", diff)
 	}
-	wantKind(t, "a heartbeat of no runner", w.RecordHeartbeat(t.Context(), w.org, pullpass.NewRunnerID(), report), pullpass.NotFound)
+	_, err = w.RecordHeartbeat(t.Context(), w.org, pullpass.NewRunnerID(), report)
+	wantKind(t, "a heartbeat of no runner", err, pullpass.NotFound)
 	testDeleteRunner(w, made.ID)
 }
 
@@ -87,14 +91,14 @@ func testDeleteRunner(w *world, id pullpass.RunnerID) {
 	t := w.t
 	w.runner = id
 	left := w.newEnvironment("left")
-	err := w.DeleteRunner(t.Context(), w.org, id)
+	err := w.DeleteRunner(t.Context(), w.org, id, false)
 	wantKind(t, "deleting a runner with an environment", err, pullpass.Conflict)
 	if pullpass.HintOf(err) == "" {
 		t.Errorf("the refusal has no hint: %v", err)
 	}
 	_, err = w.SetWanted(t.Context(), w.org, left.ID, pullpass.WantedDeleted)
 	must(t, "SetWanted(deleted)", err)
-	must(t, "DeleteRunner when nobody wants its environment", w.DeleteRunner(t.Context(), w.org, id))
+	must(t, "DeleteRunner when nobody wants its environment", w.DeleteRunner(t.Context(), w.org, id, false))
 	got, err := w.Environment(t.Context(), w.org, left.ID)
 	must(t, "Environment", err)
 	if got.Phase != pullpass.PhaseDeleted {

@@ -53,7 +53,27 @@ func testIsolation(t *testing.T, open Open) {
 			return err
 		},
 		"RecordHeartbeat": func(o pullpass.OrganizationID) error {
-			return w.RecordHeartbeat(ctx, o, w.runner, pullpass.RunnerReport{})
+			_, err := w.RecordHeartbeat(ctx, o, w.runner, pullpass.RunnerReport{})
+			return err
+		},
+		"RecordIdentity": func(o pullpass.OrganizationID) error {
+			_, err := w.RecordIdentity(ctx, o, w.runner, "arn:aws:iam::111111111111:role/run", true)
+			return err
+		},
+		"ApproveIdentity": func(o pullpass.OrganizationID) error {
+			_, err := w.ApproveIdentity(ctx, o, w.runner, "arn:aws:iam::111111111111:role/run")
+			return err
+		},
+		"ForgetEnvironment": func(o pullpass.OrganizationID) error {
+			_, err := w.ForgetEnvironment(ctx, o, env.ID)
+			return err
+		},
+		"ReplaceJoinToken": func(o pullpass.OrganizationID) error {
+			return w.ReplaceJoinToken(ctx, pullpass.Token{ID: pullpass.NewTokenID(), Organization: o, Runner: w.runner, Kind: pullpass.TokenJoin, Name: "x", Hash: "join-" + pullpass.TokenHash(o)})
+		},
+		"JoinRunner": func(o pullpass.OrganizationID) error {
+			_, err := w.JoinRunner(ctx, "", pullpass.Token{ID: pullpass.NewTokenID(), Organization: o, Runner: w.runner, Kind: pullpass.TokenRunner, Name: "x", Hash: "own-" + pullpass.TokenHash(o)}, pullpass.RunnerReport{})
+			return err
 		},
 		"SetWanted": func(o pullpass.OrganizationID) error {
 			_, err := w.SetWanted(ctx, o, env.ID, pullpass.WantedStopped)
@@ -70,7 +90,7 @@ func testIsolation(t *testing.T, open Open) {
 	}
 	for _, org := range []pullpass.OrganizationID{other.org, ""} {
 		wantKind(t, "DeleteProject of another organization", w.DeleteProject(ctx, org, w.project), pullpass.NotFound)
-		wantKind(t, "DeleteRunner of another organization", w.DeleteRunner(ctx, org, w.runner), pullpass.NotFound)
+		wantKind(t, "DeleteRunner of another organization", w.DeleteRunner(ctx, org, w.runner, true), pullpass.NotFound)
 	}
 	testListsApart(t, w, other)
 	// Deletions last: the same calls do work for the owner.

@@ -57,7 +57,7 @@ func testTokens(t *testing.T, open Open) {
 
 	_, err = w.CreateToken(ctx, pullpass.Token{Organization: w.org, Kind: pullpass.TokenRunner, Hash: "r", Runner: w.runner})
 	must(t, "CreateToken(runner)", err)
-	must(t, "DeleteRunner", w.DeleteRunner(ctx, w.org, w.runner))
+	must(t, "DeleteRunner", w.DeleteRunner(ctx, w.org, w.runner, false))
 	_, err = w.TokenByHash(ctx, "r")
 	wantKind(t, "the token of a deleted runner", err, pullpass.NotFound)
 	testOneTimeTokens(t, w, &clock)
