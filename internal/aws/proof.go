@@ -1,6 +1,7 @@
 package aws
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -46,6 +47,7 @@ func (m *Minter) Sign(ctx context.Context, challenge, bound string) (pullpass.Id
 	if err != nil {
 		return pullpass.IdentityProof{}, explain(what, err, m.o.Now())
 	}
+	c.Region = cmp.Or(c.Region, "us-east-1")
 	endpoint, err := url.Parse(m.o.STSEndpoint(c.Region))
 	if err != nil || endpoint.Host == "" {
 		return pullpass.IdentityProof{}, &pullpass.Error{Kind: pullpass.Invalid, What: what, Cause: "AWS has no region " + c.Region, Hint: "set AWS_REGION"}
