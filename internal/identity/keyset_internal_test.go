@@ -119,7 +119,7 @@ func TestGrantWithAnUnknownClaim(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := OpenGrant(pullpass.NewSecret(text), keys, org, runner, now); (err == nil) != (unknown == "") {
+		if _, err := OpenGrant(pullpass.NewSecret(text), keys, "https://pullpass.example.com/o/"+string(org), org, runner, now); (err == nil) != (unknown == "") {
 			t.Errorf("a grant with the unknown claim %q: %v", unknown, err)
 		}
 	}
