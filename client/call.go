@@ -2,6 +2,7 @@ package client
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -157,7 +158,7 @@ func (c *Client) unreachable(ctx context.Context, err error) error {
 		Kind: pullpass.Unavailable,
 		Code: "server_unreachable",
 		What: "cannot reach the server at " + c.shown,
-		Hint: "check the address and that the server runs: pullpass server",
+		Hint: cmp.Or(tlsHint(err), "check the address and that the server runs: pullpass server"),
 		Err:  cause,
 	}
 	if errors.Is(err, context.DeadlineExceeded) {

@@ -20,6 +20,7 @@ type Client struct {
 	userAgent string
 	attempts  int
 	plainHTTP bool
+	caFile    string
 	transport http.RoundTripper
 	http      *http.Client
 }
@@ -93,7 +94,9 @@ func (c *Client) at(base string) error {
 	c.base = u.Scheme + "://" + u.Host + strings.TrimRight(u.EscapedPath(), "/")
 	c.shown = c.base
 	if c.transport == nil {
-		c.transport = transport(nil)
+		t := transport(nil)
+		c.transport = t
+		return c.trust(t)
 	}
 	return nil
 }
@@ -113,7 +116,7 @@ func (c *Client) atSocket(u *url.URL) error {
 	return nil
 }
 
-func transport(dial func(ctx context.Context, network, address string) (net.Conn, error)) http.RoundTripper {
+func transport(dial func(ctx context.Context, network, address string) (net.Conn, error)) *http.Transport {
 	t := &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
 		DialContext:           (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,

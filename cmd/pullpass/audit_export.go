@@ -85,11 +85,16 @@ func (a *auditExport) Run(ctx context.Context, t *terminal) error {
 	if a.After > 0 {
 		page.After = strconv.FormatInt(a.After, 10)
 	}
+	absent := outage{t: t}
 	for {
 		l, err := c.Events(ctx, filter, page)
+		if a.Follow && absent.waitOut(ctx, err) {
+			continue
+		}
 		if err != nil {
 			return err
 		}
+		absent.over()
 		for _, e := range l.Items {
 			if err := t.line(e); err != nil {
 				return err

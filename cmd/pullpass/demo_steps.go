@@ -30,7 +30,7 @@ func (s *stage) startServer(ctx context.Context) error {
 	}
 	s.onClose(running.stop)
 	s.serverURL = running.url
-	first, err := client.New(running.url, userAgent())
+	first, err := client.New(running.url, ourOptions())
 	if err != nil {
 		return err
 	}
@@ -38,7 +38,7 @@ func (s *stage) startServer(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.client, err = client.New(running.url, client.WithToken(owner), userAgent())
+	s.client, err = client.New(running.url, client.WithToken(owner), ourOptions())
 	s.say("Pullpass       %s   (API: %s%s)", running.url, running.url, api.PathDocs)
 	return err
 }
@@ -125,14 +125,14 @@ func (s *stage) startRunner(ctx context.Context) error {
 		return err
 	}
 	log := newLogger(s.log, c.Log)
-	id, err := join(ctx, s.serverURL, client.Joining{Token: token}, nil, state, log, userAgent())
+	id, err := join(ctx, s.serverURL, client.Joining{Token: token}, nil, state, log, ourOptions())
 	if err != nil {
 		state.close()
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan error, 1)
-	go func() { done <- runAgent(ctx, &c, id, state, log, userAgent()) }()
+	go func() { done <- runAgent(ctx, &c, id, state, log, ourOptions()) }()
 	s.onClose(func() {
 		s.removeEnvironment()
 		cancel()

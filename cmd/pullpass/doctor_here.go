@@ -67,7 +67,7 @@ func (o hereOptions) examiner(ctx context.Context, t *terminal, image string) (*
 	if h.logins, err = dockerLogins(); err != nil {
 		t.say("Docker's logins are left out: %v", err)
 	}
-	if h.out, err = egress.New(egress.Options{Allow: everywhere, Proxy: http.ProxyFromEnvironment}); err != nil {
+	if h.out, err = newEgress(egress.Options{Allow: everywhere, Proxy: http.ProxyFromEnvironment}); err != nil {
 		return nil, err
 	}
 	registries, err := oci.New(oci.Options{Egress: h.out, Hosts: h.hosts, Platform: o.Platform, UserAgent: "pullpass/" + version})

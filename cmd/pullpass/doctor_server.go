@@ -34,7 +34,7 @@ type doctorStore interface {
 // TestRegistry implements httpapi.Tester.
 func (s *serverDoctor) TestRegistry(ctx context.Context, t httpapi.RegistryTrial) (api.Diagnosis, error) {
 	// A client of its own: over a kept connection there is no DNS, TCP and TLS to check.
-	out, err := egress.New(egress.Options{Allow: s.allow})
+	out, err := newEgress(egress.Options{Allow: s.allow})
 	if err != nil {
 		return api.Diagnosis{}, err
 	}

@@ -103,7 +103,14 @@ func settle(ctx context.Context, c *client.Client, t *terminal, e pullpass.Envir
 	if !noWait {
 		var err error
 		if e, err = watch(ctx, c, t, e); err != nil {
+			if ctx.Err() != nil {
+				t.say("No longer waiting; the environment goes on. Look at it: pullpass env show %s. End it: pullpass env delete %s", e.ID, e.ID)
+			}
 			return err
+		}
+		if e.Phase == pullpass.PhaseDeleted || e.Wanted == pullpass.WantedDeleted {
+			return &pullpass.Error{Kind: pullpass.Conflict, Code: "environment_deleted", What: "the environment " + e.Name + " was deleted while this command waited for it",
+				Hint: "who deleted it: pullpass audit list --action environment.delete"}
 		}
 	}
 	if err := showEnvironment(t, e); err != nil {

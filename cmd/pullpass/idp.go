@@ -52,7 +52,7 @@ func askToken(ctx context.Context, r api.IdentityTokenRequest) (api.IdentityToke
 			Hint: "this works inside an environment, where " + agent.Mount + " is mounted",
 		}
 	}
-	c, err := client.New("unix://"+agentSocket(), userAgent())
+	c, err := client.New("unix://"+agentSocket(), ourOptions())
 	if err != nil {
 		return api.IdentityToken{}, err
 	}

@@ -18,7 +18,7 @@ import (
 	"github.com/pullpass/pullpass/internal/egress"
 )
 
-func newClient(server string) (*client.Client, error) { return client.New(server, userAgent()) }
+func newClient(server string) (*client.Client, error) { return client.New(server, ourOptions()) }
 
 type idpCheck struct {
 	Export string `placeholder:"DIR" help:"Write both documents below DIR, for those who publish them from a bucket; the server needs --issuer-url with the bucket's address then."`
@@ -48,7 +48,7 @@ func (k *idpCheck) Run(ctx context.Context, t *terminal) error {
 		}
 		return exportIdentity(ctx, t, c.Base()+"/o/"+string(self.Organization.ID), k.Export, id)
 	}
-	out, err := egress.New(egress.Options{}) // the public internet only: AWS has no other
+	out, err := newEgress(egress.Options{}) // the public internet only: AWS has no other
 	if err != nil {
 		return err
 	}

@@ -2,9 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/pullpass/pullpass"
@@ -18,51 +18,28 @@ type keysCommand struct {
 	Retire keysRetire `cmd:"" help:"Remove keys from the key file that nothing is sealed with any more."`
 }
 
-// standing says which server's data the keys are of, and refuses a directory that
-// holds none: a new database, with a new key, is not what anybody maintains.
-func standing(t *terminal, c *config.Server) error {
-	if c.Database != "" {
-		t.say("Working on the PostgreSQL database of --database, with the key of %s.", keyOf(c))
-		return nil
-	}
-	path := databasePath(c)
-	if _, err := os.Stat(path); err != nil {
-		return &pullpass.Error{Kind: pullpass.Invalid, What: "cannot work on the server's keys", Cause: "there is no database at " + path,
-			Hint: "name the server's directory or its file: pullpass keys rotate --data DIR, or --config FILE"}
-	}
-	t.say("Working on %s, with the key of %s.", path, keyOf(c))
-	return nil
-}
-
-func keyOf(c *config.Server) string {
-	if c.KMSKey != "" {
-		return c.KMSKey
-	}
-	return c.KeyPath()
-}
-
 type keysRotate struct{ config.Server }
 
 func (k *keysRotate) Run(ctx context.Context, t *terminal) error {
-	if err := k.Check(); err != nil {
-		return err
-	}
-	if err := standing(t, &k.Server); err != nil {
-		return err
-	}
-	if k.KMSKey == "" {
-		if _, err := seal.OpenKeyFile(k.KeyPath()); err != nil {
-			return err
-		}
-		if _, err := seal.RotateKeyFile(k.KeyPath()); err != nil {
-			return err
-		}
-	}
-	db, err := openStore(ctx, &k.Server, newLogger(t.talk, k.Log))
+	// The database is opened with the key that it has, before that gets a successor:
+	// a wrong directory or a wrong key file changes nothing.
+	db, err := openExisting(ctx, &k.Server, t)
 	if err != nil {
 		return err
 	}
+	if k.KMSKey == "" {
+		if _, err := seal.RotateKeyFile(k.KeyPath()); err != nil {
+			return errors.Join(err, db.Close())
+		}
+		if err := db.Close(); err != nil {
+			return err
+		}
+		if db, err = openExisting(ctx, &k.Server, t); err != nil { // with the new key
+			return err
+		}
+	}
 	defer func() { _ = db.Close() }()
+	t.say("Sealing %s with %s.", databaseOf(&k.Server), keyOf(&k.Server))
 	rotation, err := db.Rotate(ctx)
 	if err != nil {
 		return err
@@ -91,20 +68,15 @@ func showRotation(t *terminal, r store.Rotation) error {
 type keysRetire struct{ config.Server }
 
 func (k *keysRetire) Run(ctx context.Context, t *terminal) error {
-	if err := k.Check(); err != nil {
-		return err
-	}
-	if err := standing(t, &k.Server); err != nil {
-		return err
-	}
 	if k.KMSKey != "" {
 		return misuse("keys in AWS KMS are retired there", "disable the old key in KMS once 'pullpass keys rotate' no longer lists it as in use")
 	}
-	db, err := openStore(ctx, &k.Server, newLogger(t.talk, k.Log))
+	db, err := openExisting(ctx, &k.Server, t)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = db.Close() }()
+	t.say("Retiring keys of %s that %s does not need.", keyOf(&k.Server), databaseOf(&k.Server))
 	inUse, err := db.KeysInUse(ctx)
 	if err != nil {
 		return err

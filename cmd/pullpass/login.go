@@ -1,11 +1,11 @@
 package main
 
 import (
-	"bufio"
 	"cmp"
 	"context"
+	"fmt"
 	"io"
-	"os"
+	"slices"
 	"strings"
 
 	"github.com/pullpass/pullpass"
@@ -36,7 +36,7 @@ func (l *loginCommand) Run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return err
 	}
-	c, err := client.New(l.Server, append(options, client.WithToken(token), userAgent())...)
+	c, err := client.New(l.Server, append(options, client.WithToken(token), ourOptions())...)
 	if err != nil {
 		return err
 	}
@@ -48,14 +48,23 @@ func (l *loginCommand) Run(ctx context.Context, t *terminal) error {
 		return err
 	}
 	t.say("Logged in to %s as %s (%s) of %s.", c.Base(), self.Name, self.Role, self.Organization.Name)
-	t.say("Next: pullpass project create NAME")
-	return t.show(self, func(io.Writer) {})
+	if l.Setup {
+		t.say("This is the owner's token, shown once: keep it in a safe place, this machine has the only copy.")
+	}
+	if slices.Contains(self.Permissions, "project.create") {
+		t.say("Next: pullpass project create NAME")
+	}
+	return t.show(self, func(w io.Writer) {
+		if l.Setup {
+			_, _ = fmt.Fprintln(w, token.Reveal())
+		}
+	})
 }
 
 // token is the token to remember: given, made by the setup, or a session.
 func (l *loginCommand) token(ctx context.Context, t *terminal, options []client.Option) (pullpass.Secret, error) {
 	if l.Browser || l.Device {
-		c, err := client.New(l.Server, append(options, userAgent())...)
+		c, err := client.New(l.Server, append(options, ourOptions())...)
 		if err != nil {
 			return pullpass.Secret{}, err
 		}
@@ -73,32 +82,12 @@ func (l *loginCommand) token(ctx context.Context, t *terminal, options []client.
 }
 
 func (l *loginCommand) setUp(ctx context.Context, token pullpass.Secret, options []client.Option) (pullpass.Secret, error) {
-	c, err := client.New(l.Server, append(options, userAgent())...)
+	c, err := client.New(l.Server, append(options, ourOptions())...)
 	if err != nil {
 		return pullpass.Secret{}, err
 	}
 	_, owner, err := c.Setup(ctx, token, cmp.Or(l.Organization, "main"), l.Name)
 	return owner, err
-}
-
-// readSecret reads the first line of a file, or of standard input.
-func readSecret(t *terminal, path, prompt string) (pullpass.Secret, error) {
-	in := t.in
-	if path != "-" && path != "" {
-		f, err := os.Open(path)
-		if err != nil {
-			return pullpass.Secret{}, &pullpass.Error{Kind: pullpass.Invalid, What: "cannot read the secret", Err: err}
-		}
-		defer func() { _ = f.Close() }()
-		in = f
-	} else if isTerminal(t.in) {
-		return askSecret(t, prompt)
-	}
-	line, err := bufio.NewReader(io.LimitReader(in, 1<<16)).ReadString('\n')
-	if err != nil && line == "" {
-		return pullpass.Secret{}, misuse("no secret was given on standard input", "pipe it in, or name a file: printf %s \"$TOKEN\" | pullpass …")
-	}
-	return pullpass.NewSecret(strings.TrimRight(line, "\r\n")), nil
 }
 
 // connect makes a client from the environment (PULLPASS_SERVER and PULLPASS_TOKEN,
@@ -108,14 +97,12 @@ func connect() (*client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	options := []client.Option{client.WithToken(login.Token), userAgent()}
+	options := []client.Option{client.WithToken(login.Token), ourOptions()}
 	if login.PlainHTTP {
 		options = append(options, client.WithPlainHTTP())
 	}
 	return client.New(login.Server, options...)
 }
-
-func userAgent() client.Option { return client.WithUserAgent("pullpass/" + version) }
 
 type whoamiCommand struct{}
 

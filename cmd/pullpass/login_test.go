@@ -29,7 +29,7 @@ func signInServer(t *testing.T) (*signintest.Provider, *client.Client) {
 	dir := t.TempDir()
 	// The provider knows the redirect address before the server starts, so the
 	// server's port is chosen first.
-	listener, err := listen(t.Context(), &config.Server{Listen: "127.0.0.1:0"})
+	listener, _, err := listen(t.Context(), &config.Server{Listen: "127.0.0.1:0"})
 	ok(t, err)
 	address := listener.Addr().String()
 	ok(t, listener.Close())

@@ -25,6 +25,9 @@ func (logoutCommand) Run(ctx context.Context, t *terminal) error {
 		}
 	default:
 		t.say("The API token %s stays valid; end it with pullpass token delete %s.", self.Name, self.ID)
+		if self.Role == pullpass.RoleOwner {
+			t.say("It is an owner's token. Where it was the last copy, the operator of the server's machine makes another one: pullpass server recover")
+		}
 	}
 	if err := helper.ForgetLogin(); err != nil {
 		return err

@@ -38,7 +38,9 @@ type commandLine struct {
 	JSON   bool   `name:"json" help:"Print data as JSON; its form is stable."`
 	Config string `name:"config" placeholder:"FILE" help:"YAML file with options of 'server', which 'keys' reads, too, or 'runner' ($PULLPASS_CONFIG), or with the accounts of 'sandbox'."`
 
-	Server      serverCommand      `cmd:"" help:"Be the server."`
+	CAFile string `name:"ca-file" env:"PULLPASS_CA_FILE" placeholder:"FILE" help:"Trust the certificate authorities in this file, too: of the server, and of registries and issuers."`
+
+	Server      serverCommand      `cmd:"" help:"Run the server; back it up, restore it, recover its owner."`
 	Runner      runnerCommand      `cmd:"" help:"Be a runner beside a Docker Engine; add and list runners."`
 	Sandbox     sandboxCommand     `cmd:"" help:"An AWS on this machine, for rehearsals."`
 	Demo        demoCommand        `cmd:"" help:"See a private image refused, explained, allowed and run, on this machine."`
@@ -88,8 +90,20 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if err != nil {
 		return misused(stderr, err)
 	}
+	if cli.CAFile != "" {
+		_ = os.Setenv(caFileVariable, cli.CAFile) // it fails for names with = or NUL only
+	}
 	term := newTerminal(stdin, stdout, stderr, cli.JSON)
 	parsed.BindTo(ctx, (*context.Context)(nil))
+	parsed.Bind(reread(func() (*commandLine, error) {
+		var again commandLine
+		parser, err := newParser(&again, args, io.Discard, io.Discard)
+		if err != nil {
+			return nil, err
+		}
+		_, err = parser.Parse(args)
+		return &again, err
+	}))
 	return finish(stderr, parsed.Run(term))
 }
 

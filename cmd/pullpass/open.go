@@ -20,13 +20,26 @@ import (
 
 // newLogger makes the log that config.Log describes.
 func newLogger(w io.Writer, o config.Log) *slog.Logger {
-	var level slog.Level
-	_ = level.UnmarshalText([]byte(o.LogLevel)) // the parser allows known levels only
+	log, _ := newLeveledLogger(w, o)
+	return log
+}
+
+// newLeveledLogger is newLogger with the level in a variable: it can be changed while
+// the program runs.
+func newLeveledLogger(w io.Writer, o config.Log) (*slog.Logger, *slog.LevelVar) {
+	level := &slog.LevelVar{}
+	setLevel(level, o)
 	options := &slog.HandlerOptions{Level: level}
 	if o.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(printable.JSONWriter{To: w}, options))
+		return slog.New(slog.NewJSONHandler(printable.JSONWriter{To: w}, options)), level
 	}
-	return slog.New(slog.NewTextHandler(printable.NewWriter(w), options))
+	return slog.New(slog.NewTextHandler(printable.NewWriter(w), options)), level
+}
+
+func setLevel(level *slog.LevelVar, o config.Log) {
+	var l slog.Level
+	_ = l.UnmarshalText([]byte(o.LogLevel)) // the parser allows known levels only
+	level.Set(l)
 }
 
 // openStore opens the keys and the database that c names, if they belong together.
@@ -48,9 +61,46 @@ func openStore(ctx context.Context, c *config.Server, log *slog.Logger) (*store.
 	return db, nil
 }
 
+// openExisting is openStore for maintenance: it makes no database where there is
+// none, because that would succeed on the wrong directory.
+func openExisting(ctx context.Context, c *config.Server, t *terminal) (*store.DB, error) {
+	if err := c.Check(); err != nil {
+		return nil, misuseError{err}
+	}
+	if c.Database == "" {
+		if found, err := there(databasePath(c)); err != nil || !found {
+			return nil, errors.Join(err, &pullpass.Error{
+				Kind: pullpass.NotFound, Code: "database_missing", What: "cannot find the server's data",
+				Cause: "there is no database at " + databasePath(c),
+				Hint:  "name the server's directory or its configuration: --data DIR, --config FILE",
+			})
+		}
+	}
+	return openStore(ctx, c, newLogger(t.talk, c.Log))
+}
+
+// databaseOf and keyOf name what a maintenance verb acts on.
+func databaseOf(c *config.Server) string {
+	if c.Database != "" {
+		return "the PostgreSQL database"
+	}
+	return databasePath(c)
+}
+
+func keyOf(c *config.Server) string {
+	if c.KMSKey != "" {
+		return "the KMS key " + c.KMSKey
+	}
+	return "the key file " + c.KeyPath()
+}
+
 func openDatabase(ctx context.Context, c *config.Server, keyring *seal.Keyring, o store.Options) (*store.DB, error) {
 	if c.Database != "" {
-		return postgres.Open(ctx, c.Database, keyring, o)
+		address, err := c.DatabaseURL()
+		if err != nil {
+			return nil, err
+		}
+		return postgres.Open(ctx, address, keyring, o)
 	}
 	return sqlite.Open(ctx, databasePath(c), keyring, o)
 }

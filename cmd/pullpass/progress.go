@@ -19,11 +19,16 @@ import (
 func watch(ctx context.Context, c *client.Client, t *terminal, e pullpass.Environment) (pullpass.Environment, error) {
 	display := newDisplay(t)
 	defer display.close()
+	absent := outage{t: t}
 	for !settled(e) {
 		next, err := c.WaitEnvironment(ctx, e.ID, e.Revision, 20*time.Second)
+		if absent.waitOut(ctx, err) {
+			continue
+		}
 		if err != nil {
 			return e, err
 		}
+		absent.over()
 		e = next
 		display.update(e)
 	}
@@ -34,15 +39,19 @@ func watch(ctx context.Context, c *client.Client, t *terminal, e pullpass.Enviro
 // that runs on is left alone after a moment, unless its end is waited for.
 func watchEnd(ctx context.Context, c *client.Client, t *terminal, e pullpass.Environment, untilEnd bool) (pullpass.Environment, error) {
 	e, err := watch(ctx, c, t, e)
-	deadline := time.Now().Add(lookAgain)
+	deadline, absent := time.Now().Add(lookAgain), outage{t: t}
 	for err == nil && e.Phase == pullpass.PhaseRunning && (untilEnd || time.Now().Before(deadline)) {
 		wait := 20 * time.Second
 		if !untilEnd {
 			wait = time.Until(deadline)
 		}
 		var next pullpass.Environment
-		if next, err = c.WaitEnvironment(ctx, e.ID, e.Revision, wait); err == nil {
+		switch next, err = c.WaitEnvironment(ctx, e.ID, e.Revision, wait); {
+		case err == nil:
+			absent.over()
 			e = next
+		case absent.waitOut(ctx, err):
+			err = nil
 		}
 	}
 	return e, err
@@ -51,6 +60,9 @@ func watchEnd(ctx context.Context, c *client.Client, t *terminal, e pullpass.Env
 // settled reports whether waiting on will not help: it is as wanted, or its
 // runner has said what keeps it.
 func settled(e pullpass.Environment) bool {
+	if e.Phase == pullpass.PhaseDeleted || e.Wanted == pullpass.WantedDeleted {
+		return true // nobody waits for an end here: somebody else has asked for it
+	}
 	switch e.Wanted {
 	case pullpass.WantedRunning:
 		// Stopped: every command has ended with code 0.
@@ -58,7 +70,7 @@ func settled(e pullpass.Environment) bool {
 	case pullpass.WantedStopped:
 		return e.Phase == pullpass.PhaseStopped || e.Phase == pullpass.PhaseFailed
 	}
-	return e.Phase == pullpass.PhaseDeleted
+	return false
 }
 
 // ended reports that the services of this start have ended by themselves.

@@ -23,11 +23,20 @@ type runnerRun struct {
 	PlainHTTP bool `name:"plain-http" help:"Allow http to a server on another machine."`
 }
 
-func (r *runnerRun) Run(ctx context.Context, t *terminal) error {
+func (r *runnerRun) Run(ctx context.Context, t *terminal, read reread) error {
 	if err := r.Check(); err != nil {
 		return misuseError{err}
 	}
-	log := newLogger(t.talk, r.Log)
+	log, level := newLeveledLogger(t.talk, r.Log)
+	onHangup(ctx, log, func() error {
+		cli, err := read()
+		if err != nil {
+			return err
+		}
+		setLevel(level, cli.Runner.Run.Log)
+		warnUnread(log, r.Runner, cli.Runner.Run.Runner)
+		return nil
+	})
 	state, err := openRunnerState(r.State)
 	if err != nil {
 		return err
@@ -41,7 +50,7 @@ func (r *runnerRun) Run(ctx context.Context, t *terminal) error {
 }
 
 func (r *runnerRun) options() []client.Option {
-	options := []client.Option{userAgent()}
+	options := []client.Option{ourOptions()}
 	if r.PlainHTTP {
 		options = append(options, client.WithPlainHTTP())
 	}
@@ -134,7 +143,7 @@ func newRegistries(mappings, allow []string) (*oci.Client, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	out, err := egress.New(egress.Options{Allow: allow})
+	out, err := newEgress(egress.Options{Allow: allow})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -33,9 +33,16 @@ import (
 	"github.com/pullpass/pullpass/internal/webhook"
 )
 
-type serverCommand struct{ config.Server }
+type serverCommand struct {
+	Run     serverRun     `cmd:"" default:"withargs" help:"Run the server (the default)."`
+	Backup  serverBackup  `cmd:"" help:"Copy the server's data while it runs; the key is not part of the copy."`
+	Restore serverRestore `cmd:"" help:"Put a backup in place, after it has proved itself; --check only tries it."`
+	Recover serverRecover `cmd:"" help:"Make an owner's token on the server's machine, where the last one is lost."`
+}
 
-func (s *serverCommand) Run(ctx context.Context, t *terminal) error {
+type serverRun struct{ config.Server }
+
+func (s *serverRun) Run(ctx context.Context, t *terminal, read reread) error {
 	if err := s.Check(); err != nil {
 		return misuseError{err}
 	}
@@ -47,11 +54,22 @@ func (s *serverCommand) Run(ctx context.Context, t *terminal) error {
 	if limit, ok := memoryLimit(os.DirFS("/")); ok && os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(limit)
 	}
-	running, err := startServer(ctx, &s.Server, newLogger(t.talk, s.Log))
+	log, level := newLeveledLogger(t.talk, s.Log)
+	running, err := startServer(ctx, &s.Server, log)
 	if err != nil {
 		return err
 	}
 	defer running.stop()
+	onHangup(ctx, log, func() error {
+		cli, err := read()
+		if err != nil {
+			return err
+		}
+		now := cli.Server.Run
+		setLevel(level, now.Log)
+		warnUnread(log, s.Server, now.Server)
+		return running.reload()
+	})
 	if err := running.announce(t); err != nil {
 		return err
 	}
@@ -63,6 +81,7 @@ type runningServer struct {
 	url    string
 	setup  pullpass.Secret // one-time token; empty once the server is set up
 	failed chan error
+	reload func() error // reads what can change while it runs
 	stop   func()
 }
 
@@ -93,7 +112,7 @@ func (r *runningServer) wait(ctx context.Context) error {
 
 // startServer joins the server's parts and begins to answer.
 func startServer(ctx context.Context, c *config.Server, log *slog.Logger) (*runningServer, error) {
-	listener, err := listen(ctx, c)
+	listener, reload, err := listen(ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +130,7 @@ func startServer(ctx context.Context, c *config.Server, log *slog.Logger) (*runn
 		return nil, err
 	}
 	serving, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	running := &runningServer{url: publicURL(c, listener.Addr()), setup: setup, failed: make(chan error, 1)}
+	running := &runningServer{url: publicURL(c, listener.Addr()), setup: setup, failed: make(chan error, 1), reload: reload}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -188,7 +207,7 @@ func (p *parts) make(ctx context.Context, c *config.Server, url string, log *slo
 	p.closers = append(p.closers, func() { _ = p.door.Close() })
 	refusals := audit.NewRefusals(p.door, 0, nil)
 	p.closers = append(p.closers, refusals.Close)
-	if p.out, err = egress.New(egress.Options{Allow: c.AllowEgress}); err != nil {
+	if p.out, err = newEgress(egress.Options{Allow: c.AllowEgress}); err != nil {
 		return err
 	}
 	p.closers = append(p.closers, p.out.Close)
@@ -250,29 +269,23 @@ func (p *parts) verifyAudit(ctx context.Context, org pullpass.OrganizationID, si
 	return audit.Verify(ctx, p.db, org, since)
 }
 
-func listen(ctx context.Context, c *config.Server) (net.Listener, error) {
+// listen opens the address, and returns what reads its certificate again.
+func listen(ctx context.Context, c *config.Server) (l net.Listener, reload func() error, err error) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen)
 	if err != nil {
-		return nil, &pullpass.Error{
+		return nil, nil, &pullpass.Error{
 			Kind: pullpass.Unavailable, What: "cannot listen on " + c.Listen, Err: errors.Unwrap(err),
 			Hint: "choose another address: --listen 127.0.0.1:0 picks a free port",
 		}
 	}
-	proxies, err := httpapi.ParseProxies(c.TrustedProxies)
-	if err != nil {
-		_ = listener.Close()
-		return nil, err
-	}
-	listener = httpapi.Limit(listener, proxies)
 	if c.TLSCert == "" {
-		return listener, nil
+		return listener, func() error { return nil }, nil
 	}
-	certificate, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey)
+	pair, err := loadCertificate(c.TLSCert, c.TLSKey)
 	if err != nil {
-		_ = listener.Close()
-		return nil, &pullpass.Error{Kind: pullpass.Invalid, What: "cannot use the TLS certificate", Err: err}
+		return nil, nil, errors.Join(err, listener.Close())
 	}
-	return tls.NewListener(listener, &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{certificate}}), nil
+	return tls.NewListener(listener, pair.config()), pair.reload, nil
 }
 
 // publicURL is what the operator says, or what the listener tells.

@@ -35,7 +35,7 @@ func (p *parts) newSignIn(c *config.Server, server string) (httpapi.SignIn, erro
 		}
 		allow = append(allow, net.JoinHostPort(u.Hostname(), port))
 	}
-	out, err := egress.New(egress.Options{Allow: allow})
+	out, err := newEgress(egress.Options{Allow: allow})
 	if err != nil {
 		return nil, err
 	}

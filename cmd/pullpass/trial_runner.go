@@ -71,7 +71,7 @@ func (r *runnerTrials) try(ctx context.Context, work api.TrialWork) (api.TrialRe
 		return api.TrialReport{Integration: &out}, nil
 	}
 	// A client of its own: over a kept connection there is no DNS, TCP and TLS to check.
-	out, err := egress.New(egress.Options{Allow: r.allow})
+	out, err := newEgress(egress.Options{Allow: r.allow})
 	if err != nil {
 		return api.TrialReport{}, err
 	}

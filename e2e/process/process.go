@@ -104,14 +104,19 @@ func (s *Server) start(ctx context.Context, listen string) (setup pullpass.Secre
 }
 
 func (s *Server) setUp(ctx context.Context, token pullpass.Secret) error {
-	first, err := client.New(s.URL)
+	authority := os.Getenv("PULLPASS_CA_FILE") // of a server with TLS
+	first, err := client.New(s.URL, client.WithCAFile(authority))
 	if err != nil {
 		return err
 	}
 	if _, s.Token, err = first.Setup(ctx, token, "process", "owner"); err != nil {
 		return err
 	}
-	s.Owner, err = client.New(s.URL, client.WithToken(s.Token), client.WithTransport(KeptAlive(16)))
+	options := []client.Option{client.WithToken(s.Token), client.WithCAFile(authority)}
+	if authority == "" {
+		options = append(options, client.WithTransport(KeptAlive(16)))
+	}
+	s.Owner, err = client.New(s.URL, options...)
 	return err
 }
 

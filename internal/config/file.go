@@ -112,6 +112,11 @@ func (f *File) Validate(app *kong.Application) error {
 
 func (f *File) flags(app *kong.Application) []string {
 	var names []string
+	for _, flag := range app.Flags { // of every command; of these a file may set one
+		if flag.Name == "ca-file" {
+			names = append(names, flag.Name)
+		}
+	}
 	for _, leaf := range app.Leaves(false) {
 		if leaf.Name != f.command && (leaf.Parent == nil || leaf.Parent.Name != f.command) {
 			continue

@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/pullpass/pullpass"
 )
 
 // Server is what `pullpass server` can be told.
@@ -15,6 +17,7 @@ type Server struct {
 	IssuerURL      string   `name:"issuer-url" env:"PULLPASS_ISSUER_URL" placeholder:"URL" help:"Where the identity provider's discovery documents and keys are published, if not below --url: a bucket that 'pullpass idp check --export' fills. Tokens name it as their issuer."`
 	Data           string   `default:"${data_dir}" env:"PULLPASS_DATA" placeholder:"DIR" help:"Directory for the database and what belongs to it. Created with mode 0700."`
 	Database       string   `env:"PULLPASS_DATABASE" placeholder:"URL" help:"postgres://… for several replicas. Without it: SQLite in the data directory."`
+	DatabasePass   string   `name:"database-password-file" env:"PULLPASS_DATABASE_PASSWORD_FILE" placeholder:"FILE" help:"File with the password of --database, which then stands in no argument and no variable."`
 	KeyFile        string   `env:"PULLPASS_KEY_FILE" placeholder:"FILE" help:"Key-encryption key, mode 0600. Without it: the path of the data directory with .key appended; made on the first start."`
 	KMSKey         string   `name:"kms-key" env:"PULLPASS_KMS_KEY" placeholder:"ARN" help:"Keep the key-encryption key in AWS KMS instead of a file."`
 	KMSEndpoint    string   `name:"kms-endpoint" env:"PULLPASS_KMS_ENDPOINT" placeholder:"URL" help:"Address of KMS, where it is not the public one."`
@@ -50,6 +53,9 @@ func (s *Server) Check() error {
 	if s.Database != "" && !strings.HasPrefix(s.Database, "postgres://") && !strings.HasPrefix(s.Database, "postgresql://") {
 		p.add("--database", "want postgres://…; leave it out for SQLite in --data")
 	}
+	if s.DatabasePass != "" && s.Database == "" {
+		p.add("--database-password-file", "needs --database")
+	}
 	if s.KeyFile != "" && s.KMSKey != "" {
 		p.add("--kms-key", "cannot be used together with --key-file: choose one")
 	}
@@ -63,6 +69,24 @@ func (s *Server) Check() error {
 	p.proxies(s.TrustedProxies)
 	s.People.check(&p, s.URL)
 	return p.err()
+}
+
+// DatabaseURL is --database with the password from its file.
+func (s *Server) DatabaseURL() (string, error) {
+	if s.DatabasePass == "" {
+		return s.Database, nil
+	}
+	password, err := os.ReadFile(s.DatabasePass)
+	if err != nil {
+		return "", &pullpass.Error{Kind: pullpass.Invalid, What: "cannot read the database's password", Err: err}
+	}
+	u, err := url.Parse(s.Database)
+	if err != nil || u.User == nil || u.User.Username() == "" {
+		return "", &pullpass.Error{Kind: pullpass.Invalid, What: "cannot use --database-password-file", Cause: "--database names no user",
+			Hint: "--database postgres://USER@HOST/NAME"}
+	}
+	u.User = url.UserPassword(u.User.Username(), strings.TrimRight(string(password), "\r\n"))
+	return u.String(), nil
 }
 
 // KeyPath is where the key-encryption key is kept: beside the data directory and

@@ -24,6 +24,7 @@ var debianPackages = map[string]string{
 	"git":                         "git",
 	"psql":                        "postgresql-client",
 	"skopeo":                      "skopeo",
+	"systemd-analyze":             "systemd",
 }
 
 // Command returns the path of a program, the system's own before others in PATH.

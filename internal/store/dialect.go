@@ -40,6 +40,9 @@ type Dialect struct {
 	// Present reports an error when the files that are open are no longer where
 	// they were opened; nil where the database is not in files of ours.
 	Present func() error
+	// Copy, with a path as its argument, writes a consistent copy of the database into
+	// an empty file; empty where the database has tools of its own for that.
+	Copy string
 	// Fault classifies an error of the driver.
 	Fault func(error) Fault
 	// Reason says in words what keeps the database from working, "" if the error

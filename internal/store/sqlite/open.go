@@ -118,6 +118,7 @@ var dialect = store.Dialect{
 	Local:     true,
 	Clock:     "CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
 	EventRows: 1,
+	Copy:      "VACUUM INTO $1",
 	Fault:     fault,
 	Reason:    reason,
 }
