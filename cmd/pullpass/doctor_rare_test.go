@@ -202,6 +202,12 @@ func rareVisits() []visit {
 				})
 				return none(f.at+"/team/app:1", "--anonymous", "--host", f.mapping())
 			}, cure: heal},
+		refusing("the session behind the credential was revoked", "credential_revoked", "The security token included in the request is invalid.", "ask anew"),
+		refusing("the caller's organization", "organization_denied", notAllowed("no service control policy"), "organization"),
+		refusing("the owner's organization", "resource_control_denied", notAllowed("no resource control policy"), "organization"),
+		refusing("a VPC endpoint's policy", "endpoint_denied", notAllowed("no VPC endpoint policy"), "endpoint"),
+		refusing("the registry behind a pull-through cache", "upstream_denied", "The authentication to the upstream registry failed.", "secret"),
+		refusing("the repository's key", "key_denied", "KmsException: The ciphertext refers to a customer master key that does not exist.", "key policy"),
 		{name: "a token service on another host", symptom: "realm_refused", step: "token", cause: "another host", fix: "realm",
 			ill: func(w *ward) (string, []string) {
 				service := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { w.t.Error("the token service was asked") }))
@@ -226,6 +232,34 @@ func rareVisits() []visit {
 			},
 			cure: heal}, // the operator's mapping is another cure: TestPasswordStaysWithTheRegistry
 	}
+}
+
+// notAllowed is AWS's sentence for want of an Allow in one layer of policies.
+func notAllowed(layer string) string {
+	return "User: arn:aws:iam::111111111111:user/well is not authorized to perform: ecr:BatchGetImage on resource: " +
+		"arn:aws:ecr:eu-west-1:222222222222:repository/team/app because " + layer + " allows the ecr:BatchGetImage action"
+}
+
+// refusing is ECR that refuses manifests with a message that no sandbox of ours
+// produces, until it is healed.
+func refusing(name, symptom, message, fix string) visit {
+	var f *foreign
+	return visit{name: name, symptom: symptom, step: "manifest", fix: fix,
+		ill: func(w *ward) (string, []string) {
+			f = newForeign(w.t, func(f *foreign, rw http.ResponseWriter, r *http.Request) {
+				if f.sick.Load() && strings.Contains(r.URL.Path, "/manifests/") {
+					rw.Header().Set("Content-Type", "application/json")
+					rw.WriteHeader(http.StatusForbidden)
+					_, _ = fmt.Fprintf(rw, `{"errors":[{"code":"DENIED","message":%q}]}`, message)
+					return
+				}
+				f.images.ServeHTTP(rw, r)
+			})
+			w.mapping("host=" + f.at + ",account=" + sickOwner + ",region=" + sickHome + ",api=" + w.box.Endpoint() +
+				",sts=" + w.box.Endpoint() + ",registry=http://" + f.at)
+			return none(f.at + "/team/app:1")
+		},
+		cure: same(func(*ward, string) { f.sick.Store(false) })}
 }
 
 // asksBasic refuses everything but the one login, as a registry with a password does.
