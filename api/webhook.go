@@ -4,7 +4,7 @@ import "time"
 
 // Webhook is where the organization's audit records go.
 type Webhook struct {
-	URL          string    `json:"url"`
+	URL          string    `json:"url" doc:"Whole for those who may set it; for others only https:// and the host, because the rest may be a secret."`
 	State        string    `json:"state" enum:"active,failing,paused" doc:"A paused one is not tried any more; test it or set it anew."`
 	Delivered    int64     `json:"delivered" doc:"Sequence of the last record that the receiver has."`
 	Failures     int       `json:"failures" doc:"In a row."`

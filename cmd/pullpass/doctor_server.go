@@ -26,7 +26,7 @@ type serverDoctor struct {
 
 // doctorStore is what has to be read to try what is saved.
 type doctorStore interface {
-	RegistrySecret(context.Context, pullpass.OrganizationID, pullpass.RegistryGeneration) (pullpass.Secret, error)
+	RegistrySecret(context.Context, pullpass.OrganizationID, pullpass.Registry) (pullpass.Secret, error)
 	Integration(context.Context, pullpass.OrganizationID, pullpass.IntegrationID) (pullpass.Integration, error)
 	IntegrationSecret(ctx context.Context, org pullpass.OrganizationID, id pullpass.IntegrationID, generation int64) (pullpass.Secret, error)
 }
@@ -95,7 +95,7 @@ func (s *serverDoctor) opener(ctx context.Context, t httpapi.RegistryTrial) (doc
 		password := t.Password
 		if t.Saved {
 			var err error
-			if password, err = s.store.RegistrySecret(ctx, r.Organization, pullpass.RegistryGeneration{Registry: r.ID, Generation: r.Generation}); err != nil {
+			if password, err = s.store.RegistrySecret(ctx, r.Organization, r); err != nil {
 				return nil, err
 			}
 		}

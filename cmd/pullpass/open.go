@@ -61,6 +61,19 @@ func openStore(ctx context.Context, c *config.Server, log *slog.Logger) (*store.
 	return db, nil
 }
 
+// sealOld seals what an older version of the server wrote in clear text, or bound to
+// less than it is bound to now. Values that do not open stop no server.
+func sealOld(ctx context.Context, db *store.DB, log *slog.Logger) error {
+	r, err := db.SealOld(ctx)
+	if r.Resealed > 0 {
+		log.Info("sealed what an older version wrote", "values", r.Resealed)
+	}
+	if len(r.Skipped) > 0 {
+		log.Error("sealed values do not open: they were changed in the database, or their key is gone", "values", r.Skipped)
+	}
+	return err
+}
+
 // openExisting is openStore for maintenance: it makes no database where there is
 // none, because that would succeed on the wrong directory.
 func openExisting(ctx context.Context, c *config.Server, t *terminal) (*store.DB, error) {

@@ -203,6 +203,9 @@ func (p *parts) make(ctx context.Context, c *config.Server, url string, log *slo
 		return err
 	}
 	p.closers = append(p.closers, func() { _ = p.db.Close() })
+	if err := sealOld(ctx, p.db, log); err != nil {
+		return err
+	}
 	p.door = audit.NewDoor(p.db, audit.Options{})
 	p.closers = append(p.closers, func() { _ = p.door.Close() })
 	refusals := audit.NewRefusals(p.door, 0, nil)

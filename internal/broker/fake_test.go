@@ -76,8 +76,8 @@ func ofOrganization(list []pullpass.Registry, org pullpass.OrganizationID) []pul
 	return out
 }
 
-func (m *memory) RegistrySecret(_ context.Context, org pullpass.OrganizationID, g pullpass.RegistryGeneration) (pullpass.Secret, error) {
-	return pullpass.NewSecret(fmt.Sprintf("%s of %s %s %d", canary, org, g.Registry, g.Generation)), m.secretErr
+func (m *memory) RegistrySecret(_ context.Context, org pullpass.OrganizationID, r pullpass.Registry) (pullpass.Secret, error) {
+	return pullpass.NewSecret(fmt.Sprintf("%s of %s %s %d", canary, org, r.ID, r.Generation)), m.secretErr
 }
 
 func (m *memory) Integration(_ context.Context, org pullpass.OrganizationID, id pullpass.IntegrationID) (pullpass.Integration, error) {

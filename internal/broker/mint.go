@@ -41,7 +41,7 @@ func (b *Broker) get(ctx context.Context, p plan, refused string) (Minted, bool,
 // mint opens the stored password or asks AWS.
 func (b *Broker) mint(ctx context.Context, p plan, fresh bool) (Minted, error) {
 	if p.registry.Auth == pullpass.AuthBasic {
-		secret, err := b.store.RegistrySecret(ctx, p.organization, pullpass.RegistryGeneration{Registry: p.registry.ID, Generation: p.registry.Generation})
+		secret, err := b.store.RegistrySecret(ctx, p.organization, p.registry)
 		return Minted{Credential: pullpass.Credential{
 			Host: p.registry.Host, Username: p.registry.Username, Secret: secret, Unscoped: true,
 		}}, err

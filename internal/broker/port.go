@@ -12,7 +12,7 @@ type Store interface {
 	Environment(context.Context, pullpass.OrganizationID, pullpass.EnvironmentID) (pullpass.Environment, error)
 	PinnedRegistries(context.Context, pullpass.OrganizationID, pullpass.EnvironmentID) ([]pullpass.Registry, error)
 	RegistriesInForce(context.Context, pullpass.OrganizationID, pullpass.ProjectID) ([]pullpass.Registry, error)
-	RegistrySecret(context.Context, pullpass.OrganizationID, pullpass.RegistryGeneration) (pullpass.Secret, error)
+	RegistrySecret(context.Context, pullpass.OrganizationID, pullpass.Registry) (pullpass.Secret, error)
 	Integration(context.Context, pullpass.OrganizationID, pullpass.IntegrationID) (pullpass.Integration, error)
 	IntegrationSecret(ctx context.Context, org pullpass.OrganizationID, id pullpass.IntegrationID, generation int64) (pullpass.Secret, error)
 	// RepositoryOfOthers returns the name of a repository of this account and

@@ -24,7 +24,7 @@ func (s twoOrganizations) RegistriesInForce(_ context.Context, org pullpass.Orga
 	return []pullpass.Registry{s[org].registry}, nil
 }
 
-func (s twoOrganizations) RegistrySecret(context.Context, pullpass.OrganizationID, pullpass.RegistryGeneration) (pullpass.Secret, error) {
+func (s twoOrganizations) RegistrySecret(context.Context, pullpass.OrganizationID, pullpass.Registry) (pullpass.Secret, error) {
 	return pullpass.Secret{}, missing("registry")
 }
 

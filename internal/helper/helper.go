@@ -112,6 +112,9 @@ func (h *Helper) get(ctx context.Context, url string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if inClear(url) {
+		return fixed(notFound) // the client goes on without one
+	}
 	if l, ok, err := h.Logins.find(ask); err != nil {
 		return err
 	} else if ok {
@@ -161,6 +164,12 @@ func (h *Helper) store(ctx context.Context, input string, _ io.Writer) error {
 	}
 	if _, err := parseURL(a.ServerURL); err != nil {
 		return err
+	}
+	if inClear(a.ServerURL) {
+		return &pullpass.Error{
+			Kind: pullpass.Invalid, What: "cannot store the login", Cause: "its address begins with http://, so the password would be sent in clear text",
+			Hint: "log in to the registry's https address; plain http is for registries on this machine",
+		}
 	}
 	return h.Logins.keep(ctx, a)
 }

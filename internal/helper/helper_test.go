@@ -140,6 +140,34 @@ func TestRefusedAddresses(t *testing.T) {
 	}
 }
 
+// A client that names a registry by http:// sends what it is given in clear text: it
+// gets nothing, from the server or from a login of before, unless that stays on this
+// machine.
+func TestNothingForPlainHTTP(t *testing.T) {
+	b := newBench(t)
+	if code, out, explain := b.run(t.Context(), "store", `{"ServerURL":"registry.example","Username":"me","Secret":"`+canary+`"}`); code != 0 {
+		t.Fatalf("store: %s%s", out, explain)
+	}
+	for _, url := range []string{
+		"http://registry.example", "HTTP://registry.example", "http://registry.example/v2/", "http://registry.example:80/team/app",
+		"http://10.0.0.1:5000", "http://localhost.evil.example", "http://127.0.0.1.evil.example", "http://127.0.0.1.:5000", "http://[2001:db8::1]:5000",
+	} {
+		code, out, explain := b.run(t.Context(), "get", url)
+		if code != 1 || out != "credentials not found in native keychain\n" && !strings.Contains(explain, "cannot read") || len(b.issuer.asked) != 0 {
+			t.Errorf("get %q = %d, %q, asked for %+v; want nothing", url, code, out, b.issuer.asked)
+		}
+		code, out, _ = b.run(t.Context(), "store", `{"ServerURL":"`+url+`","Username":"me","Secret":"`+canary+`"}`)
+		if code != 1 || strings.Contains(out, canary) {
+			t.Errorf("store %q = %d, %q, want it refused", url, code, out)
+		}
+	}
+	for _, url := range []string{"http://127.0.0.1:5000", "http://127.1.2.3", "http://localhost:5000/team/app", "http://[::1]:5000", "http://registry.localhost"} {
+		if code, out, explain := newBench(t).run(t.Context(), "get", url); code != 0 {
+			t.Errorf("get %q: %s%s", url, out, explain)
+		}
+	}
+}
+
 // Clients recognise these texts, and no others.
 func TestFixedTexts(t *testing.T) {
 	noRegistry := &pullpass.Error{Kind: pullpass.NotFound, Code: helper.CodeNoRegistry, What: "no registry"}

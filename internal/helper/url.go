@@ -1,6 +1,8 @@
 package helper
 
 import (
+	"net"
+	"net/netip"
 	"strings"
 
 	"github.com/pullpass/pullpass"
@@ -41,6 +43,25 @@ func parseURL(s string) (Ask, error) {
 		repository = "" // the root of the registry's API, not a repository
 	}
 	return Ask{Host: host, Repository: repository}, nil
+}
+
+// inClear reports whether a client that asks with this address will send what it is
+// given over plain http, to another machine.
+func inClear(url string) bool {
+	rest, found := strings.CutPrefix(strings.ToLower(url), "http://")
+	if !found {
+		return false
+	}
+	host, _, _ := strings.Cut(rest, "/")
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	host = strings.Trim(host, "[]")
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return false
+	}
+	address, err := netip.ParseAddr(host)
+	return err != nil || !address.Unmap().IsLoopback()
 }
 
 // plain reports whether s holds only what hosts and repositories are made of.

@@ -25,7 +25,7 @@ func (s *Server) setGitLogin(ctx context.Context, c pullpass.Caller, in *struct 
 	}
 	login := pullpass.GitLogin{Username: in.Body.Username, Password: in.Body.Token.Secret()}
 	return nil, s.deed(ctx, c, gitLoginEvent("project.git_login", p), func(ctx context.Context) error {
-		return s.store.SetGitLogin(ctx, p.Organization, p.ID, login)
+		return s.store.SetGitLogin(ctx, p.Organization, p, login)
 	})
 }
 
@@ -35,7 +35,7 @@ func (s *Server) deleteGitLogin(ctx context.Context, c pullpass.Caller, in *proj
 		return nil, err
 	}
 	return nil, s.deed(ctx, c, gitLoginEvent("project.git_logout", p), func(ctx context.Context) error {
-		return s.store.SetGitLogin(ctx, p.Organization, p.ID, pullpass.GitLogin{})
+		return s.store.SetGitLogin(ctx, p.Organization, p, pullpass.GitLogin{})
 	})
 }
 

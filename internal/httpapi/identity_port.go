@@ -46,8 +46,8 @@ type subjectStore interface {
 	SetSubjectTemplate(context.Context, pullpass.OrganizationID, string) error
 	ProjectProof(ctx context.Context, org pullpass.OrganizationID, id pullpass.ProjectID, fresh string) (identity.Proof, error)
 	SetProved(context.Context, pullpass.OrganizationID, pullpass.ProjectID, time.Time) error
-	SetGitLogin(context.Context, pullpass.OrganizationID, pullpass.ProjectID, pullpass.GitLogin) error
-	GitLogin(context.Context, pullpass.OrganizationID, pullpass.ProjectID) (pullpass.GitLogin, error)
+	SetGitLogin(context.Context, pullpass.OrganizationID, pullpass.Project, pullpass.GitLogin) error
+	GitLogin(context.Context, pullpass.OrganizationID, pullpass.Project) (pullpass.GitLogin, error)
 }
 
 type trustStore interface {

@@ -90,7 +90,7 @@ func (s *Server) look(ctx context.Context, p pullpass.Project, challenge string)
 	case s.source == nil:
 		return errNoIdentity()
 	}
-	login, err := s.store.GitLogin(ctx, p.Organization, p.ID)
+	login, err := s.store.GitLogin(ctx, p.Organization, p)
 	if err != nil {
 		return err
 	}
@@ -124,7 +124,7 @@ func (s *Server) sourceOf(ctx context.Context, c pullpass.Caller, p pullpass.Pro
 		return "", "", nil
 	}
 	s.lookAgain(ctx, c, p)
-	login, err := s.store.GitLogin(ctx, p.Organization, p.ID)
+	login, err := s.store.GitLogin(ctx, p.Organization, p)
 	if err != nil {
 		return "", "", err
 	}

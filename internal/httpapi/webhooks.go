@@ -63,6 +63,9 @@ func (s *Server) getWebhook(ctx context.Context, c pullpass.Caller, _ *struct{})
 	if err != nil {
 		return nil, err
 	}
+	if access.Check(c, access.WebhookUpdate, access.Target{Organization: c.Organization}) != nil {
+		h.URL = webhook.OriginOf(h.URL) // the rest of it may be a secret
+	}
 	return answer(wireWebhook(h)), nil
 }
 

@@ -247,6 +247,46 @@ func TestCreateRefuses(t *testing.T) {
 	}
 }
 
+// A policy names the runners that its integration lists, and no other.
+func TestPolicyNamesTheIntegrationsRunners(t *testing.T) {
+	s := newScene(t)
+	var ids []pullpass.RunnerID
+	for _, name := range []string{"listed", "other"} {
+		runner, err := s.db.CreateRunner(t.Context(), pullpass.Runner{Organization: s.caller.Organization, Name: name, Kind: pullpass.RunnerDocker})
+		s.must(err)
+		_, err = s.db.ApproveIdentity(t.Context(), s.caller.Organization, runner.ID, "arn:aws:iam::333333333333:role/"+name)
+		s.must(err)
+		ids = append(ids, runner.ID)
+	}
+	const listed = "arn:aws:iam::333333333333:role/listed"
+	native := s.add(pullpass.Integration{Name: "native", Mode: pullpass.ModeRunnerNative, Region: "eu-west-1", Runners: ids[:1]})
+	r, err := s.create(provision.Wish{Puller: native.ID})
+	if err != nil || !slices.Equal(r.Principals, []string{listed}) {
+		t.Errorf("Create = %v, %v, want %s alone", r.Principals, err, listed)
+	}
+}
+
+// Principals that people allow are accounts, roles and users, one each.
+func TestAllowedPrincipals(t *testing.T) {
+	check := func(p string) error {
+		return provision.CheckSettings("set it", pullpass.RepositorySettings{AllowPush: &[]string{p}})
+	}
+	for _, p := range []string{"333333333333", "arn:aws:iam::333333333333:role/team/ci", "arn:aws-cn:iam::333333333333:user/ada"} {
+		if err := check(p); err != nil {
+			t.Errorf("%q is refused: %v", p, err)
+		}
+	}
+	for _, p := range []string{
+		"", "*", "33333333333*", "arn:aws:iam::*:role/ci", "arn:aws:iam::333333333333:role/*", "arn:aws:iam::333333333333:role/ci*",
+		"arn:aws:iam::333333333333:role/c?", "arn:aws:iam::333333333333:user/${aws:username}", "arn:aws:iam::333333333333:root",
+		"arn:aws:sts::333333333333:assumed-role/ci/x", "arn:*:iam::333333333333:role/ci",
+	} {
+		if err := check(p); pullpass.CodeOf(err) != "repository_settings" {
+			t.Errorf("%q is taken: %v", p, err)
+		}
+	}
+}
+
 // The first push makes it once, of many on two servers; a failure answers for a
 // while, is kept, and is tried again.
 func TestProvisionOnPush(t *testing.T) {

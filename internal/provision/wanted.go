@@ -218,12 +218,7 @@ func CheckSettings(what string, s pullpass.RepositorySettings) error {
 }
 
 func isPrincipal(p string) bool {
-	if awsname.ValidAccount(p) {
-		return true
-	}
-	arn, ok := awsname.ParseARN(p)
-	return ok && arn.Service == "iam" && arn.Region == "" && awsname.ValidAccount(arn.Account) && !strings.ContainsAny(p, "*?$") &&
-		(strings.HasPrefix(arn.Resource, "role/") || strings.HasPrefix(arn.Resource, "user/"))
+	return awsname.ValidAccount(p) || awsname.IsRoleOrUser(p)
 }
 
 func checkTags(bad func(cause, hint string) error, tags *map[string]string) error {

@@ -13,18 +13,33 @@ type AssociatedData struct {
 	Row          string
 	Field        string
 	Version      int64
+	// Bound is what else of the row decides where the value goes, and is not
+	// sealed itself: a registry's host and user name. Whoever changes it in the
+	// database gets a value that does not open.
+	Bound []string
 }
 
-const associatedPrefix = "pullpass/seal/value/v1"
+const (
+	associatedPrefix = "pullpass/seal/value/v1"
+	boundPrefix      = "pullpass/seal/value/v2"
+)
 
 // encode is injective: every part carries its length, so no two places have one
 // encoding however their parts are cut.
 func (ad AssociatedData) encode() []byte {
-	b := lengthPrefixed(nil, associatedPrefix)
+	prefix := associatedPrefix
+	if len(ad.Bound) > 0 {
+		prefix = boundPrefix
+	}
+	b := lengthPrefixed(nil, prefix)
 	for _, part := range []string{string(ad.Organization), ad.Table, ad.Row, ad.Field} {
 		b = lengthPrefixed(b, part)
 	}
-	return binary.BigEndian.AppendUint64(b, uint64(ad.Version)) //nolint:gosec // the bits are what is encoded
+	b = binary.BigEndian.AppendUint64(b, uint64(ad.Version)) //nolint:gosec // the bits are what is encoded
+	for _, part := range ad.Bound {
+		b = lengthPrefixed(b, part)
+	}
+	return b
 }
 
 // dataKeyPlace is the associated data under which data key number is wrapped.

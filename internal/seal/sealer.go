@@ -48,9 +48,13 @@ func (k *Keyring) Sealer(keys DataKeys) *Sealer {
 	return &Sealer{keyring: k, keys: keys, opened: make(map[int64]tink.AEAD)}
 }
 
-// format 1: one byte format, eight bytes number of the data key, Tink ciphertext.
+// Both formats: one byte format, eight bytes number of the data key, Tink
+// ciphertext. A value of format 2 is bound to what its row says, too; one of
+// format 1, which may have been written before there was anything to bind it to,
+// to its place alone. The ciphertext opens in the format that it was made in.
 const (
 	format1      = 1
+	format2      = 2
 	headerLength = 1 + 8
 )
 
@@ -72,7 +76,11 @@ func (s *Sealer) Seal(ctx context.Context, plain pullpass.Secret, ad AssociatedD
 		return nil, fmt.Errorf("sealing: %w", err)
 	}
 	sealed := make([]byte, 0, headerLength+len(body))
-	sealed = append(sealed, format1)
+	format := byte(format1)
+	if len(ad.Bound) > 0 {
+		format = format2
+	}
+	sealed = append(sealed, format)
 	sealed = binary.BigEndian.AppendUint64(sealed, uint64(newest.Number)) //nolint:gosec // numbers are positive
 	return append(sealed, body...), nil
 }
@@ -87,6 +95,12 @@ func (s *Sealer) Open(ctx context.Context, sealed []byte, ad AssociatedData) (pu
 	if err != nil {
 		return pullpass.Secret{}, fmt.Errorf("opening a sealed value: %w", err)
 	}
+	switch {
+	case !Bound(sealed):
+		ad.Bound = nil
+	case len(ad.Bound) == 0:
+		return pullpass.Secret{}, errBroken("it is bound to what its place does not have")
+	}
 	plain, err := primitive.Decrypt(sealed[headerLength:], ad.encode())
 	if err != nil {
 		return pullpass.Secret{}, errBroken("it was changed, or belongs to another place")
@@ -96,11 +110,18 @@ func (s *Sealer) Open(ctx context.Context, sealed []byte, ad AssociatedData) (pu
 
 // KeyNumber returns the number of the data key that a sealed value needs.
 func KeyNumber(sealed []byte) (int64, error) {
-	if len(sealed) <= headerLength || sealed[0] != format1 {
+	if len(sealed) <= headerLength || sealed[0] != format1 && sealed[0] != format2 {
 		return 0, errBroken("it is not in a form that Pullpass writes")
 	}
 	return int64(binary.BigEndian.Uint64(sealed[1:headerLength])), nil //nolint:gosec // a forged number is looked up and not found
 }
+
+// Unbound is how a sealed value begins that is bound to its place alone.
+var Unbound = []byte{format1}
+
+// Bound reports whether a sealed value is bound to what its row says, and not to
+// its place alone.
+func Bound(sealed []byte) bool { return len(sealed) > 0 && sealed[0] == format2 }
 
 func errBroken(cause string) error {
 	return &pullpass.Error{

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -140,6 +141,7 @@ func TestPlacesApart(t *testing.T) {
 		return seal.AssociatedData{
 			Organization: pullpass.OrganizationID(part.Draw(r, name+" organization")), Table: part.Draw(r, name+" table"),
 			Row: part.Draw(r, name+" row"), Field: part.Draw(r, name+" field"), Version: rapid.Int64Range(0, 3).Draw(r, name+" version"),
+			Bound: rapid.SliceOfN(part, 1, 3).Draw(r, name+" bound"),
 		}
 	}
 	rapid.Check(t, func(r *rapid.T) {
@@ -148,10 +150,46 @@ func TestPlacesApart(t *testing.T) {
 		if err != nil {
 			r.Fatalf("Seal: %v", err)
 		}
-		if _, err := s.Open(t.Context(), sealed, there); (err == nil) != (here == there) {
+		if _, err := s.Open(t.Context(), sealed, there); (err == nil) != reflect.DeepEqual(here, there) {
 			r.Fatalf("sealed at %+v, Open at %+v: %v", here, there, err)
 		}
 	})
+}
+
+// TestBoundToWhatTheRowSays changes what a value is bound to, and passes it off as
+// one of before there was anything to bind it to. A value of then still opens.
+func TestBoundToWhatTheRowSays(t *testing.T) {
+	s := seal.NewKeyring(keyFile(t)).Sealer(newMemory())
+	before := mustSeal(t, s, "p4ss", place)
+	bound := place
+	bound.Bound = []string{"hub.example.com", "ada"}
+	sealed := mustSeal(t, s, "p4ss", bound)
+	if !seal.Bound(sealed) || seal.Bound(before) {
+		t.Error("Bound does not tell the two apart")
+	}
+	for name, value := range map[string][]byte{"bound": sealed, "of before": before} {
+		if got, err := s.Open(t.Context(), value, bound); err != nil || got.Reveal() != "p4ss" {
+			t.Errorf("Open of a value %s: %v", name, err)
+		}
+	}
+	for name, other := range map[string][]string{
+		"another host": {"evil.example.com", "ada"}, "another user": {"hub.example.com", "eve"}, "nothing": nil,
+		"less": {"hub.example.com"}, "more": {"hub.example.com", "ada", ""}, "shifted": {"hub.example.coma", "da"},
+	} {
+		moved := place
+		moved.Bound = other
+		if got, err := s.Open(t.Context(), sealed, moved); err == nil || !got.Empty() {
+			t.Errorf("a value moved to %s opened", name)
+		}
+	}
+	for name, value := range map[string][]byte{
+		"a bound value called one of before": append([]byte{before[0]}, sealed[1:]...),
+		"a value of before called bound":     append([]byte{sealed[0]}, before[1:]...),
+	} {
+		if got, err := s.Open(t.Context(), value, bound); err == nil || !got.Empty() {
+			t.Errorf("%s opened", name)
+		}
+	}
 }
 
 func FuzzOpen(f *testing.F) {

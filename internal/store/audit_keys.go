@@ -96,7 +96,7 @@ func (db *DB) ownSigner(ctx context.Context, org pullpass.OrganizationID) (*audi
 }
 
 var auditKeySecrets = sealedTable{
-	find: `SELECT organization, id, version, sealed, data_key FROM audit_keys WHERE data_key < $1 LIMIT $2`,
+	find: `SELECT s.organization, s.id, s.version, s.sealed, s.data_key FROM audit_keys s`,
 	replace: `UPDATE audit_keys SET sealed = $5, data_key = $6
 		WHERE organization = $1 AND id = $2 AND version = $3 AND data_key = $4`,
 	place: func(r sealedRow) seal.AssociatedData { return auditKeyPlace(r.organization) },

@@ -25,8 +25,14 @@ func scanIntegration(row scanner) (i pullpass.Integration, err error) {
 	return i, err
 }
 
-func integrationPlace(org pullpass.OrganizationID, id pullpass.IntegrationID, generation int64) seal.AssociatedData {
-	return seal.AssociatedData{Organization: org, Table: "integration", Row: string(id), Field: "secret", Version: generation}
+// integrationPlace binds a secret access key to the identity that it is half of, and
+// to what is done with it: bound is the account, region, access key id and chain.
+func integrationPlace(org pullpass.OrganizationID, id pullpass.IntegrationID, generation int64, bound []string) seal.AssociatedData {
+	return seal.AssociatedData{Organization: org, Table: "integration", Row: string(id), Field: "secret", Version: generation, Bound: bound}
+}
+
+func boundOf(i pullpass.Integration) []string {
+	return []string{i.Account, i.Region, i.AccessKeyID, jsonText(i.Chain)}
 }
 
 // CreateIntegration stores a new integration; secret is the secret half of its
@@ -45,7 +51,7 @@ func (db *DB) CreateIntegration(ctx context.Context, i pullpass.Integration, sec
 	i.Generation, i.Runners, i.Projects = 1, distinct(i.Runners), distinct(i.Projects)
 	i.CreatedAt = db.createdAt(i.CreatedAt)
 	i.UpdatedAt = i.CreatedAt
-	s, err := db.seal(ctx, secret, integrationPlace(i.Organization, i.ID, i.Generation))
+	s, err := db.seal(ctx, secret, integrationPlace(i.Organization, i.ID, i.Generation, boundOf(i)))
 	if err != nil {
 		return pullpass.Integration{}, db.explain(what, err)
 	}
@@ -132,7 +138,7 @@ func (db *DB) tryUpdateIntegration(ctx context.Context, what string, org pullpas
 			}
 			secret = &current
 		}
-		if s, err = db.seal(ctx, *secret, integrationPlace(org, id, i.Generation)); err != nil {
+		if s, err = db.seal(ctx, *secret, integrationPlace(org, id, i.Generation, boundOf(i))); err != nil {
 			return pullpass.Integration{}, db.explain(what, err)
 		}
 	}
@@ -209,7 +215,9 @@ func (db *DB) IntegrationSecret(ctx context.Context, org pullpass.OrganizationID
 	const what = "open the integration's secret"
 	var current int64
 	var s []byte
-	err := db.read.QueryRowContext(ctx, `SELECT generation, sealed FROM integrations WHERE organization = $1 AND id = $2`, org, id).Scan(&current, &s)
+	bound := make([]string, len(boundOf(pullpass.Integration{})))
+	err := db.read.QueryRowContext(ctx, `SELECT generation, sealed, account, region, access_key_id, chain FROM integrations WHERE organization = $1 AND id = $2`, org, id).
+		Scan(&current, &s, &bound[0], &bound[1], &bound[2], &bound[3])
 	switch {
 	case err != nil:
 		return pullpass.Secret{}, db.explain(what, err)
@@ -218,7 +226,7 @@ func (db *DB) IntegrationSecret(ctx context.Context, org pullpass.OrganizationID
 	case s == nil:
 		return pullpass.Secret{}, errNotFound(what)
 	}
-	secret, err := db.sealer.Open(ctx, s, integrationPlace(org, id, generation))
+	secret, err := db.sealer.Open(ctx, s, integrationPlace(org, id, generation, bound))
 	return secret, db.explain(what, err)
 }
 

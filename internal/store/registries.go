@@ -83,18 +83,19 @@ func (db *DB) PinnedRegistries(ctx context.Context, org pullpass.OrganizationID,
 	return items, db.explain(what, err)
 }
 
-// RegistrySecret opens the password of one generation of a registry.
-func (db *DB) RegistrySecret(ctx context.Context, org pullpass.OrganizationID, g pullpass.RegistryGeneration) (pullpass.Secret, error) {
+// RegistrySecret opens the password of one generation of a registry, for the host
+// and the user that r names and for nothing else.
+func (db *DB) RegistrySecret(ctx context.Context, org pullpass.OrganizationID, r pullpass.Registry) (pullpass.Secret, error) {
 	const what = "open the registry's password"
 	var s []byte
 	err := db.read.QueryRowContext(ctx, `SELECT sealed FROM registry_generations
-		WHERE organization = $1 AND registry = $2 AND generation = $3`, org, g.Registry, g.Generation).Scan(&s)
+		WHERE organization = $1 AND registry = $2 AND generation = $3`, org, r.ID, r.Generation).Scan(&s)
 	switch {
 	case err != nil:
 		return pullpass.Secret{}, db.explain(what, err)
 	case s == nil:
 		return pullpass.Secret{}, errNotFound(what)
 	}
-	secret, err := db.sealer.Open(ctx, s, registryPlace(org, g))
+	secret, err := db.sealer.Open(ctx, s, registryPlace(org, r))
 	return secret, db.explain(what, err)
 }

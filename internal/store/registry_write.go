@@ -7,8 +7,13 @@ import (
 	"github.com/pullpass/pullpass/internal/seal"
 )
 
-func registryPlace(org pullpass.OrganizationID, g pullpass.RegistryGeneration) seal.AssociatedData {
-	return seal.AssociatedData{Organization: org, Table: "registry", Row: string(g.Registry), Field: "secret", Version: g.Generation}
+// registryPlace binds a password to where it goes: moved to another host, path,
+// user or project in the database, it does not open.
+func registryPlace(org pullpass.OrganizationID, r pullpass.Registry) seal.AssociatedData {
+	return seal.AssociatedData{
+		Organization: org, Table: "registry", Row: string(r.ID), Field: "secret", Version: r.Generation,
+		Bound: []string{r.Host, r.PathPrefix, r.Username, string(r.Project)},
+	}
 }
 
 // CreateRegistry stores a new registry in generation 1; secret is the password
@@ -28,7 +33,7 @@ func (db *DB) CreateRegistry(ctx context.Context, r pullpass.Registry, secret pu
 	r.Generation, r.Runners = 1, distinct(r.Runners)
 	r.CreatedAt = db.createdAt(r.CreatedAt)
 	r.UpdatedAt = r.CreatedAt
-	s, err := db.seal(ctx, secret, registryPlace(r.Organization, generationOf(r)))
+	s, err := db.seal(ctx, secret, registryPlace(r.Organization, r))
 	if err != nil {
 		return pullpass.Registry{}, db.explain(what, err)
 	}
@@ -141,7 +146,7 @@ func (db *DB) tryUpdateRegistry(ctx context.Context, what string, org pullpass.O
 	if err != nil {
 		return pullpass.Registry{}, err
 	}
-	before := generationOf(r)
+	before := r
 	if c.Secret != nil && (r.Auth != pullpass.AuthBasic || c.Secret.Empty()) {
 		return pullpass.Registry{}, errInvalid(what, "only a basic registry has a password, and it must have one", "give the password, or leave it out")
 	}
@@ -184,7 +189,7 @@ func (db *DB) tryUpdateRegistry(ctx context.Context, what string, org pullpass.O
 }
 
 // resealRegistry seals the new password, or the present one, for r's generation.
-func (db *DB) resealRegistry(ctx context.Context, org pullpass.OrganizationID, before pullpass.RegistryGeneration, r pullpass.Registry, change *pullpass.Secret) (sealed, error) {
+func (db *DB) resealRegistry(ctx context.Context, org pullpass.OrganizationID, before, r pullpass.Registry, change *pullpass.Secret) (sealed, error) {
 	if r.Auth != pullpass.AuthBasic {
 		return sealed{}, nil
 	}
@@ -198,7 +203,7 @@ func (db *DB) resealRegistry(ctx context.Context, org pullpass.OrganizationID, b
 		}
 		change = &current
 	}
-	return db.seal(ctx, *change, registryPlace(org, generationOf(r)))
+	return db.seal(ctx, *change, registryPlace(org, r))
 }
 
 // DeleteRegistry takes a registry out of force. Environments that were started
@@ -242,8 +247,4 @@ func (x *tx) collect(org pullpass.OrganizationID, id pullpass.RegistryID) error 
 		}
 	}
 	return nil
-}
-
-func generationOf(r pullpass.Registry) pullpass.RegistryGeneration {
-	return pullpass.RegistryGeneration{Registry: r.ID, Generation: r.Generation}
 }

@@ -27,9 +27,13 @@ func (db *DB) Rotate(ctx context.Context) (Rotation, error) {
 	if err != nil {
 		return Rotation{}, db.explain("rotate the keys", err)
 	}
-	r := Rotation{DataKey: number}
+	r, err := db.SealOld(ctx)
+	if err != nil {
+		return r, err
+	}
+	r.DataKey = number
 	for _, table := range []sealedTable{registrySecrets, integrationSecrets, signingKeys, webhookSecrets, gitLogins, trialSecrets, auditKeySecrets} {
-		if err := db.reseal(ctx, table, &r); err != nil {
+		if err := db.reseal(ctx, table, oldKey, number, &r); err != nil {
 			return r, db.explain("rotate the keys", err)
 		}
 	}
@@ -55,9 +59,14 @@ func (db *DB) NewDataKey(ctx context.Context) (int64, error) {
 
 // sealedTable is how Rotate finds and replaces the sealed values of one table.
 type sealedTable struct {
-	find    string // old ones: organization, row, version, sealed
+	// find selects organization, row, version, sealed and data_key of a table that it
+	// calls s, and then as many columns as a value is bound to.
+	find    string
+	bound   int
 	replace string
 	place   func(sealedRow) seal.AssociatedData
+	// convert turns what is sealed into what is to be sealed; nil where they are one.
+	convert func(sealedRow, pullpass.Secret) pullpass.Secret
 }
 
 type sealedRow struct {
@@ -66,36 +75,73 @@ type sealedRow struct {
 	version      int64
 	sealed       []byte
 	key          int64
+	bound        []string
 }
 
 var registrySecrets = sealedTable{
-	find: `SELECT organization, registry, generation, sealed, data_key FROM registry_generations WHERE data_key < $1 LIMIT $2`,
+	find: `SELECT s.organization, s.registry, s.generation, s.sealed, s.data_key, r.host, r.path_prefix, s.username, COALESCE(r.project, '')
+		FROM registry_generations s JOIN registries r ON r.organization = s.organization AND r.id = s.registry`,
+	bound: 4,
 	replace: `UPDATE registry_generations SET sealed = $5, data_key = $6
 		WHERE organization = $1 AND registry = $2 AND generation = $3 AND data_key = $4`,
 	place: func(r sealedRow) seal.AssociatedData {
-		return registryPlace(r.organization, pullpass.RegistryGeneration{Registry: pullpass.RegistryID(r.id), Generation: r.version})
+		return registryPlace(r.organization, pullpass.Registry{
+			ID: pullpass.RegistryID(r.id), Generation: r.version,
+			Host: r.bound[0], PathPrefix: r.bound[1], Username: r.bound[2], Project: pullpass.ProjectID(r.bound[3]),
+		})
 	},
 }
 
 var integrationSecrets = sealedTable{
-	find: `SELECT organization, id, generation, sealed, data_key FROM integrations WHERE data_key < $1 LIMIT $2`,
+	find: `SELECT s.organization, s.id, s.generation, s.sealed, s.data_key, s.account, s.region, s.access_key_id, s.chain
+		FROM integrations s`,
+	bound: 4,
 	replace: `UPDATE integrations SET sealed = $5, data_key = $6
 		WHERE organization = $1 AND id = $2 AND generation = $3 AND data_key = $4`,
 	place: func(r sealedRow) seal.AssociatedData {
-		return integrationPlace(r.organization, pullpass.IntegrationID(r.id), r.version)
+		return integrationPlace(r.organization, pullpass.IntegrationID(r.id), r.version, r.bound)
 	},
 }
 
 const resealBatch = 100
 
-// reseal replaces old values until there are none. The query finds what is left
-// by the number of its key, so nothing has to be remembered between runs.
-func (db *DB) reseal(ctx context.Context, table sealedTable, r *Rotation) error {
+// SealOld seals what versions of before left less safe than it is written now: what
+// they bound to its place alone is bound to what the row says. Where there is
+// nothing left to do it looks and writes nothing; other servers may go on working.
+// What does not open stays as it is, and is named.
+func (db *DB) SealOld(ctx context.Context) (Rotation, error) {
+	const what = "seal what older versions wrote"
+	var r Rotation
+	for _, table := range []sealedTable{registrySecrets, integrationSecrets, webhookSecrets, gitLogins, trialSecrets} {
+		if err := db.reseal(ctx, table, unbound, seal.Unbound, &r); err != nil {
+			return r, db.explain(what, err)
+		}
+	}
+	return r, nil
+}
+
+func (t sealedTable) scan(row scanner) (s sealedRow, err error) {
+	s.bound = make([]string, t.bound)
+	columns := []any{&s.organization, &s.id, &s.version, &s.sealed, &s.key}
+	for i := range s.bound {
+		columns = append(columns, &s.bound[i])
+	}
+	err = row.Scan(columns...)
+	return s, err
+}
+
+// What is to be sealed anew: by the number of its key, or because it is bound to
+// its place alone, as by versions before there was more to bind it to. So nothing
+// has to be remembered between runs.
+const (
+	oldKey  = ` WHERE s.data_key < $1 LIMIT $2`
+	unbound = ` WHERE s.data_key IS NOT NULL AND substr(s.sealed, 1, 1) = $1 LIMIT $2`
+)
+
+// reseal replaces the values that which finds, until there are none.
+func (db *DB) reseal(ctx context.Context, table sealedTable, which string, argument any, r *Rotation) error {
 	for {
-		rows, err := all(ctx, db.read, func(row scanner) (s sealedRow, err error) {
-			err = row.Scan(&s.organization, &s.id, &s.version, &s.sealed, &s.key)
-			return s, err
-		}, table.find, r.DataKey, resealBatch+len(r.Skipped))
+		rows, err := all(ctx, db.read, table.scan, table.find+which, argument, resealBatch+len(r.Skipped))
 		if err != nil {
 			return err
 		}
@@ -120,11 +166,14 @@ func (db *DB) resealRows(ctx context.Context, table sealedTable, rows []sealedRo
 	for _, row := range rows {
 		secret, err := db.sealer.Open(ctx, row.sealed, table.place(row))
 		switch {
-		case err != nil && pullpass.CodeOf(err) != "seal_broken" && !pullpass.IsKind(err, pullpass.NotFound):
+		case err != nil && !isBroken(err):
 			return err // nothing is known of the row: the database or the key's holder is away
 		case err != nil:
 			r.Skipped = append(r.Skipped, row.name(table))
 			continue
+		}
+		if table.convert != nil {
+			secret = table.convert(row, secret)
 		}
 		s, err := db.seal(ctx, secret, table.place(row))
 		if err != nil {

@@ -35,3 +35,8 @@ func errOvertaken(what string) error {
 }
 
 func isAgain(err error) bool { return errors.Is(err, errAgain) }
+
+// isBroken reports whether a sealed value was changed, or its data key is gone.
+func isBroken(err error) bool {
+	return err != nil && (pullpass.CodeOf(err) == seal.CodeBroken || pullpass.IsKind(err, pullpass.NotFound))
+}

@@ -74,7 +74,7 @@ func (db *DB) DeleteSigningKeys(ctx context.Context, org pullpass.OrganizationID
 }
 
 var signingKeys = sealedTable{
-	find: `SELECT organization, algorithm, sequence, sealed, data_key FROM signing_keys WHERE data_key < $1 LIMIT $2`,
+	find: `SELECT s.organization, s.algorithm, s.sequence, s.sealed, s.data_key FROM signing_keys s`,
 	replace: `UPDATE signing_keys SET sealed = $5, data_key = $6
 		WHERE organization = $1 AND algorithm = $2 AND sequence = $3 AND data_key = $4`,
 	place: func(r sealedRow) seal.AssociatedData { return signingKeyPlace(r.organization, r.id, r.version) },

@@ -17,9 +17,13 @@ func scanTrial(row scanner) (t pullpass.Trial, err error) {
 	return t, err
 }
 
-// trialPlace takes the time of creation for the version: a trial has one.
-func trialPlace(org pullpass.OrganizationID, id pullpass.TrialID, created int64) seal.AssociatedData {
-	return seal.AssociatedData{Organization: org, Table: "trial", Row: string(id), Field: "password", Version: created}
+// trialPlace takes the time of creation for the version: a trial has one. It binds
+// the password to the runner that may take it and to what that is asked to try.
+func trialPlace(org pullpass.OrganizationID, id pullpass.TrialID, created int64, runner pullpass.RunnerID, subject, asked string) seal.AssociatedData {
+	return seal.AssociatedData{
+		Organization: org, Table: "trial", Row: string(id), Field: "password", Version: created,
+		Bound: []string{string(runner), subject, asked},
+	}
 }
 
 // CreateTrial makes a trial wait for its runner. The password is that of a
@@ -33,7 +37,7 @@ func (db *DB) CreateTrial(ctx context.Context, t pullpass.Trial, password pullpa
 	t.State, t.Result = pullpass.TrialWaiting, ""
 	t.CreatedAt = db.createdAt(t.CreatedAt)
 	t.ExpiresAt = moment(micros(t.ExpiresAt))
-	s, err := db.seal(ctx, password, trialPlace(t.Organization, t.ID, micros(t.CreatedAt)))
+	s, err := db.seal(ctx, password, trialPlace(t.Organization, t.ID, micros(t.CreatedAt), t.Runner, jsonText(t.Subject), jsonText(t.Asked)))
 	if err != nil {
 		return pullpass.Trial{}, db.explain(what, err)
 	}
@@ -111,6 +115,7 @@ func (db *DB) TakeTrial(ctx context.Context, org pullpass.OrganizationID, runner
 	const what = "take the trial"
 	var t pullpass.Trial
 	var secret []byte
+	var subject, asked string
 	err := db.tx(ctx, what, func(x *tx) (err error) {
 		if t, err = x.trialOf(org, runner, id); err != nil {
 			return err
@@ -118,7 +123,7 @@ func (db *DB) TakeTrial(ctx context.Context, org pullpass.OrganizationID, runner
 		if t.State != pullpass.TrialWaiting {
 			return errConflict("trial_taken", what, "it has been taken already", "")
 		}
-		if err := x.one(`SELECT sealed FROM trials WHERE organization = $1 AND id = $2`, org, id).Scan(&secret); err != nil {
+		if err := x.one(`SELECT sealed, subject, asked FROM trials WHERE organization = $1 AND id = $2`, org, id).Scan(&secret, &subject, &asked); err != nil {
 			return err
 		}
 		t.State = pullpass.TrialTaken
@@ -129,7 +134,7 @@ func (db *DB) TakeTrial(ctx context.Context, org pullpass.OrganizationID, runner
 	if err != nil || secret == nil {
 		return t, pullpass.Secret{}, err
 	}
-	password, err := db.sealer.Open(ctx, secret, trialPlace(org, id, micros(t.CreatedAt)))
+	password, err := db.sealer.Open(ctx, secret, trialPlace(org, id, micros(t.CreatedAt), runner, subject, asked))
 	return t, password, db.explain(what, err)
 }
 
@@ -174,10 +179,11 @@ func (db *DB) DeleteExpiredTrials(ctx context.Context) error {
 }
 
 var trialSecrets = sealedTable{
-	find: `SELECT organization, id, created_at, sealed, data_key FROM trials WHERE data_key < $1 LIMIT $2`,
+	find:  `SELECT s.organization, s.id, s.created_at, s.sealed, s.data_key, s.runner, s.subject, s.asked FROM trials s`,
+	bound: 3,
 	replace: `UPDATE trials SET sealed = $5, data_key = $6
 		WHERE organization = $1 AND id = $2 AND created_at = $3 AND data_key = $4`,
 	place: func(r sealedRow) seal.AssociatedData {
-		return trialPlace(r.organization, pullpass.TrialID(r.id), r.version)
+		return trialPlace(r.organization, pullpass.TrialID(r.id), r.version, pullpass.RunnerID(r.bound[0]), r.bound[1], r.bound[2])
 	},
 }

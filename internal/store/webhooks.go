@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"time"
 
@@ -29,14 +30,39 @@ func scanWebhook(row scanner) (h storedHook, err error) {
 	return h, err
 }
 
+// webhookPlace is bound to nothing that the row says, because all that matters is
+// sealed: what is not bound is of before, and has its address in clear text.
 func webhookPlace(org pullpass.OrganizationID, generation int64) seal.AssociatedData {
-	return seal.AssociatedData{Organization: org, Table: "audit_webhook", Row: string(org), Field: "secret", Version: generation}
+	return seal.AssociatedData{
+		Organization: org, Table: "audit_webhook", Row: string(org), Field: "secret", Version: generation,
+		Bound: []string{"with its address"},
+	}
 }
 
+// sealedHook is what is sealed of a hook: its address may hold a token, too.
+type sealedHook struct {
+	URL    string `json:"url"`
+	Secret string `json:"secret"`
+}
+
+func hookText(url string, secret pullpass.Secret) pullpass.Secret {
+	return pullpass.NewSecret(jsonText(sealedHook{URL: url, Secret: secret.Reveal()}))
+}
+
+// openWebhook opens the address and the secret. Versions of before sealed the
+// secret alone and kept the address in clear text.
 func (db *DB) openWebhook(ctx context.Context, h storedHook) (webhook.Hook, error) {
-	var err error
-	h.Secret, err = db.sealer.Open(ctx, h.sealed, webhookPlace(h.Organization, h.Generation))
-	return h.Hook, err
+	opened, err := db.sealer.Open(ctx, h.sealed, webhookPlace(h.Organization, h.Generation))
+	if err != nil || !seal.Bound(h.sealed) {
+		h.Secret = opened
+		return h.Hook, err
+	}
+	var s sealedHook
+	if json.Unmarshal([]byte(opened.Reveal()), &s) != nil {
+		return webhook.Hook{}, errors.New("the sealed webhook does not read") // what it holds is not repeated
+	}
+	h.URL, h.Secret = s.URL, pullpass.NewSecret(s.Secret)
+	return h.Hook, nil
 }
 
 // SetWebhook sets where the organization's audit records go, from the record
@@ -56,7 +82,7 @@ func (db *DB) SetWebhook(ctx context.Context, h webhook.Hook) (webhook.Hook, err
 		h.CreatedAt = before.CreatedAt
 	}
 	h.Paused, h.Failures, h.Problem, h.NextAt, h.FailingSince, h.DeliveredAt = false, 0, "", time.Time{}, time.Time{}, time.Time{}
-	s, err := db.seal(ctx, h.Secret, webhookPlace(h.Organization, h.Generation))
+	s, err := db.seal(ctx, hookText(h.URL, h.Secret), webhookPlace(h.Organization, h.Generation))
 	if err != nil {
 		return webhook.Hook{}, db.explain(what, err)
 	}
@@ -67,7 +93,7 @@ func (db *DB) SetWebhook(ctx context.Context, h webhook.Hook) (webhook.Hook, err
 			ON CONFLICT (organization) DO UPDATE SET url = $2, generation = $3, sealed = $4, data_key = $5, delivered = $6, paused = FALSE,
 				failures = 0, problem = '', next_at = 0, failing_since = 0, delivered_at = 0, lease = '', lease_until = 0, updated_at = $8
 			WHERE audit_webhooks.generation = $3 - 1`,
-			h.Organization, h.URL, h.Generation, s.bytes, s.key, h.Delivered, micros(h.CreatedAt), micros(now))
+			h.Organization, "", h.Generation, s.bytes, s.key, h.Delivered, micros(h.CreatedAt), micros(now))
 		if err == nil && n == 0 {
 			return errOvertaken(what)
 		}
@@ -168,8 +194,15 @@ func (db *DB) WebhookFailed(ctx context.Context, h webhook.Hook, holder string) 
 }
 
 var webhookSecrets = sealedTable{
-	find: `SELECT organization, organization, generation, sealed, data_key FROM audit_webhooks WHERE data_key < $1 LIMIT $2`,
-	replace: `UPDATE audit_webhooks SET sealed = $5, data_key = $6
+	find:  `SELECT s.organization, s.organization, s.generation, s.sealed, s.data_key, s.url FROM audit_webhooks s`,
+	bound: 1,
+	replace: `UPDATE audit_webhooks SET sealed = $5, data_key = $6, url = ''
 		WHERE organization = $1 AND organization = $2 AND generation = $3 AND data_key = $4`,
 	place: func(r sealedRow) seal.AssociatedData { return webhookPlace(r.organization, r.version) },
+	convert: func(r sealedRow, secret pullpass.Secret) pullpass.Secret {
+		if seal.Bound(r.sealed) {
+			return secret
+		}
+		return hookText(r.bound[0], secret)
+	},
 }

@@ -66,6 +66,12 @@ func (j asJSON) Scan(src any) error {
 	return nil
 }
 
+// jsonText is v as an asJSON column holds it.
+func jsonText(v any) string {
+	b, _ := json.Marshal(v) // of our own types, which encode
+	return string(b)
+}
+
 // idList reads a set of ids as string_agg gives it.
 func idList[T ~string](joined string) []T {
 	if joined == "" {

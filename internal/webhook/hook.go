@@ -63,6 +63,15 @@ func refusedURL(cause string) error {
 		Cause: cause, Hint: "write it as https://receiver.example.com/path"}
 }
 
+// OriginOf is scheme and host of an address whose path or query can be secret.
+func OriginOf(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host
+}
+
 // HostOf is what may be shown of an address whose path or query can be secret.
 func HostOf(raw string) string {
 	u, err := url.Parse(raw)

@@ -213,19 +213,20 @@ func testTrusts(t *testing.T, open Open) {
 func testGitLogin(t *testing.T, w *world, other pullpass.OrganizationID) {
 	t.Helper()
 	ctx := t.Context()
+	p := w.ownProject()
 	for _, token := range []string{"first", "second", ""} {
 		want := pullpass.GitLogin{Username: "ada", Password: pullpass.NewSecret(token)}
 		if token == "" {
 			want = pullpass.GitLogin{}
 		}
-		must(t, "SetGitLogin", w.SetGitLogin(ctx, w.org, w.project, want))
-		got, err := w.GitLogin(ctx, w.org, w.project)
+		must(t, "SetGitLogin", w.SetGitLogin(ctx, w.org, p, want))
+		got, err := w.GitLogin(ctx, w.org, p)
 		if err != nil || got.Username != want.Username || !got.Password.Equal(want.Password) {
 			t.Errorf("GitLogin after %q = %q, %v", token, got.Username, err)
 		}
-		if none, err := w.GitLogin(ctx, other, w.project); err != nil || none.Username != "" || !none.Password.Empty() {
+		if none, err := w.GitLogin(ctx, other, p); err != nil || none.Username != "" || !none.Password.Empty() {
 			t.Errorf("GitLogin of another organization's project = %q, %v, want nothing", none.Username, err)
 		}
-		wantKind(t, "a login for another organization's project", w.SetGitLogin(ctx, other, w.project, want), pullpass.NotFound)
+		wantKind(t, "a login for another organization's project", w.SetGitLogin(ctx, other, p, want), pullpass.NotFound)
 	}
 }

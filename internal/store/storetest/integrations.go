@@ -79,7 +79,7 @@ func testIntegrationInUse(t *testing.T, open Open) {
 		Auth: pullpass.AuthIntegration, Integration: integration.ID,
 	}, pullpass.Secret{})
 	must(t, "CreateRegistry", err)
-	_, err = w.RegistrySecret(ctx, w.org, generation(reg))
+	_, err = w.RegistrySecret(ctx, w.org, reg)
 	wantKind(t, "the password of a registry that has none", err, pullpass.NotFound)
 	env := w.newEnvironment("dev")
 	err = w.DeleteIntegration(ctx, w.org, integration.ID)

@@ -24,7 +24,7 @@ func testIsolation(t *testing.T, open Open) {
 		"Project":        func(o pullpass.OrganizationID) error { _, err := w.Project(ctx, o, w.project); return err },
 		"Runner":         func(o pullpass.OrganizationID) error { _, err := w.Runner(ctx, o, w.runner); return err },
 		"Registry":       func(o pullpass.OrganizationID) error { _, err := w.Registry(ctx, o, reg.ID); return err },
-		"RegistrySecret": func(o pullpass.OrganizationID) error { _, err := w.RegistrySecret(ctx, o, generation(reg)); return err },
+		"RegistrySecret": func(o pullpass.OrganizationID) error { _, err := w.RegistrySecret(ctx, o, reg); return err },
 		"Integration":    func(o pullpass.OrganizationID) error { _, err := w.Integration(ctx, o, integration.ID); return err },
 		"IntegrationSecret": func(o pullpass.OrganizationID) error {
 			_, err := w.IntegrationSecret(ctx, o, integration.ID, 1)

@@ -39,7 +39,7 @@ func testRotate(t *testing.T, open Open) {
 	w := populate(t, openStore(t, open, openKeyring(t, path)), "acme")
 	const n = 60 // more than one batch with a smaller one behind it
 	check := sealedThings(w, n)
-	must(t, "SetGitLogin", w.SetGitLogin(t.Context(), w.org, w.project, pullpass.GitLogin{Username: "ada", Password: pullpass.NewSecret("git token")}))
+	must(t, "SetGitLogin", w.SetGitLogin(t.Context(), w.org, w.ownProject(), pullpass.GitLogin{Username: "ada", Password: pullpass.NewSecret("git token")}))
 	idle, err := w.Rotate(t.Context())
 	if err != nil || idle.Resealed != 0 || idle.Retired != 0 || idle.DataKey != 1 {
 		t.Errorf("Rotate without a new key = %+v, %v, want nothing to do", idle, err)
@@ -61,7 +61,7 @@ func testRotate(t *testing.T, open Open) {
 	}
 	third := &world{DB: openStore(t, open, openKeyring(t, path)), t: t, org: w.org}
 	check(third)
-	if login, err := third.GitLogin(t.Context(), w.org, w.project); err != nil || login.Password.Reveal() != "git token" {
+	if login, err := third.GitLogin(t.Context(), w.org, w.ownProject()); err != nil || login.Password.Reveal() != "git token" {
 		t.Errorf("GitLogin with the new key alone: %v", err)
 	}
 	third.project = ""
@@ -195,7 +195,7 @@ func testSealedInPlace(t *testing.T, open Open) {
 		"with a key number that is not one": append([]byte{own[0], 0xff}, own[2:]...),
 	} {
 		put(b)
-		got, err := w.RegistrySecret(ctx, w.org, generation(mine))
+		got, err := w.RegistrySecret(ctx, w.org, mine)
 		if err == nil || !got.Empty() {
 			t.Errorf("a sealed value %s opened", name)
 		}

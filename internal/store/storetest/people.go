@@ -196,9 +196,13 @@ func testAttempts(t *testing.T, open Open) {
 	must(t, "DeleteMember", w.DeleteMember(ctx, w.org, m.ID))
 	_, _, err = w.RedeemDevice(ctx, "device")
 	wantKind(t, "an attempt whose member is deleted", err, pullpass.NotFound)
+	must(t, "CreateAttempt", w.CreateAttempt(ctx, signin.Attempt{ID: "c", ExpiresAt: clock.Add(time.Minute)}))
+	must(t, "FinishAttempt", w.FinishAttempt(ctx, "c", w.invite("grace@example.com", pullpass.RoleDeveloper, ""), "late-code", clock.Add(time.Minute)))
 	late := signin.Attempt{ID: "l", State: "late", Browser: "b", UserCode: "late", Device: "late", ExpiresAt: clock.Add(time.Minute)}
 	must(t, "CreateAttempt", w.CreateAttempt(ctx, late))
 	clock = clock.Add(time.Minute)
+	_, err = w.RedeemCode(ctx, "late-code")
+	wantKind(t, "a code out of time", err, pullpass.NotFound)
 	_, err = w.TakeAttempt(ctx, "late", "b")
 	wantKind(t, "a state out of time", err, pullpass.NotFound)
 	_, _, err = w.RedeemDevice(ctx, "late")

@@ -80,7 +80,7 @@ func testRefusedRegistries(t *testing.T, w *world) {
 
 func wantSecret(t *testing.T, w *world, r pullpass.Registry, want string) {
 	t.Helper()
-	got, err := w.RegistrySecret(t.Context(), w.org, generation(r))
+	got, err := w.RegistrySecret(t.Context(), w.org, r)
 	must(t, "RegistrySecret", err)
 	if got.Reveal() != want {
 		t.Errorf("RegistrySecret(%s generation %d) is not the password that was stored", r.Name, r.Generation)
@@ -179,7 +179,7 @@ func testGenerations(t *testing.T, open Open) {
 	restarted, err := w.Restart(ctx, w.org, before.ID)
 	must(t, "Restart", err)
 	wantPinned(t, w, restarted, third, "second")
-	_, err = w.RegistrySecret(ctx, w.org, generation(first))
+	_, err = w.RegistrySecret(ctx, w.org, first)
 	wantKind(t, "a generation that nobody has", err, pullpass.NotFound)
 	if n := count(t, w.DB, "registry_generations"); n != 2 {
 		t.Errorf("%d generations are kept after the restart, want 2", n)

@@ -71,6 +71,8 @@ func Run(t *testing.T, database func(t *testing.T) Open) {
 		{"RotateBroken", testRotateBroken},
 		{"RotateInterrupted", testRotateInterrupted},
 		{"SealedInPlace", testSealedInPlace},
+		{"SecretsStayWhereTheyBelong", testSecretsStayWhereTheyBelong},
+		{"SealOld", testSealOld},
 		{"SigningKeys", testSigningKeys},
 		{"SigningKeyRace", testSigningKeyRace},
 		{"SigningKeysRotate", testSigningKeysRotate},
@@ -165,6 +167,13 @@ func (w *world) newProject(name string) pullpass.ProjectID {
 	p, err := w.CreateProject(w.t.Context(), pullpass.Project{Organization: w.org, Name: name, Repository: "https://git.example/" + name})
 	must(w.t, "CreateProject", err)
 	return p.ID
+}
+
+func (w *world) ownProject() pullpass.Project {
+	w.t.Helper()
+	p, err := w.Project(w.t.Context(), w.org, w.project)
+	must(w.t, "Project", err)
+	return p
 }
 
 func (w *world) newRunner(name string) pullpass.RunnerID {
