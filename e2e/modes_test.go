@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
 	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/client"
 	"github.com/pullpass/pullpass/e2e/process"
 	"github.com/pullpass/pullpass/internal/parts"
 	"github.com/pullpass/pullpass/internal/sandbox"
@@ -244,6 +245,7 @@ func (c *cloud) pullAll(t *testing.T, ctx context.Context) {
 				t.Errorf("unscoped condition: %t, want %t: %+v", unscoped, m.wide, e.Conditions)
 			}
 			c.recorded(t, ctx, m, e)
+			c.tested(t, ctx, m, project)
 			if !m.native && m.integration.Mode != pullpass.ModeRunnerNative {
 				c.onlyA(t, ctx, m, project)
 			}
@@ -274,6 +276,47 @@ func (c *cloud) project(t *testing.T, ctx context.Context, m mode) pullpass.Proj
 		t.Fatal(err)
 	}
 	return project.ID
+}
+
+// tested wants every kind of test to be who the pull was, and to say so.
+func (c *cloud) tested(t *testing.T, ctx context.Context, m mode, project pullpass.ProjectID) {
+	t.Helper()
+	native := m.native || m.integration.Mode == pullpass.ModeRunnerNative
+	r, err := c.server.Owner.RegistryByName(ctx, project, m.name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	test := client.RegistryTest{Repository: repositoryA, Tag: "1"}
+	if native {
+		test.Runner = c.runner.ID
+	}
+	saved, err := c.server.Owner.TestRegistry(ctx, r.ID, test)
+	if err != nil || !saved.Healthy {
+		t.Errorf("registry test: %v, %+v", err, saved)
+	}
+	r.Name, r.PathPrefix = "unsaved", repositoryA
+	unsaved, err := c.server.Owner.TestRegistrySettings(ctx, r, pullpass.Secret{}, test)
+	if err != nil || !unsaved.Healthy {
+		t.Errorf("registry add --test: %v, %+v", err, unsaved)
+	}
+	if m.native {
+		return
+	}
+	var on pullpass.RunnerID
+	if native {
+		on = c.runner.ID
+	}
+	tested, err := c.server.Owner.TestIntegration(ctx, r.Integration, on)
+	if err != nil || !tested.Healthy || !strings.HasPrefix(tested.Principal, m.principal) || tested.Account != sandbox.PlatformAccount {
+		t.Errorf("integration test: %v, %+v, want %s", err, tested, m.principal)
+	}
+	if native {
+		return // what a runner says of itself is shown, and not kept
+	}
+	kept, err := c.server.Owner.Integration(ctx, r.Integration)
+	if err != nil || kept.Principal != tested.Principal {
+		t.Errorf("the integration's principal is %q, %v, want %s", kept.Principal, err, tested.Principal)
+	}
 }
 
 // recorded looks for the audit record of the start.

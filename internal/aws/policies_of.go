@@ -14,8 +14,8 @@ func (m *Minter) PoliciesOf(ctx context.Context, r broker.MintRequest) (*Policie
 	if r.Wait == nil {
 		r.Wait = func(context.Context, broker.Service) error { return nil }
 	}
-	r.Integration.ID = "" // not to be found among the known
 	l := m.ladder(r)
+	l.key.integration = "" // not to be found among the known
 	at, _, err := l.first(ctx)
 	if err != nil {
 		return nil, explain("cannot read policies", err, m.o.Now())

@@ -43,8 +43,8 @@ func (m *Minter) Trace(ctx context.Context, r broker.MintRequest, tell func(Rung
 	if r.Wait == nil {
 		r.Wait = func(context.Context, broker.Service) error { return nil }
 	}
-	r.Integration.ID = "" // not to be found among the known
 	t := &trace{ladder: m.ladder(r), tell: tell}
+	t.key.integration = "" // not to be found among the known; the request keeps it: a web identity names it
 	if r.Host.ECR != nil && len(r.Repositories) > 0 {
 		var err error
 		if t.policy, err = sessionPolicy(*r.Host.ECR, r.Action, r.Repositories); err != nil {

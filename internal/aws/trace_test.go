@@ -1,6 +1,7 @@
 package aws_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -105,6 +106,46 @@ func TestTraceKeepsNothing(t *testing.T) {
 	if _, err := m.Trace(t.Context(), s.request(i, bareSecret, nil), func(aws.Rung) {}); pullpass.CodeOf(err) != "aws_signature" {
 		t.Errorf("Trace with another secret = %v, want aws_signature although the lower rungs are known", err)
 	}
+}
+
+// A test shows AWS the identity that a pull shows: the same integration, project and
+// environment in the token of a web identity.
+func TestTraceIsWhoAPullIs(t *testing.T) {
+	issuer := &namedIssuer{issuer: newIssuer(t)}
+	s := newStage(t, rehearsal(issuer.url), sandbox.Options{})
+	s.push(t)
+	web := pullpass.Integration{ID: pullpass.NewIntegrationID(), Organization: "org_1", Name: "web", Mode: pullpass.ModeWebIdentity, Generation: 1,
+		Chain: []pullpass.RoleHop{{RoleARN: webRole}}}
+	r := s.request(web, "", func(r *broker.MintRequest) { r.Project, r.Environment = "prj_1", "env_1" })
+	m := s.minter(aws.Options{Tokens: issuer})
+	if _, err := m.Mint(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.Trace(t.Context(), r, func(aws.Rung) {}); err != nil {
+		t.Error(err)
+	}
+	if _, err := m.PoliciesOf(t.Context(), r); err != nil {
+		t.Error(err)
+	}
+	if len(issuer.named) < 3 {
+		t.Fatalf("tokens for %q, want one for a pull, a test and a look at policies", issuer.named)
+	}
+	for _, subject := range issuer.named {
+		if subject != web.Subject("prj_1", "env_1") {
+			t.Errorf("tokens for %q, want all of them as a pull's", issuer.named)
+		}
+	}
+}
+
+// namedIssuer remembers for whom its tokens were.
+type namedIssuer struct {
+	*issuer
+	named []string
+}
+
+func (n *namedIssuer) WebIdentityToken(ctx context.Context, i pullpass.Integration, p pullpass.ProjectID, e pullpass.EnvironmentID) (aws.WebIdentity, error) {
+	n.named = append(n.named, i.Subject(p, e))
+	return n.issuer.WebIdentityToken(ctx, i, p, e)
 }
 
 func line(r aws.Rung) string {
