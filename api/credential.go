@@ -10,7 +10,7 @@ import (
 // its environments; everybody else a project.
 type CredentialRequest struct {
 	Environment pullpass.EnvironmentID `json:"environment,omitempty"`
-	Project     pullpass.ProjectID     `json:"project,omitempty"`
+	Project     pullpass.ProjectID     `json:"project,omitempty" maxLength:"127" doc:"Its id or name. Without it, and without an environment, the one project that the token is limited to."`
 	Host        string                 `json:"host" minLength:"1" maxLength:"512" example:"222222222222.dkr.ecr.eu-west-1.amazonaws.com"`
 	Repository  string                 `json:"repository,omitempty" maxLength:"255" example:"team/app" doc:"Leave out to log in to the whole host, where the registry allows it."`
 	Action      pullpass.Action        `json:"action,omitempty" enum:"pull,push" doc:"pull unless given."`
@@ -28,4 +28,12 @@ type Credential struct {
 	Unscoped bool                `json:"unscoped" doc:"It opens more than was asked for."`
 	Registry pullpass.RegistryID `json:"registry"`
 	Grant    Secret              `json:"grant,omitzero" doc:"Signed and recorded: the runner may mint a credential with its own AWS identity."`
+}
+
+// CodeProjectMissing says that a request names no project and its caller reaches several.
+const CodeProjectMissing = "project_missing"
+
+// CredentialHosts are the hosts for which a caller would be given a credential.
+type CredentialHosts struct {
+	Hosts []string `json:"hosts" nullable:"false"`
 }

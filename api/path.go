@@ -45,7 +45,8 @@ const (
 	PathEnvironmentOutput  = "/api/v1/environments/{environment}/output"
 	PathEnvironmentTest    = "/api/v1/environments/{environment}/test"
 
-	PathCredentials = "/api/v1/credentials"
+	PathCredentials     = "/api/v1/credentials"
+	PathCredentialHosts = "/api/v1/credentials/hosts"
 
 	PathTokens = "/api/v1/tokens"
 	PathToken  = "/api/v1/tokens/{token}"

@@ -91,11 +91,11 @@ func (c *Client) DeleteTrust(ctx context.Context, id pullpass.TrustID) error {
 	return c.send(ctx, remove(path(api.PathTrust, id)))
 }
 
-// Exchange trades a CI job's own token for one of ours. Project, an id or a name,
-// and scope may be empty.
-func (c *Client) Exchange(ctx context.Context, org pullpass.OrganizationID, token pullpass.Secret, project, scope string) (api.Exchanged, error) {
+// Exchange trades a CI job's own token for one of ours. Organization and project are
+// ids or names; project and scope may be empty.
+func (c *Client) Exchange(ctx context.Context, organization string, token pullpass.Secret, project, scope string) (api.Exchanged, error) {
 	form := url.Values{"grant_type": {api.GrantTokenExchange}, "subject_token_type": {api.TokenTypeJWT},
-		"subject_token": {token.Reveal()}, "organization": {string(org)}}
+		"subject_token": {token.Reveal()}, "organization": {organization}}
 	set(form, "project", project)
 	set(form, "scope", scope)
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+api.PathExchange, strings.NewReader(form.Encode()))

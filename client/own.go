@@ -72,6 +72,15 @@ type Issued struct {
 	Grant    pullpass.Secret // signed: for a registry opened by the runner's own identity
 }
 
+// CredentialHosts lists the hosts of a project (its id or name) that Credential opens;
+// without a project, those of the one that the token is limited to.
+func (c *Client) CredentialHosts(ctx context.Context, project pullpass.ProjectID) ([]string, error) {
+	query := url.Values{}
+	set(query, "project", string(project))
+	w, err := do[api.CredentialHosts](ctx, c, get(api.PathCredentialHosts, query))
+	return w.Hosts, err
+}
+
 // Credential asks for what opens one repository.
 func (c *Client) Credential(ctx context.Context, r api.CredentialRequest) (Issued, error) {
 	k := post(api.PathCredentials, r)

@@ -39,26 +39,38 @@ func (i *issuing) Identity() string { return i.login.Server }
 
 func (i *issuing) Credential(ctx context.Context, a helper.Ask) (pullpass.Credential, error) {
 	c, err := i.client.Credential(ctx, api.CredentialRequest{
-		Project: i.login.Project, Host: a.Host, Repository: a.Repository, Action: pullpass.ActionPull, Refused: a.Refused,
+		Project: i.login.Project, Host: a.Host, Repository: a.Repository, Action: a.Action, Refused: a.Refused,
 	})
 	return c.Credential, err
 }
 
-// Hosts lists what is configured, without asking any registry or cloud.
+// Hosts lists what the login opens, without asking any registry or cloud. A login that
+// reaches several projects and names none opens nothing yet: it is shown what there is.
 func (i *issuing) Hosts(ctx context.Context) ([]string, error) {
+	hosts, err := i.client.CredentialHosts(ctx, i.login.Project)
+	if i.login.Project == "" && pullpass.CodeOf(err) == api.CodeProjectMissing {
+		hosts, err = i.configured(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	for n, host := range hosts {
+		if host == "docker.io" {
+			hosts[n] = "https://index.docker.io/v1/" // the only form in which clients look for it
+		}
+	}
+	slices.Sort(hosts)
+	return slices.Compact(hosts), nil
+}
+
+// configured lists the hosts of all registries that the login may see.
+func (i *issuing) configured(ctx context.Context) ([]string, error) {
 	var hosts []string
 	for r, err := range i.client.AllRegistries(ctx, pullpass.RegistryFilter{}) {
 		if err != nil {
 			return nil, err
 		}
-		if r.Project != "" && i.login.Project != "" && r.Project != i.login.Project {
-			continue
-		}
-		if r.Host == "docker.io" {
-			r.Host = "https://index.docker.io/v1/" // the only form in which clients look for it
-		}
 		hosts = append(hosts, r.Host)
 	}
-	slices.Sort(hosts)
-	return slices.Compact(hosts), nil
+	return hosts, nil
 }

@@ -83,7 +83,8 @@ func created(t *terminal, project string, r api.Repository) error {
 	default:
 		t.say("The repository %s is there; its policy names %s.", r.Image, strings.Join(r.Principals, ", "))
 	}
-	t.say("Next: push to %s:TAG, then: pullpass env create NAME --project %s --image %s:TAG", r.Image, project, r.Image)
+	t.say("Next: PULLPASS_PROJECT=%s PULLPASS_ACTION=push docker push %s:TAG", project, r.Image)
+	t.say("docker logs in through docker-credential-pullpass. Then: pullpass env create NAME --project %s --image %s:TAG", project, r.Image)
 	return t.show(r, func(io.Writer) {})
 }
 

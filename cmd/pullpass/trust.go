@@ -174,7 +174,7 @@ func (k *trustDelete) Run(ctx context.Context, t *terminal) error {
 
 type tokenExchange struct {
 	Server       string `arg:"" help:"Address of the server."`
-	Organization string `required:"" placeholder:"ID" env:"PULLPASS_ORGANIZATION" help:"Id of the organization, as pullpass whoami shows it."`
+	Organization string `required:"" placeholder:"NAME" env:"PULLPASS_ORGANIZATION" help:"Name or id of the organization, as pullpass whoami shows them."`
 	Token        string `default:"-" placeholder:"FILE" help:"Where to read the job's own OIDC token; - is standard input."`
 	Project      string `placeholder:"NAME" help:"Choose among several trusts."`
 	Scope        string `enum:",pull,push" default:"" placeholder:"SCOPE" help:"Ask for pull only, where push is trusted."`
@@ -190,7 +190,7 @@ func (k *tokenExchange) Run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return err
 	}
-	got, err := c.Exchange(ctx, pullpass.OrganizationID(k.Organization), token, k.Project, k.Scope)
+	got, err := c.Exchange(ctx, k.Organization, token, k.Project, k.Scope)
 	if err != nil {
 		return err
 	}

@@ -26,9 +26,7 @@ func (p *plan) native() bool {
 // inside is the environment's alone, and never what the start was given.
 func (b *Broker) grant(ctx context.Context, caller pullpass.Caller, ask Ask, p *plan) (pullpass.Secret, string, error) {
 	if caller.Kind != pullpass.CallerRunner || ask.Environment == "" {
-		return pullpass.Secret{}, "", &pullpass.Error{Kind: pullpass.Denied, Code: "runner_native", What: "cannot issue a credential for " + place(ask),
-			Cause: "the registry " + p.registry.Name + " is opened by the runner's own AWS identity, for its environments only",
-			Hint:  "start an environment, or let a runner try: pullpass registry test " + p.registry.Name + " --runner RUNNER"}
+		return pullpass.Secret{}, "", errNative(ask, p)
 	}
 	if b.grants == nil {
 		return pullpass.Secret{}, "", &pullpass.Error{Kind: pullpass.Unavailable, Code: "grants_disabled", What: "cannot issue a credential", Cause: "this server signs no grants"}
@@ -40,4 +38,10 @@ func (b *Broker) grant(ctx context.Context, caller pullpass.Caller, ask Ask, p *
 		Integration: p.integration.ID, IntegrationGeneration: p.integration.Generation, Chain: p.integration.Chain,
 		Expires: b.now().Add(grantLife),
 	})
+}
+
+func errNative(ask Ask, p *plan) error {
+	return &pullpass.Error{Kind: pullpass.Denied, Code: "runner_native", What: "cannot issue a credential for " + place(ask),
+		Cause: "the registry " + p.registry.Name + " is opened by the runner's own AWS identity, for its environments only",
+		Hint:  "start an environment, or let a runner try: pullpass registry test " + p.registry.Name + " --runner RUNNER"}
 }

@@ -176,7 +176,7 @@ func (c *Cache) prepare() error {
 
 // path names the entry by hashes: hosts and repositories are other people's text.
 func (c *Cache) path(identity string, ask Ask) string {
-	return filepath.Join(c.Dir, hash(identity)+"-"+name(ask)+".json")
+	return filepath.Join(c.Dir, hash(identity, string(ask.Action))+"-"+name(ask)+".json")
 }
 
 func name(a Ask) string { return hash(a.Host, a.Repository) }

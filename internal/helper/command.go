@@ -56,7 +56,7 @@ func (c *Command) Identity() string {
 
 // Credential asks the server.
 func (c *Command) Credential(ctx context.Context, a Ask) (pullpass.Credential, error) {
-	r, err := c.run(ctx, question{Verb: "credential", Host: a.Host, Repository: a.Repository, Refused: a.Refused})
+	r, err := c.run(ctx, question{Verb: "credential", Host: a.Host, Repository: a.Repository, Action: string(a.Action), Refused: a.Refused})
 	if err != nil {
 		return pullpass.Credential{}, err
 	}

@@ -34,12 +34,13 @@ const maxInput = 1 << 20
 type Ask struct {
 	Host       string
 	Repository string // empty: the whole host
+	Action     pullpass.Action
 	Refused    string // fingerprint of an earlier answer that the registry did not take
 }
 
 // Issuer gives credentials: the server, or the agent socket of the environment.
 type Issuer interface {
-	// Credential issues what opens one repository, for pulling.
+	// Credential issues what opens one repository.
 	Credential(ctx context.Context, a Ask) (pullpass.Credential, error)
 	// Hosts returns the hosts that it opens, for `list`.
 	Hosts(ctx context.Context) ([]string, error)
@@ -119,6 +120,9 @@ func (h *Helper) get(ctx context.Context, url string, out io.Writer) error {
 		return err
 	} else if ok {
 		return write(out, answer{ServerURL: url, Username: l.Username, Secret: l.Secret.Secret().Reveal()})
+	}
+	if ask.Action, err = wantedAction(); err != nil {
+		return err
 	}
 	issuer, err := h.Issuer()
 	if err != nil {

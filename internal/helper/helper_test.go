@@ -113,6 +113,7 @@ func TestAsks(t *testing.T) {
 		{"index.docker.io/library/debian", helper.Ask{Host: "docker.io", Repository: "library/debian"}},
 	} {
 		b := newBench(t)
+		test.want.Action = pullpass.ActionPull
 		if code, out, explain := b.run(t.Context(), "get", test.url); code != 0 {
 			t.Errorf("get %q: %s%s", test.url, out, explain)
 			continue
@@ -439,9 +440,9 @@ func TestErasedAnswerIsToldAsRefused(t *testing.T) {
 		t.Errorf("another repository: %s", got)
 	}
 	want := []helper.Ask{
-		{Host: "registry.example", Repository: "team/app"},
-		{Host: "registry.example", Repository: "team/app", Refused: refused},
-		{Host: "registry.example", Repository: "other"},
+		{Host: "registry.example", Repository: "team/app", Action: pullpass.ActionPull},
+		{Host: "registry.example", Repository: "team/app", Action: pullpass.ActionPull, Refused: refused},
+		{Host: "registry.example", Repository: "other", Action: pullpass.ActionPull},
 	}
 	if !slices.Equal(b.issuer.asked, want) {
 		t.Errorf("asked %+v, want %+v", b.issuer.asked, want)
@@ -505,5 +506,37 @@ func TestLoginOfAnotherRepositoryIsNotUsed(t *testing.T) {
 		if got := b.secret(t, url); got != want {
 			t.Errorf("get %s = %s, want %s", url, got, want)
 		}
+	}
+}
+
+// Who pushes says so: what is kept for pulling is not given out for a push, nor the
+// other way round, and what cannot be understood is refused.
+func TestPushIsAskedForByName(t *testing.T) {
+	b := newBench(t)
+	b.secret(t, "registry.example")
+	t.Setenv(helper.EnvAction, "push")
+	b.issuer.cred.Secret = pullpass.NewSecret("may-push")
+	if got := b.secret(t, "registry.example"); got != "AWS:may-push" {
+		t.Errorf("for a push after a pull: %s, want another credential", got)
+	}
+	t.Setenv(helper.EnvAction, "pull")
+	if got := b.secret(t, "registry.example"); got != "AWS:"+canary {
+		t.Errorf("for a pull after a push: %s, want the one for pulling", got)
+	}
+	want := []helper.Ask{{Host: "registry.example", Action: pullpass.ActionPull}, {Host: "registry.example", Action: pullpass.ActionPush}}
+	if !slices.Equal(b.issuer.asked, want) {
+		t.Errorf("asked %+v, want %+v", b.issuer.asked, want)
+	}
+	t.Setenv(helper.EnvAction, "admin")
+	if code, out, explain := b.run(t.Context(), "get", "registry.example"); code == 0 || !strings.Contains(explain, helper.EnvAction) {
+		t.Errorf("for an unknown action: %d %s%s, want a refusal that names the variable", code, out, explain)
+	}
+	if code, out, explain := b.run(t.Context(), "erase", "registry.example"); code != 0 {
+		t.Errorf("erase: %s%s", out, explain)
+	}
+	t.Setenv(helper.EnvAction, "")
+	b.secret(t, "registry.example")
+	if last := b.issuer.asked[len(b.issuer.asked)-1]; len(b.issuer.asked) != 3 || last.Refused == "" {
+		t.Errorf("after erase asked %+v, want both to be forgotten", b.issuer.asked)
 	}
 }

@@ -16,16 +16,33 @@ import (
 const (
 	EnvServer  = "PULLPASS_SERVER"
 	EnvToken   = "PULLPASS_TOKEN"
-	EnvProject = "PULLPASS_PROJECT"
+	EnvProject = "PULLPASS_PROJECT" // name or id
 )
+
+// EnvAction says what credentials are for. Clients do not tell the helper whether
+// they pull or push, and who only pulls is not to hold what pushes.
+const EnvAction = "PULLPASS_ACTION"
+
+func wantedAction() (pullpass.Action, error) {
+	switch a := pullpass.Action(os.Getenv(EnvAction)); a {
+	case "", pullpass.ActionPull:
+		return pullpass.ActionPull, nil
+	case pullpass.ActionPush:
+		return a, nil
+	}
+	return "", &pullpass.Error{
+		Kind: pullpass.Invalid, What: "cannot tell what the credential is for", Cause: EnvAction + " is neither pull nor push",
+		Hint: "set it to push before a push, and unset it otherwise",
+	}
+}
 
 // Login is what `pullpass login` remembers: which server, and who one is there.
 type Login struct {
 	Server    string
 	Token     pullpass.Secret
 	PlainHTTP bool // http to another machine is allowed
-	// Project is whose registries the credential helper opens; empty leaves the
-	// choice to the token.
+	// Project is whose registries the credential helper opens, by name or id; empty
+	// leaves the choice to the token.
 	Project pullpass.ProjectID
 }
 

@@ -18,6 +18,7 @@ type question struct {
 	Verb       string `json:"verb"` // "credential" or "hosts"
 	Host       string `json:"host,omitempty"`
 	Repository string `json:"repository,omitempty"`
+	Action     string `json:"action,omitempty"` // pull unless given, as by older helpers
 	Refused    string `json:"refused,omitempty"`
 }
 
@@ -52,7 +53,7 @@ func ask(ctx context.Context, issuer func() (Issuer, error), q question) reply {
 		}
 		return reply{Hosts: hosts}
 	}
-	c, err := i.Credential(ctx, Ask{Host: q.Host, Repository: q.Repository, Refused: q.Refused})
+	c, err := i.Credential(ctx, Ask{Host: q.Host, Repository: q.Repository, Action: pullpass.Action(q.Action), Refused: q.Refused})
 	if err != nil {
 		return reply{Problem: problem(err)}
 	}

@@ -57,7 +57,7 @@ func (s *Socket) Hosts(context.Context) ([]string, error) { return nil, nil }
 // Credential asks the agent. It speaks HTTP/1.0, where an answer ends with its
 // connection, so that the helper need not link an HTTP client.
 func (s *Socket) Credential(ctx context.Context, a Ask) (pullpass.Credential, error) {
-	body, err := json.Marshal(api.CredentialRequest{Host: a.Host, Repository: a.Repository, Action: pullpass.ActionPull, Refused: a.Refused})
+	body, err := json.Marshal(api.CredentialRequest{Host: a.Host, Repository: a.Repository, Action: a.Action, Refused: a.Refused})
 	if err != nil {
 		return pullpass.Credential{}, err
 	}

@@ -55,6 +55,10 @@ func (r rehearsal) Issue(_ context.Context, _ pullpass.Caller, a broker.Ask) (br
 	return broker.Issued{Credential: pullpass.Credential{Host: a.Host, Username: "AWS", Secret: pullpass.NewSecret("secret")}}, nil
 }
 
+func (r rehearsal) Hosts(context.Context, pullpass.Caller, pullpass.ProjectID) ([]string, error) {
+	return nil, nil
+}
+
 func (r rehearsal) Record(context.Context, pullpass.Event) error { return nil }
 
 // FuzzBodies sends anything as the body of the two routes that take the most:

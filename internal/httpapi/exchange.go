@@ -17,7 +17,7 @@ import (
 
 func (s *Server) exchangeRoutes() {
 	add(s, route{method: http.MethodPost, path: api.PathExchange, id: "exchange-token", within: upstreamWithin, tag: "identity", permission: public,
-		summary: "Exchange a CI job's own token", description: "RFC 8693: a form with grant_type, subject_token, subject_token_type, and organization (its id) or audience (its issuer URL); " +
+		summary: "Exchange a CI job's own token", description: "RFC 8693: a form with grant_type, subject_token, subject_token_type, and organization (its id or name) or audience (its issuer URL); " +
 			"project (id or name) chooses among the trusts, scope asks for pull only. The answer's token works for that project alone. " +
 			"Refusals are RFC 6749's error and error_description, and our problem fields beside them.",
 	}, s.exchange)
@@ -96,7 +96,7 @@ func (s *Server) tryExchange(ctx context.Context, c pullpass.Caller, form []byte
 	if s.verifier == nil || s.identity == nil {
 		return nil, errNoIdentity()
 	}
-	ask, err := s.readExchange(form)
+	ask, err := s.readExchange(ctx, form)
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +130,7 @@ func meantForUs(tried []identity.Match) (identity.Match, bool) {
 
 // readExchange checks the form. What it sends twice is refused: readers disagree on
 // which one counts.
-func (s *Server) readExchange(form []byte) (asked, error) {
+func (s *Server) readExchange(ctx context.Context, form []byte) (asked, error) {
 	values, err := url.ParseQuery(string(form))
 	if err != nil {
 		return asked{}, badExchange("invalid_request", "the body is not a form", "send application/x-www-form-urlencoded")
@@ -153,19 +153,28 @@ func (s *Server) readExchange(form []byte) (asked, error) {
 		return asked{}, badExchange("invalid_request", "only access tokens are given out", "leave requested_token_type out")
 	}
 	ask := asked{token: values.Get("subject_token"), project: values.Get("project"), scope: values.Get("scope")}
-	ask.organization, err = s.exchangeOrganization(values.Get("organization"), values.Get("audience"))
+	ask.organization, err = s.exchangeOrganization(ctx, values.Get("organization"), values.Get("audience"))
 	return ask, err
 }
 
-func (s *Server) exchangeOrganization(organization, audience string) (pullpass.OrganizationID, error) {
+// exchangeOrganization finds whose trusts are meant. A name that nobody has becomes an
+// organization that trusts nobody: whether it is there is not told to strangers.
+func (s *Server) exchangeOrganization(ctx context.Context, organization, audience string) (pullpass.OrganizationID, error) {
 	if organization == "" {
 		_, organization, _ = strings.Cut(audience, "/o/")
 		if s.identity.Issuer(pullpass.OrganizationID(organization)) != audience {
 			organization = ""
 		}
 	}
+	if !pullpass.ValidID("org", organization) && pullpass.ValidName(organization) {
+		o, err := s.store.OrganizationByName(ctx, organization)
+		if pullpass.IsKind(err, pullpass.NotFound) {
+			return pullpass.NewOrganizationID(), nil
+		}
+		return o.ID, err
+	}
 	if !pullpass.ValidID("org", organization) {
-		return "", badExchange("invalid_target", "it does not say whose trusts to use", "organization=org_…, as pullpass whoami shows it, or audience=<issuer URL of the organization>")
+		return "", badExchange("invalid_target", "it does not say whose trusts to use", "organization=NAME, as pullpass whoami shows it, or audience=<issuer URL of the organization>")
 	}
 	return pullpass.OrganizationID(organization), nil
 }

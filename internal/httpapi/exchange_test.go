@@ -117,7 +117,7 @@ func TestTokensForOthersLeaveNoRecord(t *testing.T) {
 // A CI job's token buys one for its project, to pull or to push, for a while.
 func TestExchange(t *testing.T) {
 	r := newRealWorld(t, identity.Schedule{})
-	ours, _ := r.tenants()
+	ours, theirs := r.tenants()
 	ci := newCISystem(t)
 	app, other := ours.project("app"), ours.project("other")
 	ours.basic(app.ID, "hub")
@@ -141,9 +141,31 @@ func TestExchange(t *testing.T) {
 		t.Errorf("Self = %+v, %v", self, err)
 	}
 	ask := api.CredentialRequest{Project: app.ID, Host: "hub.example.com", Repository: "team/app"}
-	if _, err := job.Credential(t.Context(), ask); err != nil {
-		t.Errorf("to pull for its project: %v", err)
+	for _, named := range []pullpass.ProjectID{app.ID, "app", ""} { // its id, its name, and nothing: the token has one project
+		ask.Project = named
+		if _, err := job.Credential(t.Context(), ask); err != nil {
+			t.Errorf("to pull for its project as %q: %v", named, err)
+		}
+		if hosts, err := job.CredentialHosts(t.Context(), named); err != nil || len(hosts) != 1 {
+			t.Errorf("the hosts of its project as %q: %v, %v", named, hosts, err)
+		}
 	}
+	for _, named := range []pullpass.ProjectID{other.ID, "other", "nobodys"} {
+		_, err := job.CredentialHosts(t.Context(), named)
+		wantKind(t, "the hosts of "+string(named), err, pullpass.NotFound)
+		ask.Project = named
+		_, err = job.Credential(t.Context(), ask)
+		wantKind(t, "a credential of "+string(named), err, pullpass.NotFound)
+	}
+	if got, err := ours.Exchange(t.Context(), r.organizationName(ours), pullpass.NewSecret(ci.token(t)), "app", ""); err != nil || got.Scope != pullpass.ActionPull {
+		t.Errorf("for the organization by name: %+v, %v", got, err)
+	}
+	_, unknown := ours.Exchange(t.Context(), "nobodys", pullpass.NewSecret(ci.token(t)), "", "")
+	_, untrusting := ours.Exchange(t.Context(), r.organizationName(theirs), pullpass.NewSecret(ci.token(t)), "", "")
+	if unknown == nil || untrusting == nil || unknown.Error() != untrusting.Error() {
+		t.Errorf("an organization that is not there: %v; one that trusts nobody: %v; want the same refusal", unknown, untrusting)
+	}
+	ask.Project = app.ID
 	ask.Action = pullpass.ActionPush
 	_, err = job.Credential(t.Context(), ask)
 	wantKind(t, "to push with a token for pulling", err, pullpass.Denied)
@@ -176,6 +198,13 @@ func TestExchange(t *testing.T) {
 	_, err = r.client(pullpass.NewSecret(text)).Self(t.Context())
 	wantKind(t, "an exchanged token after its life", err, pullpass.Unauthenticated)
 	r.exchangesRecorded(ours)
+}
+
+func (r *realWorld) organizationName(o *tenant) string {
+	r.t.Helper()
+	self, err := o.Self(r.t.Context())
+	must(r.t, err)
+	return self.Organization.Name
 }
 
 func (r *realWorld) exchangesRecorded(o *tenant) {
@@ -251,7 +280,7 @@ func TestExchangeRefusesTheAttackList(t *testing.T) {
 	}{
 		"another organization":        {exchangeForm(theirs.org, good), "invalid_grant"},
 		"no such organization":        {exchangeForm(pullpass.NewOrganizationID(), good), "invalid_grant"},
-		"not an organization":         {exchangeForm("acme", good), "invalid_target"},
+		"not an organization":         {exchangeForm("acme/../org", good), "invalid_target"},
 		"another server's issuer":     {exchangeForm("", good, "audience", "https://evil.example/o/"+string(ours.org)), "invalid_target"},
 		"another project":             {exchangeForm(ours.org, good, "project", "nothing"), "invalid_grant"},
 		"another grant":               {exchangeForm(ours.org, good, "grant_type", "password"), "unsupported_grant_type"},
@@ -290,7 +319,7 @@ func TestKindsOfTokensAreApart(t *testing.T) {
 	ci := newCISystem(t)
 	p := ours.project("app")
 	r.trustCI(ours, ci, p.ID, "gitlab", pullpass.ActionPull)
-	exchanged, err := ours.Exchange(t.Context(), ours.org, pullpass.NewSecret(ci.token(t)), "", "")
+	exchanged, err := ours.Exchange(t.Context(), string(ours.org), pullpass.NewSecret(ci.token(t)), "", "")
 	must(t, err)
 	job := exchanged.AccessToken.Secret()
 	_, _, err = r.client(pullpass.Secret{}).Join(t.Context(), job, pullpass.RunnerDocker, pullpass.RunnerReport{})

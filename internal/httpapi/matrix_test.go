@@ -292,7 +292,11 @@ func (s *stage) ask(op operation, a actor, o objects) reply {
 	if op.ID == "end-session" && a.caller.Kind == pullpass.CallerUser {
 		token = s.user(a.caller.Role, a.caller.Project).token // it ends with the request
 	}
-	return s.raw(op.method, o.fill(op.path), token, body)
+	path := o.fill(op.path)
+	if op.ID == "list-credential-hosts" {
+		path += "?project=" + string(o.project)
+	}
+	return s.raw(op.method, path, token, body)
 }
 
 // fields are the single references that a request can make.
@@ -314,7 +318,7 @@ func (op operation) names(c pullpass.Caller, put func(*objects, objects)) bool {
 	a := missing()
 	b := a
 	put(&b, missing())
-	if a.fill(op.path) != b.fill(op.path) {
+	if a.fill(op.path) != b.fill(op.path) || op.ID == "list-credential-hosts" && a.project != b.project && c.Kind != pullpass.CallerRunner {
 		return true
 	}
 	write := bodies[op.ID]

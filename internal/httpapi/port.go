@@ -35,6 +35,7 @@ type Store interface {
 type organizationStore interface {
 	CreateOrganization(context.Context, pullpass.Organization) (pullpass.Organization, error)
 	Organization(context.Context, pullpass.OrganizationID) (pullpass.Organization, error)
+	OrganizationByName(ctx context.Context, name string) (pullpass.Organization, error)
 	Organizations(context.Context, pullpass.Page) (pullpass.List[pullpass.Organization], error)
 }
 
@@ -133,4 +134,5 @@ type auditStore interface {
 // answers.
 type Issuer interface {
 	Issue(context.Context, pullpass.Caller, broker.Ask) (broker.Issued, error)
+	Hosts(context.Context, pullpass.Caller, pullpass.ProjectID) ([]string, error)
 }

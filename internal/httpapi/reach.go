@@ -19,6 +19,29 @@ func (s *Server) project(ctx context.Context, c pullpass.Caller, p access.Permis
 	return project, within(c, p, "project", access.Target{Organization: project.Organization, Project: project.ID})
 }
 
+// projectNamed is project for what a person writes down: the name, or the id.
+func (s *Server) projectNamed(ctx context.Context, c pullpass.Caller, p access.Permission, nameOrID pullpass.ProjectID) (pullpass.Project, error) {
+	project, err := s.projectByEither(ctx, c.Organization, nameOrID)
+	if err == nil {
+		err = within(c, p, "project", access.Target{Organization: project.Organization, Project: project.ID})
+	}
+	if pullpass.IsKind(err, pullpass.NotFound) {
+		return pullpass.Project{}, &pullpass.Error{Kind: pullpass.NotFound, Code: "project_not_found", What: "there is no such project",
+			Cause: "you reach no project with this name or id", Hint: "pullpass project list"}
+	}
+	return project, err
+}
+
+func (s *Server) projectByEither(ctx context.Context, org pullpass.OrganizationID, nameOrID pullpass.ProjectID) (pullpass.Project, error) {
+	switch {
+	case pullpass.ValidID("prj", string(nameOrID)):
+		return s.store.Project(ctx, org, nameOrID)
+	case pullpass.ValidName(string(nameOrID)):
+		return s.store.ProjectByName(ctx, org, string(nameOrID))
+	}
+	return pullpass.Project{}, noSuch("project")
+}
+
 func (s *Server) registry(ctx context.Context, c pullpass.Caller, p access.Permission, id pullpass.RegistryID) (pullpass.Registry, error) {
 	registry, err := found(ctx, "reg", "registry", c.Organization, id, s.store.Registry)
 	if err != nil {

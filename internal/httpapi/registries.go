@@ -54,7 +54,7 @@ const organizationScope = "organization"
 type registriesQuery struct {
 	Paging
 	Named
-	Project string `query:"project" maxLength:"127" doc:"Only those of this project (its id), or of the organization: organization."`
+	Project string `query:"project" maxLength:"127" doc:"Only those of this project (its id or name), or of the organization: organization."`
 }
 
 func (s *Server) listRegistries(ctx context.Context, c pullpass.Caller, in *registriesQuery) (*body[api.List[api.Registry]], error) {
@@ -67,7 +67,7 @@ func (s *Server) listRegistries(ctx context.Context, c pullpass.Caller, in *regi
 		var whole pullpass.ProjectID
 		filter.Project = &whole
 	case in.Project != "":
-		p, err := s.project(ctx, c, access.ProjectRead, pullpass.ProjectID(in.Project))
+		p, err := s.projectNamed(ctx, c, access.ProjectRead, pullpass.ProjectID(in.Project))
 		if err != nil {
 			return nil, err
 		}

@@ -231,6 +231,12 @@ func (i *issuer) Issue(_ context.Context, _ pullpass.Caller, a broker.Ask) (brok
 	}, nil
 }
 
+func (i *issuer) Hosts(context.Context, pullpass.Caller, pullpass.ProjectID) ([]string, error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return []string{otherHost}, i.err
+}
+
 // faultyDoor is the audit door until it is told to fail.
 type faultyDoor struct {
 	httpapi.Auditor

@@ -39,6 +39,12 @@ func (db *DB) Organization(ctx context.Context, id pullpass.OrganizationID) (pul
 	return o, db.explain("find the organization", err)
 }
 
+// OrganizationByName returns the organization with this name.
+func (db *DB) OrganizationByName(ctx context.Context, name string) (pullpass.Organization, error) {
+	o, err := scanOrganization(db.read.QueryRowContext(ctx, `SELECT id, name, created_at FROM organizations WHERE name = $1`, name))
+	return o, db.explain("find the organization", err)
+}
+
 // Organizations lists all organizations: for the operator, never for a tenant.
 func (db *DB) Organizations(ctx context.Context, p pullpass.Page) (pullpass.List[pullpass.Organization], error) {
 	var w where
