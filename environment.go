@@ -10,7 +10,9 @@ type Environment struct {
 	Project      ProjectID
 	Runner       RunnerID
 	Name         string
-	Services     []Service
+	// Creator is who created it, while it is created: it counts for them.
+	Creator  string
+	Services []Service
 	// Ref and Commit are what the project's repository was at when it was created,
 	// as the server resolved them; empty without a repository.
 	Ref        string

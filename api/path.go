@@ -74,6 +74,9 @@ const (
 	PathMembers = "/api/v1/members"
 	PathMember  = "/api/v1/members/{member}"
 
+	PathQuotas = "/api/v1/quotas"
+	PathQuota  = "/api/v1/quotas/{quota}"
+
 	PathAuditWebhook     = "/api/v1/audit/webhook"
 	PathAuditWebhookTest = "/api/v1/audit/webhook/test"
 

@@ -59,6 +59,7 @@ type commandLine struct {
 	Idp         idpCommand         `cmd:"" help:"Identity tokens: who an environment is, for AWS and others."`
 	Trust       trustCommand       `cmd:"" help:"Issuers whose tokens are taken in exchange: CI systems, clusters."`
 	Token       tokenCommand       `cmd:"" help:"API tokens."`
+	Quota       quotaCommand       `cmd:"" help:"How many of each thing there may be, and are."`
 	Audit       auditCommand       `cmd:"" help:"The audit record."`
 	Keys        keysCommand        `cmd:"" help:"The keys that stored secrets are sealed with."`
 	Doctor      doctorCommand      `cmd:"" help:"Check one pull step by step: where it breaks, why, and what to do."`

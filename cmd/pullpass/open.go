@@ -51,7 +51,7 @@ func openStore(ctx context.Context, c *config.Server, log *slog.Logger) (*store.
 	if err != nil {
 		return nil, err
 	}
-	db, err := openDatabase(ctx, c, keyring, store.Options{Logger: log})
+	db, err := openDatabase(ctx, c, keyring, store.Options{Logger: log, Quotas: c.QuotaLimits()})
 	if err != nil {
 		return nil, err
 	}

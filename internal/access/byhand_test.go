@@ -55,11 +55,14 @@ token.delete          | O--- |  | -
 member.read           | OA-U |  | -
 member.add            | O--- |  | -
 member.delete         | O--- |  | -
+quota.read            | OADU |  | organization
+quota.update          | O--- |  | -
 session.end           | ---- | user | itself
 webhook.read          | OA-- |  | -
 webhook.update        | O--- |  | -
 audit.read            | OA-U |  | -
 audit.verify          | OA-U |  | -
+audit.prune           | O--- |  | -
 `
 
 // TestTableByHand compares the table with the one above, so that changing a

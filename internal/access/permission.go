@@ -60,6 +60,9 @@ const (
 	MemberAdd    Permission = "member.add"
 	MemberDelete Permission = "member.delete"
 
+	QuotaRead   Permission = "quota.read"
+	QuotaUpdate Permission = "quota.update"
+
 	SessionEnd Permission = "session.end"
 
 	WebhookRead   Permission = "webhook.read"

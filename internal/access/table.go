@@ -94,6 +94,9 @@ var table = []rule{
 	{MemberAdd, "add a member", owners, noKind, nowhere},
 	{MemberDelete, "delete a member", owners, noKind, nowhere},
 
+	{QuotaRead, "see the quotas", everyRole, noKind, wholeOrg},
+	{QuotaUpdate, "set the organization's own quotas", owners, noKind, nowhere},
+
 	{SessionEnd, "sign out", nil, people, itself},
 
 	{WebhookRead, "see where audit records are sent", admins, noKind, nowhere},

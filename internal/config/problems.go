@@ -36,6 +36,19 @@ func (p *problems) proxies(list []string) {
 	}
 }
 
+func (p *problems) quotas(list []string) {
+	for _, text := range list {
+		if _, _, ok := parseQuota(text); ok {
+			continue
+		}
+		var names []string
+		for _, r := range pullpass.QuotaRules() {
+			names = append(names, string(r.Quota))
+		}
+		p.add("--quota", "want NAME=NUMBER, where NAME is one of "+strings.Join(names, ", "))
+	}
+}
+
 // validAllowance takes what egress takes: networks, addresses, host:port.
 func validAllowance(a string) bool {
 	if _, err := netip.ParsePrefix(a); err == nil {

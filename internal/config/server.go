@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/pullpass/pullpass"
@@ -28,6 +29,7 @@ type Server struct {
 	TLSCert        string   `name:"tls-cert" env:"PULLPASS_TLS_CERT" placeholder:"FILE" help:"Certificate chain in PEM. Without it: plain HTTP, for loopback or behind a proxy."`
 	TLSKey         string   `name:"tls-key" env:"PULLPASS_TLS_KEY" placeholder:"FILE" help:"Private key of --tls-cert."`
 	TrustedProxies []string `name:"trusted-proxy" env:"PULLPASS_TRUSTED_PROXIES" sep:"," placeholder:"PREFIX" help:"Address or range of reverse proxies in front of this server. What they say in X-Forwarded-For is where a request came from, in the audit record and for limits; the header of others is ignored. Can be repeated."`
+	Quotas         []string `name:"quota" env:"PULLPASS_QUOTAS" sep:"," placeholder:"NAME=NUMBER" help:"Upper limit on how many of one thing an organization, a project or a member may have; 'pullpass quota' lists the names and the defaults. Owners of an organization can set lower ones. Can be repeated."`
 	People
 	Log
 }
@@ -67,6 +69,7 @@ func (s *Server) Check() error {
 	}
 	p.allowances(s.AllowEgress)
 	p.proxies(s.TrustedProxies)
+	p.quotas(s.Quotas)
 	s.People.check(&p, s.URL)
 	return p.err()
 }
@@ -87,6 +90,26 @@ func (s *Server) DatabaseURL() (string, error) {
 	}
 	u.User = url.UserPassword(u.User.Username(), strings.TrimRight(string(password), "\r\n"))
 	return u.String(), nil
+}
+
+// QuotaLimits are the quotas that differ from their defaults. Check has found them
+// well-formed.
+func (s *Server) QuotaLimits() map[pullpass.Quota]int64 {
+	limits := make(map[pullpass.Quota]int64, len(s.Quotas))
+	for _, text := range s.Quotas {
+		if q, limit, ok := parseQuota(text); ok {
+			limits[q] = limit
+		}
+	}
+	return limits
+}
+
+// parseQuota reads NAME=NUMBER.
+func parseQuota(text string) (pullpass.Quota, int64, bool) {
+	name, number, _ := strings.Cut(text, "=")
+	limit, err := strconv.ParseInt(number, 10, 64)
+	_, known := pullpass.RuleOf(pullpass.Quota(name))
+	return pullpass.Quota(name), limit, err == nil && known && limit >= 0 && limit <= pullpass.MaxQuota
 }
 
 // KeyPath is where the key-encryption key is kept: beside the data directory and

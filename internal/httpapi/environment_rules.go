@@ -39,7 +39,8 @@ func (s *Server) newEnvironment(ctx context.Context, c pullpass.Caller, in api.N
 	}
 	return pullpass.Environment{
 		Ref: ref, Commit: commit,
-		ID: pullpass.NewEnvironmentID(), Organization: c.Organization, Project: project.ID, Runner: runner.ID, Name: in.Name,
+		Creator: c.ID,
+		ID:      pullpass.NewEnvironmentID(), Organization: c.Organization, Project: project.ID, Runner: runner.ID, Name: in.Name,
 		Services: services, Wanted: pullpass.WantedRunning, Phase: pullpass.PhaseCreating, CreatedAt: s.now(),
 	}, nil
 }

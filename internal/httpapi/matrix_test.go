@@ -71,7 +71,7 @@ func (o objects) fill(path string) string {
 	for placeholder, id := range map[string]string{
 		"{project}": string(o.project), "{registry}": string(o.registry), "{integration}": string(o.integration),
 		"{runner}": string(o.runner), "{environment}": string(o.environment), "{token}": string(o.token), "{trust}": string(o.trust),
-		"{member}": string(o.member), "{repository}": string(o.repository), "{trial}": string(o.trial),
+		"{member}": string(o.member), "{repository}": string(o.repository), "{trial}": string(o.trial), "{quota}": string(pullpass.QuotaTrusts),
 	} {
 		path = strings.ReplaceAll(path, placeholder, id)
 	}
@@ -138,6 +138,7 @@ var bodies = map[string]func(caller pullpass.Caller, o objects) string{
 	"set-webhook":   func(pullpass.Caller, objects) string { return `{"url":"https://siem.example.com/in"}` },
 	"heartbeat":     func(pullpass.Caller, objects) string { return `{"phase":"active"}` },
 	"prune-audit":   func(pullpass.Caller, objects) string { return `{"before":"2020-01-01T00:00:00Z"}` },
+	"set-quota":     func(pullpass.Caller, objects) string { return `{"limit":4000}` },
 	"report-status": func(pullpass.Caller, objects) string { return `{"start":1,"phase":"running"}` },
 	"append-output": func(pullpass.Caller, objects) string { return `{"service":"web","start":1,"offset":0,"data":"aGk="}` },
 	"setup":         func(pullpass.Caller, objects) string { return `{"token":"x","organization":"a1","name":"a1"}` },

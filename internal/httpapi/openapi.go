@@ -73,6 +73,7 @@ func tags() []*huma.Tag {
 		{Name: "identity", Description: "Tokens that say which environment asks, and issuers whose tokens are taken in exchange."},
 		{Name: "people", Description: "Members, and how they sign in."},
 		{Name: "tokens", Description: "API tokens."},
+		{Name: "quotas", Description: "How many of each thing there may be."},
 		{Name: "audit", Description: "Who did what, chained so that nothing can be changed unseen."},
 		{Name: "runner", Description: "What a runner asks and reports about itself."},
 	}

@@ -19,6 +19,7 @@ type Store interface {
 	runnerStore
 	environmentStore
 	tokenStore
+	quotaStore
 	subjectStore
 	trustStore
 	peopleStore
@@ -106,6 +107,11 @@ type environmentStore interface {
 	// the id of an environment, or of a runner for the environments it has. It is
 	// closed when ctx ends or the store is.
 	Watch(ctx context.Context, org pullpass.OrganizationID, keys ...string) <-chan struct{}
+}
+
+type quotaStore interface {
+	Quotas(ctx context.Context, org pullpass.OrganizationID, project pullpass.ProjectID, member string) ([]pullpass.QuotaUse, error)
+	SetQuota(ctx context.Context, org pullpass.OrganizationID, q pullpass.Quota, limit *int64) error
 }
 
 type tokenStore interface {

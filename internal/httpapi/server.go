@@ -153,6 +153,7 @@ func (s *Server) routes() {
 	s.sessionRoutes()
 	s.memberRoutes()
 	s.tokenRoutes()
+	s.quotaRoutes()
 	s.auditRoutes()
 	s.webhookRoutes()
 	s.workRoutes()

@@ -21,6 +21,8 @@ import (
 type Options struct {
 	Now    func() time.Time // the clock: time.Now
 	Logger *slog.Logger     // where it is said what a caller is not told: nowhere
+	// Quotas are the operator's limits, where they are not the defaults.
+	Quotas map[pullpass.Quota]int64
 }
 
 // DB is the store. It is safe for concurrent use.
@@ -36,6 +38,7 @@ type DB struct {
 	recent    *recent
 	heads     *heads
 	log       *slog.Logger
+	quotas    map[pullpass.Quota]int64
 	usesFail  atomic.Bool // noting the use of tokens fails
 	auditKeys *auditKeys
 	stop      context.CancelFunc
@@ -55,7 +58,7 @@ func Open(ctx context.Context, conns Connections, d Dialect, listener Listener, 
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	db := &DB{
-		dialect: d, conns: conns, now: o.Now, hub: newHub(), recent: newRecent(), heads: newHeads(), auditKeys: newAuditKeys(), log: o.Logger,
+		dialect: d, conns: conns, now: o.Now, hub: newHub(), recent: newRecent(), heads: newHeads(), auditKeys: newAuditKeys(), log: o.Logger, quotas: o.Quotas,
 		read:   reader{conns.Read, newPrepared(conns.Read, d.Prepare), d.Local},
 		writes: newPrepared(conns.Write, d.Prepare),
 	}

@@ -134,6 +134,13 @@ func (db *DB) CreateEnvironment(ctx context.Context, e pullpass.Environment) (pu
 	e.CreatedAt = db.createdAt(e.CreatedAt)
 	e.UpdatedAt = e.CreatedAt
 	err := db.tx(ctx, what, func(x *tx) error {
+		creator, err := x.rootOf(e.Organization, e.Creator)
+		if err != nil {
+			return err
+		}
+		if err := x.room(what, e.Organization, "environments", whose{e.Project, creator}); err != nil {
+			return err
+		}
 		if err := x.lockProject(e.Organization, e.Project, db.dialect.ForShare); err != nil {
 			return err
 		}
@@ -143,11 +150,11 @@ func (db *DB) CreateEnvironment(ctx context.Context, e pullpass.Environment) (pu
 		if err := x.checkPlace(what, e.Organization, e.Runner, e.Project); err != nil {
 			return err
 		}
-		_, err := x.exec(`INSERT INTO environments (organization, id, project, runner, name, services, wanted, phase, conditions, status,
-				starts, revision, created_at, updated_at, ref, commit_id)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
+		_, err = x.exec(`INSERT INTO environments (organization, id, project, runner, name, services, wanted, phase, conditions, status,
+				starts, revision, created_at, updated_at, ref, commit_id, creator)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`,
 			e.Organization, e.ID, e.Project, e.Runner, e.Name, asJSON{e.Services}, e.Wanted, e.Phase, asJSON{e.Conditions}, asJSON{e.Status},
-			e.Start, e.Revision, micros(e.CreatedAt), micros(e.UpdatedAt), e.Ref, e.Commit)
+			e.Start, e.Revision, micros(e.CreatedAt), micros(e.UpdatedAt), e.Ref, e.Commit, creator)
 		if err != nil {
 			return err
 		}

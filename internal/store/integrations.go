@@ -56,6 +56,9 @@ func (db *DB) CreateIntegration(ctx context.Context, i pullpass.Integration, sec
 		return pullpass.Integration{}, db.explain(what, err)
 	}
 	err = db.tx(ctx, what, func(x *tx) error {
+		if err := x.room(what, i.Organization, "integrations", whose{}); err != nil {
+			return err
+		}
 		_, err := x.exec(`INSERT INTO integrations (organization, id, name, mode, account, region, access_key_id, chain, principal,
 				generation, sealed, data_key, created_at, updated_at)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,

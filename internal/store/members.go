@@ -31,6 +31,9 @@ func (db *DB) CreateMember(ctx context.Context, m pullpass.Member) (pullpass.Mem
 	}
 	m.Email, m.User, m.CreatedAt = email, "", db.createdAt(m.CreatedAt)
 	err := db.tx(ctx, what, func(x *tx) error {
+		if err := x.room(what, m.Organization, "members", whose{}); err != nil {
+			return err
+		}
 		if m.Project != "" {
 			if err := x.lockProject(m.Organization, m.Project, db.dialect.ForShare); err != nil {
 				return err

@@ -26,6 +26,9 @@ func (db *DB) CreateProject(ctx context.Context, p pullpass.Project) (pullpass.P
 	}
 	p.CreatedAt = db.createdAt(p.CreatedAt)
 	err := db.tx(ctx, what, func(x *tx) error {
+		if err := x.room(what, p.Organization, "projects", whose{}); err != nil {
+			return err
+		}
 		_, err := x.exec(`INSERT INTO projects (organization, id, name, repository, ownership_proved, created_at)
 			VALUES ($1, $2, $3, $4, $5, $6)`,
 			p.Organization, p.ID, p.Name, p.Repository, p.OwnershipProved, micros(p.CreatedAt))

@@ -38,6 +38,9 @@ func (db *DB) CreateRegistry(ctx context.Context, r pullpass.Registry, secret pu
 		return pullpass.Registry{}, db.explain(what, err)
 	}
 	err = db.tx(ctx, what, func(x *tx) error {
+		if err := x.room(what, r.Organization, "registries", whose{project: r.Project}); err != nil {
+			return err
+		}
 		if r.Project != "" {
 			if err := x.lockProject(r.Organization, r.Project, db.dialect.ForShare); err != nil {
 				return err

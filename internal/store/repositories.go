@@ -43,6 +43,11 @@ func (db *DB) CreateRepository(ctx context.Context, r pullpass.Repository, entry
 		entry.Inside = pullpass.DefaultInside(entry.Project)
 	}
 	err := db.tx(ctx, what, func(x *tx) error {
+		for _, things := range []string{"repositories", "registries"} {
+			if err := x.room(what, r.Organization, things, whose{project: r.Project}); err != nil {
+				return err
+			}
+		}
 		if err := x.lockProject(r.Organization, r.Project, db.dialect.ForShare); err != nil {
 			return err
 		}

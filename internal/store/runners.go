@@ -38,6 +38,9 @@ func (db *DB) CreateRunner(ctx context.Context, r pullpass.Runner) (pullpass.Run
 	r.Projects = distinct(r.Projects)
 	r.CreatedAt, r.LastSeenAt = db.createdAt(r.CreatedAt), moment(micros(r.LastSeenAt))
 	err := db.tx(ctx, what, func(x *tx) error {
+		if err := x.room(what, r.Organization, "runners", whose{}); err != nil {
+			return err
+		}
 		_, err := x.exec(`INSERT INTO runners (organization, id, name, kind, hosted, version, capabilities, aws_identity,
 				phase, message, last_seen_at, created_at, aws_role)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,

@@ -49,6 +49,28 @@ func (db *DB) CreateToken(ctx context.Context, t pullpass.Token) (pullpass.Token
 	return t, nil
 }
 
+// roomForToken refuses a token too many of those that callers make as they like.
+// Expired ones of CI jobs, which are removed once an hour, are nobody's obstacle.
+func (x *tx) roomForToken(what string, t pullpass.Token) error {
+	switch t.Kind {
+	case pullpass.TokenAPI, pullpass.TokenJoin:
+		return x.room(what, t.Organization, "tokens", whose{member: t.Root})
+	case pullpass.TokenCI:
+		err := x.room(what, t.Organization, "tokens of CI jobs", whose{})
+		if pullpass.CodeOf(err) != codeQuota {
+			return err
+		}
+		n, removing := x.exec(`DELETE FROM tokens WHERE organization = $1 AND kind = 'ci' AND expires_at <> 0 AND expires_at <= $2`,
+			t.Organization, micros(x.db.now()))
+		if removing != nil || n == 0 {
+			return errors.Join(removing, err)
+		}
+		return x.room(what, t.Organization, "tokens of CI jobs", whose{})
+	case pullpass.TokenRunner, pullpass.TokenSetup, pullpass.TokenSession:
+	}
+	return nil
+}
+
 // descend gives t its root, and refuses a parent that is not there any more, has
 // expired, or would be outlived.
 func (x *tx) descend(what string, t *pullpass.Token) error {
@@ -72,6 +94,9 @@ func (x *tx) descend(what string, t *pullpass.Token) error {
 // insertToken stores a token below the one that makes it.
 func (x *tx) insertToken(what string, t *pullpass.Token) error {
 	if err := x.descend(what, t); err != nil {
+		return err
+	}
+	if err := x.roomForToken(what, *t); err != nil {
 		return err
 	}
 	_, err := x.exec(`INSERT INTO tokens (id, organization, kind, name, hash, role, project, runner, created_by, created_at, expires_at, last_used_at, action,

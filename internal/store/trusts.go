@@ -28,6 +28,9 @@ func (db *DB) CreateTrust(ctx context.Context, t identity.Trust) (identity.Trust
 	}
 	t.CreatedAt, t.Life = db.createdAt(t.CreatedAt), t.Life.Truncate(time.Second)
 	err := db.tx(ctx, what, func(x *tx) error {
+		if err := x.room(what, t.Organization, "trusted issuers", whose{}); err != nil {
+			return err
+		}
 		if err := x.lockProject(t.Organization, t.Project, db.dialect.ForShare); err != nil {
 			return err
 		}
