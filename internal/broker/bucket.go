@@ -14,8 +14,8 @@ import (
 const (
 	stsRate    = 4
 	ecrRate    = 10
-	longWait   = 30 * time.Second
 	callTime   = 5 * time.Second // what a call needs after its turn has come
+	longWait   = flightTime - callTime
 	maxBuckets = 4096
 )
 
