@@ -281,6 +281,11 @@ func listen(ctx context.Context, c *config.Server) (l net.Listener, reload func(
 			Hint: "choose another address: --listen 127.0.0.1:0 picks a free port",
 		}
 	}
+	proxies, err := httpapi.ParseProxies(c.TrustedProxies)
+	if err != nil {
+		return nil, nil, errors.Join(err, listener.Close())
+	}
+	listener = httpapi.Limit(listener, proxies)
 	if c.TLSCert == "" {
 		return listener, func() error { return nil }, nil
 	}
