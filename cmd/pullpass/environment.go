@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -27,7 +28,7 @@ type envCommand struct {
 
 type envCreate struct {
 	Name     string   `arg:"" help:"Name, unique in the project."`
-	Project  string   `required:"" placeholder:"NAME" help:"Project it belongs to."`
+	Project  string   `env:"PULLPASS_PROJECT" placeholder:"NAME" help:"Project it belongs to; the only one, unless given."`
 	Image    string   `placeholder:"IMAGE" help:"Image of its one service."`
 	Service  []string `placeholder:"NAME=IMAGE" help:"A service. Can be repeated; instead of --image."`
 	Runner   string   `placeholder:"NAME" help:"Runner to start it on; not needed where there is only one."`
@@ -51,9 +52,11 @@ func (e *envCreate) Run(ctx context.Context, t *terminal) error {
 		return err
 	}
 	wanted := pullpass.Environment{Name: e.Name, Ref: e.Ref, Services: services}
-	if wanted.Project, err = optionalProject(ctx, c, e.Project); err != nil {
+	project, err := givenOrDefaultProject(ctx, c, e.Project)
+	if err != nil {
 		return err
 	}
+	wanted.Project = project.ID
 	if e.Runner != "" {
 		runners, err := findRunners(ctx, c, []string{e.Runner})
 		if err != nil {
@@ -170,8 +173,8 @@ func (e *envList) Run(ctx context.Context, t *terminal) error {
 
 // envRef names an environment: by id alone, or by name and project.
 type envRef struct {
-	Environment string `arg:"" help:"Id, or name with --project."`
-	Project     string `placeholder:"NAME" help:"Project it belongs to; not needed with an id."`
+	Environment string `arg:"" help:"Name or id."`
+	Project     string `placeholder:"NAME" help:"Project it belongs to; not needed where only one has the name."`
 }
 
 func (r *envRef) find(ctx context.Context) (*client.Client, pullpass.Environment, error) {
@@ -192,16 +195,19 @@ func (r *envRef) find(ctx context.Context) (*client.Client, pullpass.Environment
 		return c, pullpass.Environment{}, err
 	}
 	e, err := c.EnvironmentByName(ctx, project.ID, r.Environment)
-	return c, e, err
+	return c, e, orNearest(err, r.Environment, "pullpass env list", c.AllEnvironments(ctx, pullpass.EnvironmentFilter{Project: project.ID}),
+		func(e pullpass.Environment) string { return e.Name })
 }
 
 // onlyOfName finds an environment by name where only one project has it.
 func onlyOfName(ctx context.Context, c *client.Client, name string) (pullpass.Environment, error) {
 	var found []pullpass.Environment
+	var names []string
 	for e, err := range c.AllEnvironments(ctx, pullpass.EnvironmentFilter{}) {
 		if err != nil {
 			return pullpass.Environment{}, err
 		}
+		names = append(names, e.Name)
 		if e.Name == name {
 			found = append(found, e)
 		}
@@ -210,7 +216,14 @@ func onlyOfName(ctx context.Context, c *client.Client, name string) (pullpass.En
 	case 1:
 		return found[0], nil
 	case 0:
-		return pullpass.Environment{}, &pullpass.Error{Kind: pullpass.NotFound, What: "there is no environment " + name, Hint: "pullpass env list"}
+		missing := &pullpass.Error{Kind: pullpass.NotFound, Code: "environment_not_found", What: "there is no environment " + strconv.Quote(name)}
+		return pullpass.Environment{}, withNearest(missing, name, names, "pullpass env list")
+	}
+	preferred, err := preferredProject(ctx, c)
+	for _, e := range found {
+		if err == nil && e.Project == preferred {
+			return e, nil
+		}
 	}
 	return pullpass.Environment{}, misuse("several projects have an environment "+name, "say which: --project NAME")
 }
@@ -303,27 +316,6 @@ func (e *envRestart) Run(ctx context.Context, t *terminal) error {
 		return err
 	}
 	return settle(ctx, c, t, env, e.NoWait)
-}
-
-type envDelete struct {
-	envRef
-	forceFlags
-}
-
-func (e *envDelete) Run(ctx context.Context, t *terminal) error {
-	c, env, err := e.find(ctx)
-	if err != nil {
-		return err
-	}
-	if err := c.DeleteEnvironment(ctx, env.ID, e.force()); err != nil {
-		return err
-	}
-	if e.Force {
-		t.say("Environment %s is deleted here. What still runs is left to whoever has its runner's machine; if the runner comes back, it removes it.", env.Name)
-		return nil
-	}
-	t.say("Environment %s will be deleted by its runner.", env.Name)
-	return nil
 }
 
 type envLogs struct {

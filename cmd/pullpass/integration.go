@@ -239,30 +239,11 @@ func tagList(tags map[string]string) string {
 	return strings.Join(list, ", ")
 }
 
-type integrationDelete struct {
-	Integration string `arg:"" help:"Name or id."`
-}
-
-func (i *integrationDelete) Run(ctx context.Context, t *terminal) error {
-	c, err := connect()
-	if err != nil {
-		return err
-	}
-	id, err := findIntegration(ctx, c, i.Integration)
-	if err != nil {
-		return err
-	}
-	if err := c.DeleteIntegration(ctx, id); err != nil {
-		return err
-	}
-	t.say("Deleted integration %s.", i.Integration)
-	return nil
-}
-
 func findIntegration(ctx context.Context, c *client.Client, nameOrID string) (pullpass.IntegrationID, error) {
 	if pullpass.ValidID("int", nameOrID) {
 		return pullpass.IntegrationID(nameOrID), nil
 	}
 	found, err := c.IntegrationByName(ctx, nameOrID)
-	return found.ID, err
+	return found.ID, orNearest(err, nameOrID, "pullpass integration list", c.AllIntegrations(ctx),
+		func(i pullpass.Integration) string { return i.Name })
 }

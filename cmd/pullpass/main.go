@@ -5,20 +5,19 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"reflect"
 	"runtime"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 
-	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/internal/config"
-	"github.com/pullpass/pullpass/internal/printable"
 )
 
 // version is stamped by the Makefile.
@@ -35,39 +34,42 @@ const (
 
 // commandLine is every verb; kong makes the parser and --help from it.
 type commandLine struct {
-	JSON   bool   `name:"json" help:"Print data as JSON; its form is stable."`
-	Config string `name:"config" placeholder:"FILE" help:"YAML file with options of 'server', which 'keys' reads, too, or 'runner' ($PULLPASS_CONFIG), or with the accounts of 'sandbox'."`
+	JSON   bool   `name:"json" help:"Print data as JSON, errors too; its form is stable."`
+	Config string `name:"config" placeholder:"FILE" help:"YAML file: options of 'server' or 'runner', accounts of 'sandbox' ($PULLPASS_CONFIG)."`
 
-	CAFile string `name:"ca-file" env:"PULLPASS_CA_FILE" placeholder:"FILE" help:"Trust the certificate authorities in this file, too: of the server, and of registries and issuers."`
+	CAFile string `name:"ca-file" env:"PULLPASS_CA_FILE" placeholder:"FILE" help:"Certificate authorities to trust, too: of the server, registries, issuers."`
 
-	Server      serverCommand      `cmd:"" help:"Run the server; back it up, restore it, recover its owner."`
-	Runner      runnerCommand      `cmd:"" help:"Be a runner beside a Docker Engine; add and list runners."`
-	Sandbox     sandboxCommand     `cmd:"" help:"An AWS on this machine, for rehearsals."`
-	Demo        demoCommand        `cmd:"" help:"See a private image refused, explained, allowed and run, on this machine."`
-	Login       loginCommand       `cmd:"" help:"Remember a server and a token."`
-	Logout      logoutCommand      `cmd:"" help:"End the session, and forget the server and the token."`
-	Member      memberCommand      `cmd:"" help:"People and their roles."`
-	Whoami      whoamiCommand      `cmd:"" help:"Say who the remembered token belongs to, and what it may do."`
-	Project     projectCommand     `cmd:"" help:"Projects: repositories whose environments share registries."`
-	Registry    registryCommand    `cmd:"" help:"Container registries and how they are opened."`
-	Integration integrationCommand `cmd:"" help:"Access to AWS accounts, reused by registries."`
-	Repository  repositoryCommand  `cmd:"" help:"Private ECR repositories that Pullpass creates and keeps for projects."`
-	Env         envCommand         `cmd:"" help:"Environments: services that run from images."`
-	Self        selfCommand        `cmd:"" help:"Inside an environment: say which one it is."`
+	Project     projectCommand     `cmd:"" group:"daily" help:"Projects: repositories whose environments share registries."`
+	Registry    registryCommand    `cmd:"" group:"daily" help:"Container registries and how they are opened."`
+	Env         envCommand         `cmd:"" group:"daily" help:"Environments: services that run from images."`
+	Doctor      doctorCommand      `cmd:"" group:"daily" help:"Check one pull step by step: where it breaks, why, and what to do."`
+	Login       loginCommand       `cmd:"" group:"people" help:"Remember a server and a token."`
+	Logout      logoutCommand      `cmd:"" group:"people" help:"End the session, and forget the server and the token."`
+	Member      memberCommand      `cmd:"" group:"people" help:"People and their roles."`
+	Whoami      whoamiCommand      `cmd:"" group:"people" help:"Say who the remembered token belongs to, and what it may do."`
+	Token       tokenCommand       `cmd:"" group:"people" help:"API tokens."`
+	Sandbox     sandboxCommand     `cmd:"" group:"aws" help:"An AWS on this machine, for rehearsals."`
+	Integration integrationCommand `cmd:"" group:"aws" help:"Access to AWS accounts, reused by registries."`
+	Repository  repositoryCommand  `cmd:"" group:"aws" help:"Private ECR repositories that Pullpass creates and keeps for projects."`
+	Policy      policyCommand      `cmd:"" group:"aws" help:"AWS policies: evaluate, lint, generate."`
+	Self        selfCommand        `cmd:"" group:"ci" help:"Inside an environment: say which one it is."`
+	Idp         idpCommand         `cmd:"" group:"ci" help:"Identity tokens: who an environment is, for AWS and others."`
+	Trust       trustCommand       `cmd:"" group:"ci" help:"Issuers whose tokens are taken in exchange: CI systems, clusters."`
+	Server      serverCommand      `cmd:"" group:"operate" help:"Run the server; back it up, restore it, recover its owner."`
+	Runner      runnerCommand      `cmd:"" group:"operate" help:"Be a runner beside a Docker Engine; add and list runners."`
+	Quota       quotaCommand       `cmd:"" group:"operate" help:"How many of each thing there may be, and are."`
+	Audit       auditCommand       `cmd:"" group:"operate" help:"The audit record."`
+	Keys        keysCommand        `cmd:"" group:"operate" help:"The keys that stored secrets are sealed with."`
+	Demo        demoCommand        `cmd:"" group:"program" help:"See a private image refused, explained, allowed and run, on this machine."`
+	Help        helpCommand        `cmd:"" group:"program" help:"Explain a command: pullpass help env create."`
+	Version     versionCommand     `cmd:"" group:"program" help:"Print the version."`
 	Greet       greetCommand       `cmd:"" hidden:""`
 	Issue       issueCommand       `cmd:"" name:"credential-issue" hidden:""`
-	Idp         idpCommand         `cmd:"" help:"Identity tokens: who an environment is, for AWS and others."`
-	Trust       trustCommand       `cmd:"" help:"Issuers whose tokens are taken in exchange: CI systems, clusters."`
-	Token       tokenCommand       `cmd:"" help:"API tokens."`
-	Quota       quotaCommand       `cmd:"" help:"How many of each thing there may be, and are."`
-	Audit       auditCommand       `cmd:"" help:"The audit record."`
-	Keys        keysCommand        `cmd:"" help:"The keys that stored secrets are sealed with."`
-	Doctor      doctorCommand      `cmd:"" help:"Check one pull step by step: where it breaks, why, and what to do."`
-	Policy      policyCommand      `cmd:"" help:"AWS policies: evaluate, lint, generate."`
-	Version     versionCommand     `cmd:"" help:"Print the version."`
 }
 
 func main() {
+	// With a handler, a closed pipe is an error of the write and not a silent death.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()
@@ -77,24 +79,29 @@ func main() {
 // run is main without the process: tests call it.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	var cli commandLine
-	parser, err := newParser(&cli, args, stdout, stderr)
+	args = usualWords(args)
+	out := &checkedWriter{to: stdout}
+	fails := failures{to: stderr, json: asksForJSON(args)}
+	parser, err := newParser(&cli, args, out, stderr)
 	if err != nil {
-		complain(stderr, pullpass.Explain(err))
-		return exitMisuse
+		return fails.misused(err)
 	}
 	exited, code := false, 0
 	parser.Exit = func(c int) { exited, code = true, c } // --help
 	parsed, err := parser.Parse(args)
 	if exited {
-		return code
+		return max(code, fails.finish(out.check(nil)))
+	}
+	if err != nil && out.err != nil { // of --help
+		return fails.finish(out.check(nil))
 	}
 	if err != nil {
-		return misused(stderr, err)
+		return fails.misused(err)
 	}
 	if cli.CAFile != "" {
 		_ = os.Setenv(caFileVariable, cli.CAFile) // it fails for names with = or NUL only
 	}
-	term := newTerminal(stdin, stdout, stderr, cli.JSON)
+	term := newTerminal(stdin, out, stderr, cli.JSON)
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	parsed.Bind(reread(func() (*commandLine, error) {
 		var again commandLine
@@ -105,7 +112,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		_, err = parser.Parse(args)
 		return &again, err
 	}))
-	return finish(stderr, parsed.Run(term))
+	return fails.finish(out.check(parsed.Run(term)))
 }
 
 func newParser(cli *commandLine, args []string, stdout, stderr io.Writer) (*kong.Kong, error) {
@@ -113,11 +120,19 @@ func newParser(cli *commandLine, args []string, stdout, stderr io.Writer) (*kong
 		kong.Name("pullpass"),
 		kong.Description("Private container registries for development environments, CI jobs and clusters."),
 		kong.Writers(stdout, stderr),
+		kong.Help(printHelp),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
 		kong.Vars{
 			"data_dir":   config.DefaultData(),
 			"runner_dir": config.DefaultRunnerState(),
 		},
+		kong.TypeMapper(reflect.TypeFor[time.Duration](), kong.MapperFunc(readDuration)),
+		kong.ExplicitGroups(verbGroups),
+		kong.PostBuild(func(k *kong.Kong) error {
+			addExamples(k.Model.Node) // first: a path with aliases is another
+			addAliases(k.Model.Node)
+			return nil
+		}),
 	}
 	if path, command := configFile(args), fileCommand(args); path != "" && command != "" {
 		file, err := config.ReadFile(command, path)
@@ -152,28 +167,14 @@ func fileCommand(args []string) string {
 			continue
 		case arg == "keys":
 			return "server"
-		case arg == "server", arg == "runner":
+		case arg == "server":
 			return arg
+		case arg == "runner", arg == "runners":
+			return "runner"
 		}
 		return ""
 	}
 	return ""
-}
-
-func misused(stderr io.Writer, err error) int {
-	text := pullpass.Explain(err)
-	var parse *kong.ParseError
-	if errors.As(err, &parse) && pullpass.HintOf(err) == "" {
-		text += "\nhint:  " + strings.TrimSpace("pullpass "+commandOf(parse.Context)) + " --help"
-	}
-	complain(stderr, text)
-	return exitMisuse
-}
-
-// complain prints an error. Parts of it may be what a server, a registry or a
-// file said.
-func complain(stderr io.Writer, text string) {
-	_, _ = fmt.Fprintln(stderr, printable.EscapeText(text))
 }
 
 func commandOf(c *kong.Context) string {
@@ -187,38 +188,6 @@ func commandOf(c *kong.Context) string {
 		}
 	}
 	return strings.Join(words, " ")
-}
-
-// exitCode is an error that is only an exit code: the command has said the rest.
-type exitCode int
-
-func (e exitCode) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
-
-func finish(stderr io.Writer, err error) int {
-	var code exitCode
-	switch {
-	case err == nil:
-		return exitDone
-	case errors.As(err, &code):
-		return int(code)
-	case errors.Is(err, context.Canceled):
-		return exitFailed
-	}
-	complain(stderr, pullpass.Explain(err))
-	var misuse misuseError
-	if errors.As(err, &misuse) {
-		return exitMisuse
-	}
-	return exitFailed
-}
-
-// misuseError marks what only the person at the keyboard can put right.
-type misuseError struct{ error }
-
-func (e misuseError) Unwrap() error { return e.error }
-
-func misuse(what, hint string) error {
-	return misuseError{&pullpass.Error{Kind: pullpass.Invalid, What: what, Hint: hint}}
 }
 
 type versionCommand struct{}

@@ -92,7 +92,7 @@ func TestRunReportsKindsAsExitCodes(t *testing.T) {
 		{misuse("x", "y"), exitMisuse},
 		{context.Canceled, exitFailed},
 	} {
-		if got := finish(io.Discard, c.err); got != c.want {
+		if got := (failures{to: io.Discard}).finish(c.err); got != c.want {
 			t.Errorf("finish(%v) = %d, want %d", c.err, got, c.want)
 		}
 	}

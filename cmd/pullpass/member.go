@@ -80,7 +80,7 @@ func (m *memberDelete) Run(ctx context.Context, t *terminal) error {
 		return err
 	}
 	t.say("Deleted member %s.", m.Member)
-	return nil
+	return shown(t, deletion{Kind: "member", ID: string(id), Name: m.Member, Goes: []string{"the role, sessions and API tokens"}})
 }
 
 func (m *memberDelete) find(ctx context.Context, c *client.Client) (pullpass.MemberID, error) {

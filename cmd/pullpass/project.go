@@ -8,7 +8,6 @@ import (
 
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/api"
-	"github.com/pullpass/pullpass/client"
 )
 
 type projectCommand struct {
@@ -97,56 +96,6 @@ func (p *projectShow) Run(ctx context.Context, t *terminal) error {
 		}
 		facts(w, "name", found.Name, "id", string(found.ID), "repository", found.Repository, "ownership", proved, "created", day(found.CreatedAt))
 	})
-}
-
-type projectDelete struct {
-	Project string `arg:"" help:"Name or id."`
-}
-
-func (p *projectDelete) Run(ctx context.Context, t *terminal) error {
-	c, err := connect()
-	if err != nil {
-		return err
-	}
-	found, err := findProject(ctx, c, p.Project)
-	if err != nil {
-		return err
-	}
-	if err := c.DeleteProject(ctx, found.ID); err != nil {
-		return err
-	}
-	t.say("Deleted project %s and its registries.", found.Name)
-	return nil
-}
-
-// findProject takes what a person has: a name, or an id from --json.
-func findProject(ctx context.Context, c *client.Client, nameOrID string) (pullpass.Project, error) {
-	if pullpass.ValidID("prj", nameOrID) {
-		return c.Project(ctx, pullpass.ProjectID(nameOrID))
-	}
-	return c.ProjectByName(ctx, nameOrID)
-}
-
-// optionalProject is findProject for a flag that may be left out.
-func optionalProject(ctx context.Context, c *client.Client, nameOrID string) (pullpass.ProjectID, error) {
-	if nameOrID == "" {
-		return "", nil
-	}
-	p, err := findProject(ctx, c, nameOrID)
-	return p.ID, err
-}
-
-// findProjects turns names or ids into ids; an empty list stays one.
-func findProjects(ctx context.Context, c *client.Client, namesOrIDs []string) ([]pullpass.ProjectID, error) {
-	found := []pullpass.ProjectID{}
-	for _, nameOrID := range namesOrIDs {
-		p, err := findProject(ctx, c, nameOrID)
-		if err != nil {
-			return nil, err
-		}
-		found = append(found, p.ID)
-	}
-	return found, nil
 }
 
 func day(t time.Time) string {

@@ -232,37 +232,55 @@ func (r *registryUpdate) change(ctx context.Context, c *client.Client, t *termin
 	return change, nil
 }
 
-type registryDelete struct {
-	Registry string `arg:"" help:"Name or id."`
-	Project  string `placeholder:"NAME" help:"The project it belongs to, if it is not the organization's."`
-}
-
-func (r *registryDelete) Run(ctx context.Context, t *terminal) error {
-	c, err := connect()
-	if err != nil {
-		return err
-	}
-	reg, err := findRegistry(ctx, c, r.Project, r.Registry)
-	if err != nil {
-		return err
-	}
-	if err := c.DeleteRegistry(ctx, reg.ID); err != nil {
-		return err
-	}
-	t.say("Deleted registry %s. Environments that run keep it until they are restarted or deleted.", reg.Name)
-	return nil
-}
-
 func findRegistry(ctx context.Context, c *client.Client, project, nameOrID string) (pullpass.Registry, error) {
 	if pullpass.ValidID("reg", nameOrID) {
 		return c.Registry(ctx, pullpass.RegistryID(nameOrID))
 	}
-	id, err := optionalProject(ctx, c, project)
-	if err != nil {
-		return pullpass.Registry{}, err
+	if project != "" {
+		p, err := findProject(ctx, c, project)
+		if err != nil {
+			return pullpass.Registry{}, err
+		}
+		found, err := c.RegistryByName(ctx, p.ID, nameOrID)
+		return found, orNearest(err, nameOrID, "pullpass registry list", c.AllRegistries(ctx, pullpass.RegistryFilter{Project: &p.ID}), registryName)
 	}
-	return c.RegistryByName(ctx, id, nameOrID)
+	return registryAnywhere(ctx, c, nameOrID)
 }
+
+// registryAnywhere finds a registry that the organization or one project alone has
+// under the name. Where several have it, the default project decides.
+func registryAnywhere(ctx context.Context, c *client.Client, name string) (pullpass.Registry, error) {
+	found, err := c.RegistryByName(ctx, "", name)
+	if err == nil || !pullpass.IsKind(err, pullpass.NotFound) {
+		return found, err
+	}
+	var same []pullpass.Registry
+	var names []string
+	for r, err := range c.AllRegistries(ctx, pullpass.RegistryFilter{}) {
+		if err != nil {
+			return found, err
+		}
+		names = append(names, r.Name)
+		if r.Name == name {
+			same = append(same, r)
+		}
+	}
+	switch len(same) {
+	case 1:
+		return same[0], nil
+	case 0:
+		return found, withNearest(err, name, names, "pullpass registry list")
+	}
+	preferred, err := preferredProject(ctx, c)
+	for _, r := range same {
+		if err == nil && r.Project == preferred {
+			return r, nil
+		}
+	}
+	return found, misuse("several projects have a registry "+name, "say which: --project NAME")
+}
+
+func registryName(r pullpass.Registry) string { return r.Name }
 
 func hostAndPath(r pullpass.Registry) string {
 	if r.PathPrefix == "" {

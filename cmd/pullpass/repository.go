@@ -21,7 +21,7 @@ type repositoryCommand struct {
 }
 
 type repositoryCreate struct {
-	Project         string `required:"" placeholder:"NAME" help:"The project it is for."`
+	Project         string `env:"PULLPASS_PROJECT" placeholder:"NAME" help:"The project it is for; the only one, unless given."`
 	Integration     string `required:"" placeholder:"NAME" help:"Creates it, in its own account."`
 	PullIntegration string `placeholder:"NAME" help:"What the project pulls and pushes with, where that is another one: its principal is what the policy names."`
 	Name            string `placeholder:"NAME" help:"Name in ECR, such as team/app; without it, derived from the project's."`
@@ -46,7 +46,7 @@ func (r *repositoryCreate) Run(ctx context.Context, t *terminal) error {
 		Name: r.Name, Region: r.Region, Host: r.Host, Inside: pullpass.Inside(r.Inside),
 		OnFirstPush: r.OnFirstPush, Adopt: r.Adopt, Settings: settings,
 	}
-	project, err := findProject(ctx, c, r.Project)
+	project, err := givenOrDefaultProject(ctx, c, r.Project)
 	if err != nil {
 		return err
 	}
@@ -187,17 +187,20 @@ func findRepository(ctx context.Context, c *client.Client, nameOrID string) (api
 		return c.Repository(ctx, pullpass.RepositoryID(nameOrID))
 	}
 	var found []api.Repository
+	var names []string
 	for r, err := range c.AllRepositories(ctx, pullpass.RepositoryFilter{}) {
 		if err != nil {
 			return api.Repository{}, err
 		}
+		names = append(names, r.Name, r.Image)
 		if r.Name == nameOrID || r.Image == nameOrID {
 			found = append(found, r)
 		}
 	}
 	switch len(found) {
 	case 0:
-		return api.Repository{}, &pullpass.Error{Kind: pullpass.NotFound, Code: "repository_not_found", What: "there is no repository " + strconv.Quote(nameOrID), Hint: "see which there are: pullpass repository list"}
+		missing := &pullpass.Error{Kind: pullpass.NotFound, Code: "repository_not_found", What: "there is no repository " + strconv.Quote(nameOrID)}
+		return api.Repository{}, withNearest(missing, nameOrID, names, "pullpass repository list")
 	case 1:
 		return found[0], nil
 	}

@@ -97,31 +97,6 @@ func (r *repositoryUpdate) Run(ctx context.Context, t *terminal) error {
 	return t.show(updated, func(io.Writer) {})
 }
 
-type repositoryDelete struct {
-	Repository   string `arg:"" help:"Name, host/name or id."`
-	DeleteImages bool   `help:"Delete it in ECR, too, with all its images."`
-}
-
-func (r *repositoryDelete) Run(ctx context.Context, t *terminal) error {
-	c, err := connect()
-	if err != nil {
-		return err
-	}
-	found, err := findRepository(ctx, c, r.Repository)
-	if err != nil {
-		return err
-	}
-	if err := c.DeleteRepository(ctx, found.ID, r.DeleteImages); err != nil {
-		return err
-	}
-	if r.DeleteImages {
-		t.say("Deleted repository %s with all its images.", found.Image)
-		return nil
-	}
-	t.say("Pullpass no longer keeps %s. ECR keeps it, its images and its policy; to delete these, too, it would have been --delete-images.", found.Image)
-	return nil
-}
-
 type repositoryDefaults struct {
 	repositoryFlags
 	Reset bool `help:"Forget what is set: Pullpass's own defaults hold."`

@@ -207,51 +207,13 @@ func (r *runnerApprove) Run(ctx context.Context, t *terminal) error {
 	return t.show(api.FromRunner(now), func(io.Writer) {})
 }
 
-type runnerDelete struct {
-	Runner string `arg:"" help:"Name or id."`
-	forceFlags
-}
-
-func (r *runnerDelete) Run(ctx context.Context, t *terminal) error {
-	c, err := connect()
-	if err != nil {
-		return err
-	}
-	found, err := findRunner(ctx, c, r.Runner)
-	if err != nil {
-		return err
-	}
-	if err := c.DeleteRunner(ctx, found.ID, r.force()); err != nil {
-		return err
-	}
-	t.say("Deleted runner %s.", found.Name)
-	if r.Force {
-		t.say("What it runs is left to whoever has its machine.")
-	}
-	return nil
-}
-
-// forceFlags delete what a runner has not let go of.
-type forceFlags struct {
-	Force bool `help:"Do not wait for the runner. It must be absent: not seen for five minutes, signed off, or never joined. What runs is left to whoever has its machine."`
-	Yes   bool `help:"With --force: even if the runner may still run."`
-}
-
-func (f forceFlags) force() client.Force {
-	switch {
-	case f.Force && f.Yes:
-		return client.ForceAlways
-	case f.Force:
-		return client.ForceAbsent
-	}
-	return client.ForceNone
-}
-
 func findRunner(ctx context.Context, c *client.Client, nameOrID string) (pullpass.Runner, error) {
 	if pullpass.ValidID("run", nameOrID) {
 		return c.Runner(ctx, pullpass.RunnerID(nameOrID))
 	}
-	return c.RunnerByName(ctx, nameOrID)
+	found, err := c.RunnerByName(ctx, nameOrID)
+	return found, orNearest(err, nameOrID, "pullpass runner list", c.AllRunners(ctx),
+		func(r pullpass.Runner) string { return r.Name })
 }
 
 func findRunners(ctx context.Context, c *client.Client, names []string) ([]pullpass.RunnerID, error) {

@@ -34,7 +34,7 @@ func TestNothingSteersTheTerminal(t *testing.T) {
 		"facts": func() error { return term.show(nil, func(w io.Writer) { facts(w, "name", evil) }) },
 		"show":  func() error { return term.show(nil, func(w io.Writer) { _, err := io.WriteString(w, evil); _ = err }) },
 		"say":   func() error { term.say("%s", evil); return nil },
-		"error": func() error { finish(&talk, hostile); misused(&talk, hostile); return nil },
+		"error": func() error { failures{to: &talk}.finish(hostile); failures{to: &talk}.misused(hostile); return nil },
 		"json":  func() error { return errors.Join(asJSON.show(map[string]string{evil: evil}, nil), asJSON.line(evil)) },
 		"log": func() error {
 			for _, format := range []string{"text", "json"} {

@@ -77,5 +77,5 @@ func (k *tokenDelete) Run(ctx context.Context, t *terminal) error {
 		return err
 	}
 	t.say("Ended token %s.", k.Token)
-	return nil
+	return shown(t, deletion{Kind: "token", ID: k.Token, Goes: []string{"the token"}})
 }

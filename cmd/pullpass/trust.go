@@ -24,7 +24,7 @@ type trustAdd struct {
 	Issuer   string        `placeholder:"URL" help:"The iss of its tokens, byte for byte."`
 	Audience string        `placeholder:"TEXT" help:"The aud that its tokens have to have; the address of the server unless given."`
 	Claim    []string      `name:"claim" required:"" sep:"none" placeholder:"CLAIM=VALUE" help:"A claim that has to hold: claim=value, claim=a|b, or claim~pattern, where * is any text and ? any character, a slash included. Can be repeated; all have to hold."`
-	Project  string        `required:"" placeholder:"NAME" help:"What the exchanged token is limited to."`
+	Project  string        `env:"PULLPASS_PROJECT" placeholder:"NAME" help:"What the exchanged token is limited to; the only project, unless given."`
 	Action   string        `enum:"pull,push" default:"pull" help:"What it is for: ${enum}."`
 	Life     time.Duration `default:"1h" placeholder:"DURATION" help:"How long it lives, 1m to 12h."`
 }
@@ -67,14 +67,16 @@ func (a *trustAdd) Run(ctx context.Context, t *terminal) error {
 	if in.Audience == "" {
 		in.Audience = c.Base()
 	}
-	if in.Project, err = optionalProject(ctx, c, a.Project); err != nil {
+	project, err := givenOrDefaultProject(ctx, c, a.Project)
+	if err != nil {
 		return err
 	}
+	in.Project = project.ID
 	made, err := c.CreateTrust(ctx, in)
 	if err != nil {
 		return err
 	}
-	t.say("Trusting %s for %s of project %s. Its tokens need the audience %s.", made.Issuer, made.Action, a.Project, made.Audience)
+	t.say("Trusting %s for %s of project %s. Its tokens need the audience %s.", made.Issuer, made.Action, project.Name, made.Audience)
 	t.say("Next, with a token of such a job: pullpass trust test --token -")
 	return t.show(made, func(io.Writer) {})
 }
@@ -160,6 +162,7 @@ func (k *trustDelete) Run(ctx context.Context, t *terminal) error {
 	id := pullpass.TrustID(k.Trust)
 	if !pullpass.ValidID("tru", k.Trust) {
 		found, err := c.TrustByName(ctx, k.Trust)
+		err = orNearest(err, k.Trust, "pullpass trust list", c.AllTrusts(ctx), func(w api.Trust) string { return w.Name })
 		if err != nil {
 			return err
 		}
@@ -169,7 +172,7 @@ func (k *trustDelete) Run(ctx context.Context, t *terminal) error {
 		return err
 	}
 	t.say("No longer trusting %s; the tokens given out for it have ended.", k.Trust)
-	return nil
+	return shown(t, deletion{Kind: "trust", ID: string(id), Name: k.Trust, Goes: []string{"the trust and the tokens given out for it"}})
 }
 
 type tokenExchange struct {
