@@ -23,9 +23,9 @@ const (
 
 // Error is what a person gets to read: what failed, why, and what to do.
 //
-// What, Cause and Hint must never hold a secret, nor text that could not be
-// decoded. Err is for errors.Is and for the log; it is not shown when Cause is
-// set.
+// What, Cause, Hint and Err must never hold a secret, nor text that could not be
+// decoded. Err is for errors.Is and for the log, which shows it by Chain; a caller is
+// not shown it when Cause is set.
 type Error struct {
 	Kind  Kind
 	Code  string // stable, for programs: "registry_tie"; may be empty
@@ -54,6 +54,34 @@ func (e *Error) Error() string {
 
 // Unwrap gives the wrapped error to errors.Is and errors.As.
 func (e *Error) Unwrap() error { return e.Err }
+
+// Chain is err with everything that is wrapped in it, for the log: what a caller is
+// not shown is what its operator needs (an errno, a SQLSTATE, a host).
+func Chain(err error) string {
+	text := ""
+	var walk func(error)
+	walk = func(err error) {
+		if err == nil {
+			return
+		}
+		if own := err.Error(); !strings.Contains(text, own) {
+			if text != "" {
+				text += ": "
+			}
+			text += own
+		}
+		switch wrapping := err.(type) { //nolint:errorlint // each link of the chain is looked at
+		case interface{ Unwrap() error }:
+			walk(wrapping.Unwrap())
+		case interface{ Unwrap() []error }:
+			for _, one := range wrapping.Unwrap() {
+				walk(one)
+			}
+		}
+	}
+	walk(err)
+	return text
+}
 
 // KindOf returns the kind of the outermost Error in err's chain, Internal for
 // other errors, and "" for nil.

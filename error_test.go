@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"syscall"
 	"testing"
 
 	"github.com/pullpass/pullpass"
@@ -44,5 +45,25 @@ func TestKindOf(t *testing.T) {
 	}
 	if !errors.Is(denied, io.EOF) {
 		t.Error("the wrapped error is lost")
+	}
+}
+
+// TestChain has every cause shown once, whatever wraps it.
+func TestChain(t *testing.T) {
+	inner := &pullpass.Error{What: "cannot write", Cause: "the disk is full", Err: fmt.Errorf("write x.db: %w", syscall.ENOSPC)}
+	for _, c := range []struct {
+		err  error
+		want string
+	}{
+		{nil, ""},
+		{fmt.Errorf("a: %w", io.EOF), "a: EOF"},
+		{inner, "cannot write: the disk is full: write x.db: no space left on device"},
+		{fmt.Errorf("audit: %w", inner), "audit: cannot write: the disk is full: write x.db: no space left on device"},
+		{&pullpass.Error{What: "refused", Cause: "two ways", Err: errors.Join(inner, io.EOF)},
+			"refused: two ways: cannot write: the disk is full\nEOF: write x.db: no space left on device"},
+	} {
+		if got := pullpass.Chain(c.err); got != c.want {
+			t.Errorf("Chain(%v) = %q, want %q", c.err, got, c.want)
+		}
 	}
 }

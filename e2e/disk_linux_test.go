@@ -31,7 +31,7 @@ func TestFullDisk(t *testing.T) {
 		t.Fatalf("mounting a file system of 16 MiB: %v", err)
 	}
 	t.Cleanup(func() { _ = syscall.Unmount(data, syscall.MNT_DETACH) })
-	s, err := process.StartServer(ctx, binary, dir, "--log-level=error")
+	s, err := process.StartServer(ctx, binary, dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,6 +61,12 @@ func TestFullDisk(t *testing.T) {
 	}
 	if _, err := c.Project(ctx, kept.ID); err != nil {
 		t.Errorf("reading on a full disk: %v", err)
+	}
+	for range 50 { // a state that lasts is a line of the log, not fifty
+		_, _ = c.CreateProject(ctx, pullpass.Project{Name: "again"})
+	}
+	if log := logged(ctx, t, s, "database or disk is full"); strings.Count(log, "msg=unavailable") > 6 {
+		t.Errorf("the log repeats itself:\n%s", log)
 	}
 	s.Kill()
 	if err := s.Restart(ctx); err != nil {

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/pullpass/pullpass"
-	"github.com/pullpass/pullpass/client"
 )
 
 type auditCommand struct {
@@ -55,7 +54,7 @@ func (a *auditList) Run(ctx context.Context, t *terminal) error {
 		}
 	}
 	if len(events) == 0 {
-		if err := a.explainNothing(ctx, c, filter); err != nil {
+		if err := explainNothing(ctx, c, filter); err != nil {
 			return err
 		}
 	}
@@ -93,18 +92,4 @@ func auditTarget(e pullpass.Event) string {
 		}
 	}
 	return strings.Join(parts, " ")
-}
-
-// explainNothing tells a filter that nothing meets from one that names something
-// that does not exist: an auditor must not take a typing error for innocence.
-func (a *auditList) explainNothing(ctx context.Context, c *client.Client, f pullpass.EventFilter) error {
-	if f.Caller != "" {
-		if err := knownInLog(ctx, c, "caller", f.Caller, pullpass.EventFilter{Caller: f.Caller}, callerNames); err != nil {
-			return err
-		}
-	}
-	if f.Action != "" {
-		return knownInLog(ctx, c, "action", f.Action, pullpass.EventFilter{Action: f.Action}, actionNames)
-	}
-	return nil
 }

@@ -85,7 +85,7 @@ func (a *auditExport) Run(ctx context.Context, t *terminal) error {
 	if a.After > 0 {
 		page.After = strconv.FormatInt(a.After, 10)
 	}
-	absent := outage{t: t}
+	absent, written := outage{t: t}, 0
 	for {
 		l, err := c.Events(ctx, filter, page)
 		if a.Follow && absent.waitOut(ctx, err) {
@@ -100,6 +100,12 @@ func (a *auditExport) Run(ctx context.Context, t *terminal) error {
 				return err
 			}
 			page.After = strconv.FormatInt(e.Sequence, 10)
+			written++
+		}
+		if written == 0 { // an empty file would look like innocence
+			if err := explainNothing(ctx, c, filter); err != nil {
+				return err
+			}
 		}
 		if l.Next != "" {
 			continue

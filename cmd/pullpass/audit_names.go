@@ -64,6 +64,20 @@ func unknownName(thing, name string, known []string, hint string) error {
 	return misuseError{&pullpass.Error{Kind: pullpass.NotFound, Code: thing + "_not_found", What: "there is no " + thing + " " + name, Hint: hint}}
 }
 
+// explainNothing tells a filter that nothing meets from one that names something
+// that does not exist: an auditor must not take a typing error for innocence.
+func explainNothing(ctx context.Context, c *client.Client, f pullpass.EventFilter) error {
+	if f.Caller != "" {
+		if err := knownInLog(ctx, c, "caller", f.Caller, pullpass.EventFilter{Caller: f.Caller}, callerNames); err != nil {
+			return err
+		}
+	}
+	if f.Action != "" {
+		return knownInLog(ctx, c, "action", f.Action, pullpass.EventFilter{Action: f.Action}, actionNames)
+	}
+	return nil
+}
+
 // knownInLog is an error where neither the log nor a list knows the name.
 func knownInLog(ctx context.Context, c *client.Client, thing, name string, alone pullpass.EventFilter, list func(context.Context, *client.Client) []string) error {
 	l, err := c.Events(ctx, alone, pullpass.Page{Limit: 1})

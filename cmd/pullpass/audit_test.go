@@ -155,7 +155,6 @@ func TestAuditSearchAndExport(t *testing.T) {
 		{"--action project.create --decision failed", 1},
 		{"--decision denied", 0},
 		{"--caller " + caller + " --decision allowed", 3},
-		{"--caller usr_nobody", 0},
 		{"--after 2", 3},
 		{"--from 1h", 5},
 		{"--to 1h", 0},
@@ -169,6 +168,14 @@ func TestAuditSearchAndExport(t *testing.T) {
 	}
 	if out, _, code := pullpassCLI("audit", "list", "--decision", "failed"); code != exitDone || strings.Count(out, "\n") != 2 || !strings.Contains(out, "project.create") {
 		t.Errorf("audit list --decision failed: %d %q, want a header and one record", code, out)
+	}
+	for args, want := range map[string]string{
+		"--caller nobody-here": "there is no caller nobody-here", "--caller usr_nobody --follow": "there is no caller usr_nobody",
+		"--action project.craete": "did you mean project.create?",
+	} {
+		if out, talk, code := pullpassCLI(append([]string{"audit", "export"}, strings.Fields(args)...)...); code != exitMisuse || out != "" || !strings.Contains(talk, want) {
+			t.Errorf("audit export %s: %d %q %q, want misuse and %q", args, code, out, talk, want)
+		}
 	}
 	if _, talk, code := pullpassCLI("audit", "list", "--from", "yesterday"); code != exitMisuse {
 		t.Errorf("audit list --from yesterday: %d %q, want misuse", code, talk)

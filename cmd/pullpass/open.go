@@ -8,15 +8,20 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/internal/config"
+	"github.com/pullpass/pullpass/internal/logs"
 	"github.com/pullpass/pullpass/internal/printable"
 	"github.com/pullpass/pullpass/internal/seal"
 	"github.com/pullpass/pullpass/internal/store"
 	"github.com/pullpass/pullpass/internal/store/postgres"
 	"github.com/pullpass/pullpass/internal/store/sqlite"
 )
+
+// repeatsWithin is how long what repeats is counted before the log says so.
+const repeatsWithin = time.Minute
 
 // newLogger makes the log that config.Log describes.
 func newLogger(w io.Writer, o config.Log) *slog.Logger {
@@ -29,11 +34,12 @@ func newLogger(w io.Writer, o config.Log) *slog.Logger {
 func newLeveledLogger(w io.Writer, o config.Log) (*slog.Logger, *slog.LevelVar) {
 	level := &slog.LevelVar{}
 	setLevel(level, o)
-	options := &slog.HandlerOptions{Level: level}
+	options := &slog.HandlerOptions{Level: level, ReplaceAttr: logs.Causes}
+	var handler slog.Handler = slog.NewTextHandler(printable.NewWriter(w), options)
 	if o.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(printable.JSONWriter{To: w}, options)), level
+		handler = slog.NewJSONHandler(printable.JSONWriter{To: w}, options)
 	}
-	return slog.New(slog.NewTextHandler(printable.NewWriter(w), options)), level
+	return slog.New(logs.NewHandler(handler, repeatsWithin)), level
 }
 
 func setLevel(level *slog.LevelVar, o config.Log) {

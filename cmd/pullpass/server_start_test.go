@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/pullpass/pullpass"
@@ -188,4 +189,25 @@ func get(ctx context.Context, url string) (int, string) {
 		return 0, err.Error()
 	}
 	return resp.StatusCode, b.String()
+}
+
+// TestStartSaysWhyTheDatabaseFails starts on databases that are not there. There is
+// no log yet to look into: the error itself names the host and what the system says.
+func TestStartSaysWhyTheDatabaseFails(t *testing.T) {
+	for address, want := range map[string][]string{
+		"postgres://u:canary-password@127.0.0.1:1/db":         {"127.0.0.1:1", syscall.ECONNREFUSED.Error()},
+		"postgres://u:canary-password@db.invalid/db?a=canary": {"db.invalid", "lookup"},
+	} {
+		var out, talk strings.Builder
+		dir := t.TempDir()
+		code := run(t.Context(), []string{"server", "--listen=127.0.0.1:0", "--data=" + filepath.Join(dir, "data"), "--database=" + address}, nil, &out, &talk)
+		if code != exitFailed || !strings.Contains(talk.String(), "--database") || strings.Contains(talk.String(), "canary-password") {
+			t.Errorf("server on %s: %d %q, want a refusal with a hint and without the password", address, code, talk.String())
+		}
+		for _, text := range want {
+			if !strings.Contains(talk.String(), text) {
+				t.Errorf("server on %s says %q, want %q in it", address, talk.String(), text)
+			}
+		}
+	}
 }

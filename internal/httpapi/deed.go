@@ -40,7 +40,7 @@ func (s *Server) recordAnyway(ctx context.Context, e pullpass.Event) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), within)
 	defer cancel()
 	if err := s.auditor.Record(ctx, e); err != nil {
-		s.log.LogAttrs(ctx, slog.LevelWarn, "refusal not recorded", slog.String("action", e.Action), slog.String("error", err.Error()))
+		s.log.LogAttrs(ctx, slog.LevelWarn, "refusal not recorded", slog.String("action", e.Action), slog.Any("error", err))
 	}
 }
 

@@ -98,7 +98,7 @@ func (s *Server) problemOf(ctx context.Context, err error) *problem {
 	}
 	p.header = headersFor(e.Kind)
 	if e.Kind == pullpass.Unavailable && !errors.Is(ctx.Err(), context.Canceled) {
-		s.log.LogAttrs(ctx, slog.LevelWarn, "unavailable", slog.String("request", requestID(ctx)), slog.String("error", err.Error()))
+		s.log.LogAttrs(ctx, slog.LevelWarn, "unavailable", slog.String("request", requestID(ctx)), slog.Any("error", err))
 	}
 	return p
 }
@@ -106,7 +106,7 @@ func (s *Server) problemOf(ctx context.Context, err error) *problem {
 // internal says nothing but where to look.
 func (s *Server) internal(ctx context.Context, p *problem, err error) {
 	id := requestID(ctx)
-	s.log.LogAttrs(ctx, slog.LevelError, "internal error", slog.String("request", id), slog.String("error", err.Error()))
+	s.log.LogAttrs(ctx, slog.LevelError, "internal error", slog.String("request", id), slog.Any("error", err))
 	p.Problem = internalProblem(id)
 }
 

@@ -130,7 +130,7 @@ func (s *Server) sourceOf(ctx context.Context, c pullpass.Caller, p pullpass.Pro
 	}
 	name, commit, err = s.source.Resolve(ctx, p.Repository, login, ref)
 	if err != nil && ref == "" {
-		s.log.LogAttrs(ctx, slog.LevelWarn, "default branch not resolved", slog.String("project", string(p.ID)), slog.String("error", err.Error()))
+		s.log.LogAttrs(ctx, slog.LevelWarn, "default branch not resolved", slog.String("project", string(p.ID)), slog.Any("error", err))
 		return "", "", nil
 	}
 	return name, commit, err
@@ -198,6 +198,6 @@ func (s *Server) lookAgain(ctx context.Context, c pullpass.Caller, p pullpass.Pr
 	}
 	err = s.deed(ctx, c, e, func(ctx context.Context) error { return s.store.SetProved(ctx, p.Organization, p.ID, at) })
 	if err != nil {
-		s.log.LogAttrs(ctx, slog.LevelWarn, "proof not renewed", slog.String("project", string(p.ID)), slog.String("error", err.Error()))
+		s.log.LogAttrs(ctx, slog.LevelWarn, "proof not renewed", slog.String("project", string(p.ID)), slog.Any("error", err))
 	}
 }

@@ -87,8 +87,12 @@ func errNotReady(code, cause string, err error) error {
 		cause += ": " + why.Cause
 	}
 	out := &pullpass.Error{Kind: pullpass.Unavailable, Code: code, What: notReady, Cause: cause, Err: err}
-	if why != nil && code == "seal_key_missing" {
+	switch {
+	case why == nil:
+	case code == "seal_key_missing":
 		out.Hint = why.Hint
+	case why.Code == "database_removed":
+		out.Code, out.Hint = why.Code, why.Hint
 	}
 	return out
 }

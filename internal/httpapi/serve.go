@@ -38,7 +38,7 @@ func Serve(ctx context.Context, l net.Listener, s *Server) error {
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(l) }()
+	go func() { failed <- server.Serve(&loggedListener{l, s.log}) }()
 	select {
 	case err := <-failed:
 		return err
@@ -63,4 +63,19 @@ func allow(w http.ResponseWriter, d time.Duration) {
 	// Where there is no connection (in tests) there is no deadline either.
 	_ = connection.SetReadDeadline(until)
 	_ = connection.SetWriteDeadline(until)
+}
+
+// loggedListener says why no connection can be accepted: the process has no file
+// descriptor left. net/http tries again, and would say so among its chatter only.
+type loggedListener struct {
+	net.Listener
+	log *slog.Logger
+}
+
+func (l *loggedListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil && !errors.Is(err, net.ErrClosed) {
+		l.log.Warn("cannot accept connections", "error", err)
+	}
+	return c, err
 }

@@ -212,7 +212,7 @@ func (s *Server) identify(ctx context.Context, i pullpass.Integration) pullpass.
 	defer cancel()
 	out, err := s.observe(ctx, i)
 	if err != nil {
-		s.log.LogAttrs(ctx, slog.LevelDebug, "integration not identified", slog.String("integration", string(i.ID)), slog.String("error", err.Error()))
+		s.log.LogAttrs(ctx, slog.LevelDebug, "integration not identified", slog.String("integration", string(i.ID)), slog.Any("error", err))
 		return i
 	}
 	i.Principal = out.Principal

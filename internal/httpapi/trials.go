@@ -249,6 +249,6 @@ func (s *Server) forget(ctx context.Context, t pullpass.Trial) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), forgetWithin)
 	defer cancel()
 	if err := s.store.DeleteTrial(ctx, t.Organization, t.ID); err != nil { // its time will be over soon
-		s.log.LogAttrs(ctx, slog.LevelWarn, "trial not forgotten", slog.String("trial", string(t.ID)), slog.String("error", err.Error()))
+		s.log.LogAttrs(ctx, slog.LevelWarn, "trial not forgotten", slog.String("trial", string(t.ID)), slog.Any("error", err))
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"strings"
 
 	"github.com/pullpass/pullpass"
 )
@@ -64,8 +65,21 @@ func (db *DB) explain(what string, err error) error {
 	return out
 }
 
-// fault is explain for errors while opening, which have no request to name.
-func (db *DB) fault(err error) error { return db.explain("open the database", err) }
+// fault is explain for errors while opening, which only the operator reads: there is
+// no server yet whose log would hold the cause.
+func (db *DB) fault(err error) error {
+	explained := db.explain("open the database", err)
+	var e *pullpass.Error
+	if !errors.As(explained, &e) || e.Err == nil || errors.As(err, new(*pullpass.Error)) {
+		return explained
+	}
+	e.Cause = strings.TrimPrefix(e.Cause+": "+pullpass.Chain(e.Err), ": ")
+	e.Hint = "see that PostgreSQL answers at the address in --database, with this user and password"
+	if db.dialect.Local {
+		e.Hint = "see that the disk of --data has room, and that this user may write there"
+	}
+	return e
+}
 
 func errNotFound(what string) error {
 	return &pullpass.Error{

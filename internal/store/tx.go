@@ -70,6 +70,9 @@ func (db *DB) try(ctx context.Context, f func(*tx) error) error {
 	if err := t.Commit(); err != nil {
 		return err
 	}
+	if err := db.present(); err != nil { // removed meanwhile: it is in no file that anybody finds again
+		return err
+	}
 	for _, payload := range x.changed {
 		db.heard(payload)
 	}
