@@ -146,10 +146,18 @@ func startServer(ctx context.Context, c *config.Server, log *slog.Logger) (*runn
 		defer close(carried)
 		carryAudit(serving, p, log)
 	}()
+	pruned := make(chan struct{})
+	go func() {
+		defer close(pruned)
+		if c.AuditRetention != 0 {
+			audit.Retention{Store: p.db, Door: p.door, Keep: time.Duration(c.AuditRetention), Now: time.Now, Logger: log}.Run(serving)
+		}
+	}()
 	running.stop = func() {
 		cancel()
 		<-done
 		<-kept
+		<-pruned
 		<-carried
 		p.close()
 	}

@@ -122,6 +122,11 @@ func TestVerifyExport(t *testing.T) {
 			return e
 		}, nil, 4},
 		"a break on record": {broken, nil, 5},
+		"one replaced that fits in itself": {func(e []pullpass.Event) []pullpass.Event {
+			e[2].Caller.Name = "somebody else"
+			e[2].Hash = audit.Hash(e[2])
+			return e
+		}, checkpoint, 4},
 	} {
 		list := chain(5)
 		if c.change != nil {

@@ -208,6 +208,27 @@ func TestRecordCancelled(t *testing.T) {
 	})
 }
 
+// TestCancelledWhileHanging has the caller go away while the writer has its event
+// and the disk does not answer: nobody is told that it is recorded.
+func TestCancelledWhileHanging(t *testing.T) {
+	inBubble(t, audit.Options{}, func(t *testing.T, store *faulty, door *audit.Door) {
+		gate := make(chan struct{})
+		store.set(nil, gate, true)
+		ctx, cancel := context.WithCancel(t.Context())
+		result := make(chan error, 1)
+		go func() { result <- door.Record(ctx, event("a")) }()
+		synctest.Wait() // it is in the store
+		cancel()
+		if err := <-result; !pullpass.IsKind(err, pullpass.Unavailable) {
+			t.Errorf("Record = %v while the disk does not answer, want unavailable", err)
+		}
+		if n := store.written("a"); n != 0 {
+			t.Errorf("%d events are written: the test shows nothing", n)
+		}
+		close(gate)
+	})
+}
+
 func TestBadEventAlone(t *testing.T) {
 	inBubble(t, audit.Options{}, func(t *testing.T, store *faulty, door *audit.Door) {
 		gate := make(chan struct{})

@@ -30,6 +30,7 @@ type Server struct {
 	TLSKey         string   `name:"tls-key" env:"PULLPASS_TLS_KEY" placeholder:"FILE" help:"Private key of --tls-cert."`
 	TrustedProxies []string `name:"trusted-proxy" env:"PULLPASS_TRUSTED_PROXIES" sep:"," placeholder:"PREFIX" help:"Address or range of reverse proxies in front of this server. What they say in X-Forwarded-For is where a request came from, in the audit record and for limits; the header of others is ignored. Can be repeated."`
 	Quotas         []string `name:"quota" env:"PULLPASS_QUOTAS" sep:"," placeholder:"NAME=NUMBER" help:"Upper limit on how many of one thing an organization, a project or a member may have; 'pullpass quota' lists the names and the defaults. Owners of an organization can set lower ones. Can be repeated."`
+	AuditRetention Age      `name:"audit-retention" default:"off" env:"PULLPASS_AUDIT_RETENTION" placeholder:"AGE" help:"Remove audit records that are older, such as 400d: once an hour, with a signed cut and a record of it. What the webhook has not delivered stays."`
 	People
 	Log
 }
@@ -66,6 +67,9 @@ func (s *Server) Check() error {
 	}
 	if (s.TLSCert == "") != (s.TLSKey == "") {
 		p.add("--tls-cert", "needs --tls-key, and the other way round")
+	}
+	if s.AuditRetention != 0 && s.AuditRetention < minRetention {
+		p.add("--audit-retention", "want at least 1d, or off")
 	}
 	p.allowances(s.AllowEgress)
 	p.proxies(s.TrustedProxies)

@@ -61,12 +61,12 @@ func TestRepeatsAreCounted(t *testing.T) {
 		if got := lines(); len(got) != 5 {
 			t.Errorf("other states and plain news: %d lines, want 5: %q", len(got), got)
 		}
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		synctest.Wait()
 		if got := lines(); len(got) != 1 || !strings.Contains(got[0], "again 3384 times in the last minute") || !strings.Contains(got[0], "request=3384") {
 			t.Errorf("after a minute: %q, want a count and the last of them", got)
 		}
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		synctest.Wait()
 		if got := lines(); got[0] != "" {
 			t.Errorf("after a minute without: %q, want nothing", got)
@@ -89,7 +89,7 @@ func TestStatesAreBounded(t *testing.T) {
 		if n := strings.Count(out.String(), "\n"); n > 300 {
 			t.Errorf("%d lines, want a bound", n)
 		}
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		synctest.Wait()
 		if !strings.Contains(out.String(), "again 4743 times") {
 			t.Errorf("the rest is not counted: %q", out.String()[max(0, out.Len()-200):])

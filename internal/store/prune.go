@@ -20,16 +20,12 @@ const pruneBatch = 2000
 // record stays, and what the webhook has not delivered. It returns the cut and
 // how many records went.
 func (db *DB) PruneEvents(ctx context.Context, org pullpass.OrganizationID, before time.Time) (audit.Head, int64, error) {
-	const what = "prune the audit log"
-	seals, err := db.AuditSeals(ctx, org)
+	seals, err := db.sealsToPrune(ctx, org)
 	if err != nil {
 		return audit.Head{}, 0, err
 	}
-	if problem := seals.Problem(); problem != "" || seals.Signer == nil {
-		return audit.Head{}, 0, errConflict("audit_broken", what, "its end is not as this server wrote it: "+problem, "pullpass audit verify")
-	}
 	var cut audit.Head
-	err = db.tx(ctx, what, func(x *tx) error {
+	err = db.tx(ctx, whatPrune, func(x *tx) error {
 		cut, err = x.cut(org, before, seals.Signer)
 		return err
 	})
@@ -40,30 +36,67 @@ func (db *DB) PruneEvents(ctx context.Context, org pullpass.OrganizationID, befo
 	return cut, removed, err
 }
 
+const whatPrune = "prune the audit log"
+
+// sealsToPrune refuses to prune a log whose end is not as it was written: what goes
+// could be what shows who did that.
+func (db *DB) sealsToPrune(ctx context.Context, org pullpass.OrganizationID) (audit.Seals, error) {
+	seals, err := db.AuditSeals(ctx, org)
+	if err != nil || seals.Head.Sequence == 0 {
+		return seals, err
+	}
+	if problem := seals.Problem(); problem != "" || seals.Signer == nil {
+		return seals, errConflict("audit_broken", whatPrune, "its end is not as this server wrote it: "+problem, "pullpass audit verify")
+	}
+	return seals, nil
+}
+
+// Prunable reports whether there are records of before a time that may go. It is
+// asked before the prune is recorded, since a record makes a new end of the log.
+func (db *DB) Prunable(ctx context.Context, org pullpass.OrganizationID, before time.Time) (bool, error) {
+	if _, err := db.sealsToPrune(ctx, org); err != nil {
+		return false, err
+	}
+	var some bool
+	err := db.tx(ctx, "look for old audit records", func(x *tx) error {
+		head, _, err := x.lockHead(org)
+		if err != nil {
+			return err
+		}
+		old, last, err := x.lastToGo(org, head, before)
+		some = last > old.Sequence
+		return err
+	})
+	return some, err
+}
+
+// lastToGo returns the cut in force, and the number of the last record that may go.
+func (x *tx) lastToGo(org pullpass.OrganizationID, head audit.Head, before time.Time) (old audit.Head, last int64, err error) {
+	err = x.one(`SELECT sequence, hash FROM event_cuts WHERE organization = $1`, org).Scan(&old.Sequence, &old.Hash)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return old, 0, err
+	}
+	err = x.one(`SELECT COALESCE(MIN(sequence), $3) - 1 FROM events WHERE organization = $1 AND at >= $2`, org, micros(before), head.Sequence).Scan(&last)
+	if err != nil {
+		return old, 0, err
+	}
+	delivered := head.Sequence
+	err = x.one(`SELECT delivered FROM audit_webhooks WHERE organization = $1`, org).Scan(&delivered)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return old, 0, err
+	}
+	return old, min(last, delivered, head.Sequence-1), nil
+}
+
 // cut writes the cut, if it is a later one, and returns what is in force.
 func (x *tx) cut(org pullpass.OrganizationID, before time.Time, signer *audit.Signer) (audit.Head, error) {
 	head, _, err := x.lockHead(org)
 	if err != nil {
 		return head, err
 	}
-	old := audit.Head{}
-	err = x.one(`SELECT sequence, hash FROM event_cuts WHERE organization = $1`, org).Scan(&old.Sequence, &old.Hash)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+	old, last, err := x.lastToGo(org, head, before)
+	if err != nil || last <= old.Sequence {
 		return old, err
-	}
-	var last int64
-	err = x.one(`SELECT COALESCE(MIN(sequence), $3) - 1 FROM events WHERE organization = $1 AND at >= $2`, org, micros(before), head.Sequence).Scan(&last)
-	if err != nil {
-		return old, err
-	}
-	delivered := head.Sequence
-	err = x.one(`SELECT delivered FROM audit_webhooks WHERE organization = $1`, org).Scan(&delivered)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return old, err
-	}
-	last = min(last, delivered, head.Sequence-1)
-	if last <= old.Sequence {
-		return old, nil
 	}
 	cut := audit.Head{Sequence: last}
 	if err := x.one(`SELECT hash FROM events WHERE organization = $1 AND sequence = $2`, org, last).Scan(&cut.Hash); err != nil {

@@ -250,3 +250,43 @@ func testPrune(t *testing.T, open Open) {
 		t.Errorf("Verify over a forged cut = %+v, want it unsigned", r)
 	}
 }
+
+// testRetention removes by age, with a record of each removal and none of passes
+// that find nothing; the rest verifies. Another organization's broken log does not
+// matter.
+func testRetention(t *testing.T, open Open) {
+	w := newWorld(t, open)
+	broken := populate(t, w.DB, "broken")
+	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for _, org := range []pullpass.OrganizationID{broken.org, w.org} {
+		for i := range 10 {
+			e := sampleEvent(org, "a")
+			e.At = start.AddDate(0, 0, i)
+			_, err := w.AppendEvents(t.Context(), []pullpass.Event{e})
+			must(t, "AppendEvents", err)
+		}
+	}
+	(forger{broken}).exec(`UPDATE event_heads SET signature = 'AAAA' WHERE organization = $1`, broken.org)
+	door := audit.NewDoor(w.DB, audit.Options{})
+	defer func() { must(t, "Close", door.Close()) }()
+	now := start.AddDate(0, 0, 9)
+	r := audit.Retention{Store: w.DB, Door: door, Keep: 10 * 24 * time.Hour, Now: func() time.Time { return now }}
+	wantKind(t, "Prune of nothing, beside a broken log", r.Prune(t.Context()), pullpass.Conflict)
+	if r := w.verify(); r.Checked != 10 {
+		t.Errorf("%d records after a pass that finds nothing, want 10", r.Checked)
+	}
+	r.Keep = 5 * 24 * time.Hour
+	for range 3 {
+		_ = r.Prune(t.Context()) // the broken one's error, looked at below
+	}
+	if r := w.verify(); !r.Whole() || r.Pruned != 4 || r.Checked != 7 {
+		t.Errorf("Verify = %+v (%+v), want 4 pruned, 6 left, and one record of the prune", r, r.Bad)
+	}
+	events := (forger{w}).events()
+	if last := events[len(events)-1]; last.Action != audit.ActionPrune || last.Reason != "retention" || last.Detail["before"] == "" {
+		t.Errorf("the last record is %+v, want one of the prune", last)
+	}
+	if n := len((forger{broken}).events()); n != 10 {
+		t.Errorf("the broken log has %d records, want all 10 and none more", n)
+	}
+}

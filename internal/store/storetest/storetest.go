@@ -66,6 +66,7 @@ func Run(t *testing.T, database func(t *testing.T) Open) {
 		{"VerifySince", testVerifySince},
 		{"Checkpoint", testCheckpoint},
 		{"Prune", testPrune},
+		{"Retention", testRetention},
 		{"Door", testDoor},
 		{"Rotate", testRotate},
 		{"RotateBroken", testRotateBroken},
