@@ -38,6 +38,8 @@ type Service struct {
 	Image   string            `json:"image"`
 	Command []string          `json:"command,omitempty"`
 	Env     map[string]string `json:"env,omitempty"`
+	// EnvNames are the names of the variables, where they are told without values.
+	EnvNames []string `json:"env_names,omitempty"`
 }
 
 // Wanted is what the caller wants of an environment.

@@ -231,8 +231,11 @@ func onlyOfName(ctx context.Context, c *client.Client, name string) (pullpass.En
 type envShow struct{ envRef }
 
 func (e *envShow) Run(ctx context.Context, t *terminal) error {
-	_, env, err := e.find(ctx)
+	c, env, err := e.find(ctx)
 	if err != nil {
+		return err
+	}
+	if env, err = c.Environment(ctx, env.ID); err != nil { // lists leave values out
 		return err
 	}
 	return showEnvironment(t, env)
@@ -247,6 +250,13 @@ func showEnvironment(t *terminal, e pullpass.Environment) error {
 			_, _ = fmt.Fprintf(w, "service %s: %s %s\n", s.Name, s.Image, status.State)
 			if status.Digest != "" {
 				_, _ = fmt.Fprintf(w, "  digest %s\n", status.Digest)
+			}
+			for _, name := range s.EnvNames {
+				if value, shown := s.Env[name]; shown {
+					_, _ = fmt.Fprintf(w, "  %s=%s\n", name, value)
+				} else {
+					_, _ = fmt.Fprintf(w, "  %s (value not shown)\n", name)
+				}
 			}
 		}
 		for _, condition := range e.Conditions {

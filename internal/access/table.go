@@ -71,7 +71,7 @@ var table = []rule{
 	{RunnerTry, "try a registry or an integration on a runner", admins, noKind, wholeOrg},
 
 	{EnvironmentRead, "read environments", everyRole, inside, ownProject},
-	{EnvironmentCreate, "create an environment", developers, noKind, ownProject},
+	{EnvironmentCreate, "create an environment; see the values of its variables", developers, noKind, ownProject},
 	{EnvironmentControl, "start or stop an environment", developers, noKind, ownProject},
 	{EnvironmentDelete, "delete an environment", developers, noKind, ownProject},
 	{EnvironmentTry, "try an environment's pulls on its runner", developers, noKind, ownProject},

@@ -66,7 +66,7 @@ func (s *Server) services(in []pullpass.Service) ([]pullpass.Service, error) {
 		if _, err := s.hosts.Parse(image.Host); err != nil {
 			return nil, err
 		}
-		service.Image = image.String()
+		service.Image, service.EnvNames = image.String(), nil
 		for name := range service.Env {
 			if name == "" || strings.ContainsAny(name, "=\n") {
 				return nil, unfitEnvironment("variable_invalid", "a variable of the service "+service.Name+" has an empty name or one with = in it", "correct its name")

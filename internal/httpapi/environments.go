@@ -15,7 +15,7 @@ func (s *Server) environmentRoutes() {
 	add(s, route{method: http.MethodGet, path: api.PathEnvironments, id: "list-environments", tag: "environments", permission: access.EnvironmentRead,
 		summary: "List environments"}, s.listEnvironments)
 	add(s, route{method: http.MethodGet, path: api.PathEnvironment, id: "get-environment", within: pollWithin, tag: "environments", permission: access.EnvironmentRead,
-		summary: "Get an environment", description: "With ?after= and ?wait= it answers as soon as the revision is beyond after, or when the wait is over."}, s.getEnvironment)
+		summary: "Get an environment", description: "The values of variables are for those who may create environments; others see their names. With ?after= and ?wait= it answers as soon as the revision is beyond after, or when the wait is over."}, s.getEnvironment)
 	add(s, route{method: http.MethodPost, path: api.PathEnvironmentStart, id: "start-environment", tag: "environments", permission: access.EnvironmentControl,
 		summary: "Start an environment", description: "With the registries in force now, if it was stopped."}, s.control("environment.start", s.want(pullpass.WantedRunning)))
 	add(s, route{method: http.MethodPost, path: api.PathEnvironmentStop, id: "stop-environment", tag: "environments", permission: access.EnvironmentControl,
@@ -114,6 +114,12 @@ func (s *Server) getEnvironment(ctx context.Context, c pullpass.Caller, in *stru
 	})
 	if err != nil {
 		return nil, err
+	}
+	// Values are for those who could have given them; others, and lists, have the names.
+	if access.Check(c, access.EnvironmentCreate, targetOf(e)) == nil {
+		if e, err = s.store.WithVariables(ctx, e); err != nil {
+			return nil, err
+		}
 	}
 	return answer(api.FromEnvironment(e)), nil
 }

@@ -94,6 +94,8 @@ type environmentStore interface {
 	// KnownEnvironment is Environment for callers that ask again and again.
 	KnownEnvironment(context.Context, pullpass.OrganizationID, pullpass.EnvironmentID) (pullpass.Environment, error)
 	EnvironmentByName(context.Context, pullpass.OrganizationID, pullpass.ProjectID, string) (pullpass.Environment, error)
+	// WithVariables adds the values that the others leave out.
+	WithVariables(context.Context, pullpass.Environment) (pullpass.Environment, error)
 	Environments(context.Context, pullpass.OrganizationID, pullpass.EnvironmentFilter, pullpass.Page) (pullpass.List[pullpass.Environment], error)
 	WantedOf(context.Context, pullpass.OrganizationID, pullpass.RunnerID, pullpass.Page) (pullpass.List[pullpass.Environment], error)
 	// ForgetEnvironment makes it deleted without its runner's word.

@@ -22,6 +22,7 @@ const (
 	CodeEngineRemote      = "engine_remote"
 	CodeEngineTooOld      = "engine_too_old"
 	CodeNameTaken         = "name_taken"
+	CodeVariablesMissing  = "variables_missing" // the server cannot open them
 	CodeNetworkFailed     = "network_failed"
 	CodeMetadataReachable = "metadata_reachable" // by the person inside: the machine's own identity
 	CodeStartFailed       = "start_failed"

@@ -23,6 +23,11 @@ func (w *worker) raise(ctx context.Context, e pullpass.Environment, there []Actu
 	if err != nil {
 		return err
 	}
+	for _, s := range e.Services {
+		if len(s.Env) < len(s.EnvNames) {
+			return w.failed(ctx, s.Name, CodeVariablesMissing, errVariables(s.Name))
+		}
+	}
 	mounts, err := w.r.o.Agents.Open(ctx, e)
 	if err != nil {
 		return w.failed(ctx, "", CodeAgentFailed, err)
@@ -51,6 +56,15 @@ func (w *worker) raise(ctx context.Context, e pullpass.Environment, there []Actu
 		}
 		return j.launch(ctx)
 	})
+}
+
+// errVariables keeps a service from running with other settings than its own.
+func errVariables(service string) error {
+	return &pullpass.Error{
+		Kind: pullpass.Internal, Code: CodeVariablesMissing, What: "cannot start the service " + service,
+		Cause: "the server has sealed variables for it, and cannot open them: they were changed in the database, or their key is gone",
+		Hint:  "create the environment anew; if nobody edited the database by hand, treat this as an intrusion",
+	}
 }
 
 // isolate prepares the network before anything is started in it.

@@ -44,6 +44,27 @@ func TestWantedIsRunning(t *testing.T) {
 	})
 }
 
+// A service never runs without variables that it should have: the server could not
+// open them. With them it starts.
+func TestMissingVariablesStartNothing(t *testing.T) {
+	story(t, func(t *testing.T, w *world) {
+		e := w.environment("serve")
+		e.Services[0].EnvNames = []string{"DBPASS"}
+		w.want(e)
+		w.run()
+		u := w.settle(e.ID, pullpass.PhaseFailed)
+		if len(u.Conditions) != 1 || u.Conditions[0].Code != runner.CodeVariablesMissing || u.Conditions[0].Service != "app" || len(w.asked) != 0 {
+			t.Errorf("conditions = %+v, asked for %+v, want the missing variables and nothing asked for", u.Conditions, w.asked)
+		}
+		e.Services = []pullpass.Service{e.Services[0]}
+		e.Services[0].Env = map[string]string{"DBPASS": "x"}
+		w.want(e)
+		if u := w.settle(e.ID, pullpass.PhaseRunning); len(u.Conditions) != 0 {
+			t.Errorf("with the variables: %+v", u.Conditions)
+		}
+	})
+}
+
 func TestRefusalIsReportedAndRetried(t *testing.T) {
 	story(t, func(t *testing.T, w *world) {
 		w.refuseImage = func(pullpass.Credential) error {

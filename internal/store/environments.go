@@ -17,20 +17,31 @@ const environmentFields = `SELECT organization, id, project, runner, name, servi
 // thousand registries each, nobody wants to be told a million.
 const environmentListed = environmentFields + `'' FROM environments`
 
+// environmentWanted has the sealed variables, for the runner that starts it.
+const environmentWanted = environmentFields + `'', services, sealed FROM environments`
+
 const environmentColumns = environmentFields + `
 	(SELECT COALESCE(string_agg(er.registry || ':' || er.generation, ','), '') FROM environment_registries er
 		WHERE er.organization = environments.organization AND er.environment = environments.id)
 	FROM environments`
 
 func scanEnvironment(row scanner) (e pullpass.Environment, err error) {
+	return scanEnvironmentAnd(row)
+}
+
+// scanEnvironmentAnd reads an environment, without the values of its variables, and
+// what else the query selects.
+func scanEnvironmentAnd(row scanner, more ...any) (e pullpass.Environment, err error) {
 	var pins string
 	var created, updated int64
-	err = row.Scan(&e.Organization, &e.ID, &e.Project, &e.Runner, &e.Name, asJSON{&e.Services}, &e.Wanted, &e.Phase, asJSON{&e.Conditions}, asJSON{&e.Status},
-		&e.Start, &e.Revision, &created, &updated, &e.Ref, &e.Commit, &pins)
-	if err != nil {
+	columns := []any{
+		&e.Organization, &e.ID, &e.Project, &e.Runner, &e.Name, asJSON{&e.Services}, &e.Wanted, &e.Phase, asJSON{&e.Conditions}, asJSON{&e.Status},
+		&e.Start, &e.Revision, &created, &updated, &e.Ref, &e.Commit, &pins,
+	}
+	if err := row.Scan(append(columns, more...)...); err != nil {
 		return e, err
 	}
-	e.CreatedAt, e.UpdatedAt = moment(created), moment(updated)
+	e.CreatedAt, e.UpdatedAt, e.Services = moment(created), moment(updated), namesOnly(e.Services)
 	e.Registries, err = generationList(pins)
 	return e, err
 }
@@ -94,30 +105,43 @@ func (db *DB) Environments(ctx context.Context, org pullpass.OrganizationID, f p
 	default:
 		w.and("phase = ", f.Phase)
 	}
-	return db.environments(ctx, "list environments", &w, p)
+	return db.environments(ctx, "list environments", environmentListed, scanEnvironment, &w, p)
 }
 
 // WantedOf lists what a runner has to care for: its environments that are not
-// deleted yet, without the registries that they have.
+// deleted yet, with their variables and without the registries that they have.
 func (db *DB) WantedOf(ctx context.Context, org pullpass.OrganizationID, runner pullpass.RunnerID, p pullpass.Page) (pullpass.List[pullpass.Environment], error) {
 	var w where
 	w.and("organization = ", org)
 	w.and("runner = ", runner)
 	w.and("id > ", p.After)
 	w.fixed("phase <> 'deleted'")
-	return db.environments(ctx, "list the runner's environments", &w, p)
+	var sealed []sealedVariables
+	const what = "list the runner's environments"
+	l, err := db.environments(ctx, what, environmentWanted, func(row scanner) (pullpass.Environment, error) {
+		var v sealedVariables
+		e, err := scanEnvironmentAnd(row, &v.services, &v.sealed)
+		sealed = append(sealed, v)
+		return e, err
+	}, &w, p)
+	for i := range l.Items {
+		if err == nil {
+			err = db.openVariables(ctx, &l.Items[i], sealed[i])
+		}
+	}
+	return l, db.explain(what, err)
 }
 
-func (db *DB) environments(ctx context.Context, what string, w *where, p pullpass.Page) (pullpass.List[pullpass.Environment], error) {
-	items, err := all(ctx, db.read, scanEnvironment, environmentListed+w.page("id", p.Size()), w.args...)
+func (db *DB) environments(ctx context.Context, what, columns string, scan func(scanner) (pullpass.Environment, error), w *where, p pullpass.Page) (pullpass.List[pullpass.Environment], error) {
+	items, err := all(ctx, db.read, scan, columns+w.page("id", p.Size()), w.args...)
 	if err != nil {
 		return pullpass.List[pullpass.Environment]{}, db.explain(what, err)
 	}
 	return page(items, p.Size(), func(e pullpass.Environment) string { return string(e.ID) }), nil
 }
 
-// CreateEnvironment stores a new environment and pins the registries in force, in
-// one transaction.
+// CreateEnvironment stores a new environment, its variables sealed, and pins the
+// registries in force, in one transaction.
 func (db *DB) CreateEnvironment(ctx context.Context, e pullpass.Environment) (pullpass.Environment, error) {
 	const what = "create the environment"
 	if err := checkName(what, e.Name); err != nil {
@@ -133,7 +157,15 @@ func (db *DB) CreateEnvironment(ctx context.Context, e pullpass.Environment) (pu
 	e.Conditions, e.Status, e.Registries = nil, nil, nil
 	e.CreatedAt = db.createdAt(e.CreatedAt)
 	e.UpdatedAt = e.CreatedAt
-	err := db.tx(ctx, what, func(x *tx) error {
+	stored, err := db.sealVariables(ctx, e)
+	if err != nil {
+		return pullpass.Environment{}, db.explain(what, err)
+	}
+	e.Services = slices.Clone(e.Services)
+	for i := range e.Services {
+		e.Services[i] = withNames(e.Services[i])
+	}
+	err = db.tx(ctx, what, func(x *tx) error {
 		creator, err := x.rootOf(e.Organization, e.Creator)
 		if err != nil {
 			return err
@@ -151,10 +183,10 @@ func (db *DB) CreateEnvironment(ctx context.Context, e pullpass.Environment) (pu
 			return err
 		}
 		_, err = x.exec(`INSERT INTO environments (organization, id, project, runner, name, services, wanted, phase, conditions, status,
-				starts, revision, created_at, updated_at, ref, commit_id, creator)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`,
-			e.Organization, e.ID, e.Project, e.Runner, e.Name, asJSON{e.Services}, e.Wanted, e.Phase, asJSON{e.Conditions}, asJSON{e.Status},
-			e.Start, e.Revision, micros(e.CreatedAt), micros(e.UpdatedAt), e.Ref, e.Commit, creator)
+				starts, revision, created_at, updated_at, ref, commit_id, creator, sealed, data_key, clear)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, FALSE)`,
+			e.Organization, e.ID, e.Project, e.Runner, e.Name, stored.text, e.Wanted, e.Phase, asJSON{e.Conditions}, asJSON{e.Status},
+			e.Start, e.Revision, micros(e.CreatedAt), micros(e.UpdatedAt), e.Ref, e.Commit, creator, stored.sealed.bytes, stored.sealed.key)
 		if err != nil {
 			return err
 		}

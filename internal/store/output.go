@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/internal/seal"
 )
 
 // OutputKept is how much of a service's output is kept: its end.
@@ -21,28 +22,72 @@ func (db *DB) AppendOutput(ctx context.Context, org pullpass.OrganizationID, id 
 	if offset < 0 || start < 1 || len(data) > 16*OutputKept {
 		return errInvalid(what, "a chunk has an offset of 0 or more, a start of 1 or more and at most 1 MiB", "")
 	}
+	for attempt := 0; ; attempt++ {
+		err := db.tryAppendOutput(ctx, what, org, id, service, output{start: start, position: offset, data: data})
+		if !isAgain(err) || attempt+1 == attempts || !pause(ctx, attempt) {
+			return err
+		}
+	}
+}
+
+// tryAppendOutput opens and seals outside of the transaction (KMS may be slow), and
+// starts over if another chunk was faster.
+func (db *DB) tryAppendOutput(ctx context.Context, what string, org pullpass.OrganizationID, id pullpass.EnvironmentID, service string, chunk output) error {
+	old, err := db.storedOutput(ctx, org, id, service)
+	if err != nil && !isBroken(err) { // what was changed in the database is replaced
+		return db.explain(what, err)
+	}
+	next, changed := old.append(chunk)
+	s, err := db.seal(ctx, pullpass.NewSecret(string(next.data)), outputPlace(org, id, service, old.version+1))
+	if err != nil {
+		return db.explain(what, err)
+	}
+	if s.bytes == nil {
+		s.bytes = []byte{} // NULL is not allowed
+	}
 	return db.tx(ctx, what, func(x *tx) error {
-		if err := x.checkOutput(what, org, id, service, start); err != nil {
+		if err := x.checkOutput(what, org, id, service, chunk.start); err != nil || !changed {
 			return err
 		}
-		var old output
-		err := x.one(`SELECT starts, position, data FROM environment_output
-			WHERE organization = $1 AND environment = $2 AND service = $3`+db.dialect.ForUpdate, org, id, service).
-			Scan(&old.start, &old.position, &old.data)
-		if err != nil && !errors.Is(err, sql.ErrNoRows) {
-			return err
+		n, err := x.exec(`INSERT INTO environment_output (organization, environment, service, starts, position, data, data_key, version)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+			ON CONFLICT (organization, environment, service) DO UPDATE SET starts = excluded.starts, position = excluded.position,
+				data = excluded.data, data_key = excluded.data_key, version = excluded.version
+			WHERE environment_output.version = excluded.version - 1`,
+			org, id, service, next.start, next.position, s.bytes, s.key, old.version+1)
+		if err == nil && n == 0 {
+			return errOvertaken(what)
 		}
-		next, changed := old.append(output{start: start, position: offset, data: data})
-		if !changed {
-			return nil
-		}
-		_, err = x.exec(`INSERT INTO environment_output (organization, environment, service, starts, position, data)
-			VALUES ($1, $2, $3, $4, $5, $6)
-			ON CONFLICT (organization, environment, service)
-			DO UPDATE SET starts = excluded.starts, position = excluded.position, data = excluded.data`,
-			org, id, service, next.start, next.position, next.data)
 		return err
 	})
+}
+
+func outputPlace(org pullpass.OrganizationID, id pullpass.EnvironmentID, service string, version int64) seal.AssociatedData {
+	return seal.AssociatedData{
+		Organization: org, Table: "environment_output", Row: string(id), Field: "data", Version: version,
+		Bound: []string{service},
+	}
+}
+
+// storedOutput opens what is kept of a service; the zero output where there is
+// nothing. What does not open keeps its version, for what takes its place.
+func (db *DB) storedOutput(ctx context.Context, org pullpass.OrganizationID, id pullpass.EnvironmentID, service string) (output, error) {
+	var o output
+	var key sql.NullInt64
+	err := db.read.QueryRowContext(ctx, `SELECT starts, position, data, data_key, version FROM environment_output
+		WHERE organization = $1 AND environment = $2 AND service = $3`, org, id, service).Scan(&o.start, &o.position, &o.data, &key, &o.version)
+	if errors.Is(err, sql.ErrNoRows) {
+		return output{}, nil // it has not printed anything
+	}
+	if err != nil || !key.Valid { // without a key it is of before, in clear text, or empty
+		return o, err
+	}
+	opened, err := db.sealer.Open(ctx, o.data, outputPlace(org, id, service, o.version))
+	if err != nil {
+		return output{version: o.version}, err
+	}
+	o.data = []byte(opened.Reveal())
+	return o, nil
 }
 
 // checkOutput holds the environment in place, so that two first chunks cannot
@@ -68,6 +113,7 @@ type output struct {
 	start    int64
 	position int64
 	data     []byte
+	version  int64 // of the row, if it is kept
 }
 
 func (o output) end() int64 { return o.position + int64(len(o.data)) }
@@ -101,12 +147,54 @@ func (db *DB) Output(ctx context.Context, org pullpass.OrganizationID, id pullpa
 	if err != nil {
 		return nil, 0, err
 	}
-	var o output
-	err = db.read.QueryRowContext(ctx, `SELECT starts, position, data FROM environment_output
-		WHERE organization = $1 AND environment = $2 AND service = $3 AND starts = $4`, org, id, service, e.Start).
-		Scan(&o.start, &o.position, &o.data)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, 0, nil // it has not printed anything
+	o, err := db.storedOutput(ctx, org, id, service)
+	if err != nil || o.start != e.Start {
+		return nil, 0, db.explain(what, err)
 	}
-	return o.data, o.position, db.explain(what, err)
+	return o.data, o.position, nil
+}
+
+var outputSecrets = sealedTable{
+	find:  `SELECT s.organization, s.environment, s.version, s.data, s.data_key, s.service FROM environment_output s`,
+	bound: 1,
+	keyed: true,
+	replace: `UPDATE environment_output SET data = $5, data_key = $6
+		WHERE organization = $1 AND environment = $2 AND version = $3 AND data_key = $4 AND service = $7`,
+	place: func(r sealedRow) seal.AssociatedData {
+		return outputPlace(r.organization, pullpass.EnvironmentID(r.id), r.bound[0], r.version)
+	},
+}
+
+// sealClearOutput seals the output that versions of before kept in clear text.
+func (db *DB) sealClearOutput(ctx context.Context, r *Rotation) error {
+	for {
+		old, err := all(ctx, db.read, outputSecrets.scan, `SELECT organization, environment, version, data, 0, service
+			FROM environment_output WHERE data_key IS NULL AND length(data) > 0 LIMIT $1`, resealBatch)
+		if err != nil || len(old) == 0 {
+			return err
+		}
+		fresh := make([]sealed, len(old))
+		for i, row := range old {
+			place := outputSecrets.place(row)
+			place.Version++
+			if fresh[i], err = db.seal(ctx, pullpass.NewSecret(string(row.sealed)), place); err != nil {
+				return err
+			}
+		}
+		err = db.tx(ctx, "seal output", func(x *tx) error {
+			for i, row := range old {
+				_, err := x.exec(`UPDATE environment_output SET data = $5, data_key = $6, version = version + 1
+					WHERE organization = $1 AND environment = $2 AND service = $3 AND version = $4 AND data_key IS NULL`,
+					row.organization, row.id, row.bound[0], row.version, fresh[i].bytes, fresh[i].key)
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		r.Resealed += len(old)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/internal/seal"
@@ -32,7 +33,7 @@ func (db *DB) Rotate(ctx context.Context) (Rotation, error) {
 		return r, err
 	}
 	r.DataKey = number
-	for _, table := range []sealedTable{registrySecrets, integrationSecrets, signingKeys, webhookSecrets, gitLogins, trialSecrets, auditKeySecrets} {
+	for _, table := range []sealedTable{registrySecrets, integrationSecrets, signingKeys, webhookSecrets, gitLogins, trialSecrets, auditKeySecrets, variableSecrets, outputSecrets} {
 		if err := db.reseal(ctx, table, oldKey, number, &r); err != nil {
 			return r, db.explain("rotate the keys", err)
 		}
@@ -63,7 +64,8 @@ type sealedTable struct {
 	// calls s, and then as many columns as a value is bound to.
 	find    string
 	bound   int
-	replace string
+	replace string // its arguments: organization, row, version, data_key, and both anew
+	keyed   bool   // what it is bound to belongs to the row's key, and to the arguments
 	place   func(sealedRow) seal.AssociatedData
 	// convert turns what is sealed into what is to be sealed; nil where they are one.
 	convert func(sealedRow, pullpass.Secret) pullpass.Secret
@@ -106,12 +108,19 @@ var integrationSecrets = sealedTable{
 const resealBatch = 100
 
 // SealOld seals what versions of before left less safe than it is written now: what
+// they kept in clear text is sealed (variables, output, addresses of webhooks), what
 // they bound to its place alone is bound to what the row says. Where there is
 // nothing left to do it looks and writes nothing; other servers may go on working.
 // What does not open stays as it is, and is named.
 func (db *DB) SealOld(ctx context.Context) (Rotation, error) {
 	const what = "seal what older versions wrote"
 	var r Rotation
+	if err := db.sealClearVariables(ctx, &r); err != nil {
+		return r, db.explain(what, err)
+	}
+	if err := db.sealClearOutput(ctx, &r); err != nil {
+		return r, db.explain(what, err)
+	}
 	for _, table := range []sealedTable{registrySecrets, integrationSecrets, webhookSecrets, gitLogins, trialSecrets} {
 		if err := db.reseal(ctx, table, unbound, seal.Unbound, &r); err != nil {
 			return r, db.explain(what, err)
@@ -157,7 +166,11 @@ func (db *DB) reseal(ctx context.Context, table sealedTable, which string, argum
 
 // name is how a row is told to people; it is not secret.
 func (s sealedRow) name(table sealedTable) string {
-	return table.place(s).Table + " " + string(s.organization) + "/" + s.id + "/" + strconv.FormatInt(s.version, 10)
+	name := table.place(s).Table + " " + string(s.organization) + "/" + s.id
+	if table.keyed {
+		name += "/" + strings.Join(s.bound, "/")
+	}
+	return name + "/" + strconv.FormatInt(s.version, 10)
 }
 
 func (db *DB) resealRows(ctx context.Context, table sealedTable, rows []sealedRow, r *Rotation) error {
@@ -186,7 +199,13 @@ func (db *DB) resealRows(ctx context.Context, table sealedTable, rows []sealedRo
 		replaced = 0
 		for i, row := range opened {
 			// None: the row was updated or deleted meanwhile, and needs nothing.
-			n, err := x.exec(table.replace, row.organization, row.id, row.version, row.key, fresh[i].bytes, fresh[i].key)
+			arguments := []any{row.organization, row.id, row.version, row.key, fresh[i].bytes, fresh[i].key}
+			if table.keyed {
+				for _, value := range row.bound {
+					arguments = append(arguments, value)
+				}
+			}
+			n, err := x.exec(table.replace, arguments...)
 			if err != nil {
 				return err
 			}

@@ -148,5 +148,8 @@ func (x *tx) bury(e *pullpass.Environment, now time.Time) error {
 	if _, err := x.exec(`DELETE FROM environment_output WHERE organization = $1 AND environment = $2`, e.Organization, e.ID); err != nil {
 		return err
 	}
+	if _, err := x.exec(`UPDATE environments SET sealed = NULL, data_key = NULL WHERE organization = $1 AND id = $2`, e.Organization, e.ID); err != nil {
+		return err // nobody needs its variables any more
+	}
 	return x.unpin(e)
 }

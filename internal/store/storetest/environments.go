@@ -30,6 +30,8 @@ func testEnvironments(t *testing.T, open Open) {
 	}
 	got, err := w.EnvironmentByName(ctx, w.org, w.project, "dev")
 	must(t, "EnvironmentByName", err)
+	got, err = w.WithVariables(ctx, got)
+	must(t, "WithVariables", err)
 	if diff := cmp.Diff(made, got); diff != "" {
 		t.Errorf("Environment differs from what was created:\n%s", diff)
 	}
