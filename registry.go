@@ -73,6 +73,7 @@ func ValidRegistryName(s string) bool { return registryName.MatchString(s) }
 
 // RegistryGeneration names one state of a registry: what an environment was
 // started with stays in force for it until it is restarted or deleted.
+// A registry that is deleted stays with it until it is deleted, too.
 type RegistryGeneration struct {
 	Registry   RegistryID `json:"registry"`
 	Generation int64      `json:"generation"`

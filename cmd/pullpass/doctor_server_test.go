@@ -301,3 +301,30 @@ func TestDoctorUsesDockersLogin(t *testing.T) {
 		t.Errorf("with a helper that is not there: %s %s\n%s", d.Symptom, d.Cause, text)
 	}
 }
+
+// A limit to runners can be lifted again, and a runner that was deleted is told from
+// one that is there.
+func TestLimitToRunnersIsLifted(t *testing.T) {
+	c := newClinic(t)
+	c.pullpass(0, "", "runner", "add", "build-1")
+	c.pullpass(0, "", "runner", "add", "build-2")
+	c.pullpass(0, keyText("well"), "integration", "add", "key", "--region", sickHome, "--access-key-id", keyID("well"), "--runner", "build-1")
+	c.pullpass(0, "password", "registry", "add", "hub", "--host", "hub.example.com", "--username", "ada", "--runner", "build-1", "--runner", "build-2")
+	for _, noun := range []string{"integration", "registry"} {
+		name := map[string]string{"integration": "key", "registry": "hub"}[noun]
+		limited, _ := c.pullpass(0, "", noun, "show", name)
+		wantAll(t, noun+" show", limited, "build-1")
+		c.pullpass(2, "", noun, "update", name, "--runner", "all", "--runner", "build-1")
+		c.pullpass(0, "", noun, "update", name, "--runner", "all")
+		lifted, _ := c.pullpass(0, "", noun, "show", name)
+		if strings.Contains(lifted, "build-1") {
+			t.Errorf("%s update --runner all leaves the limit:\n%s", noun, lifted)
+		}
+		c.pullpass(0, "", noun, "update", name, "--runner", "build-2")
+	}
+	c.pullpass(0, "", "runner", "delete", "build-2")
+	for noun, name := range map[string]string{"integration": "key", "registry": "hub"} {
+		shown, _ := c.pullpass(0, "", noun, "show", name)
+		wantAll(t, noun+" show", shown, "deleted runner run_")
+	}
+}

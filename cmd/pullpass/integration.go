@@ -57,7 +57,7 @@ func (i *integrationAdd) Run(ctx context.Context, t *terminal) error {
 			return err
 		}
 	}
-	if made.Runners, err = findRunners(ctx, c, i.Runners); err != nil {
+	if made.Runners, err = runnersOrAll(ctx, c, i.Runners); err != nil {
 		return err
 	}
 	if made.Projects, err = findProjects(ctx, c, i.Projects); err != nil {
@@ -179,6 +179,10 @@ func (i *integrationShow) Run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return err
 	}
+	runners, err := runnersShown(ctx, c, found.Runners)
+	if err != nil {
+		return err
+	}
 	return t.show(api.FromIntegration(found), func(w io.Writer) {
 		pairs := []string{"name", found.Name, "id", string(found.ID), "mode", string(found.Mode),
 			"account", found.Account, "region", found.Region, "access key id", found.AccessKeyID}
@@ -186,7 +190,7 @@ func (i *integrationShow) Run(ctx context.Context, t *terminal) error {
 			pairs = append(pairs, "then assumes", hop.RoleARN, "  external id", hop.ExternalID, "  source identity", hop.SourceIdentity,
 				"  session tags", tagList(hop.SessionTags))
 		}
-		pairs = append(pairs, "principal", found.Principal, "runners", ids(found.Runners, "all"),
+		pairs = append(pairs, "principal", found.Principal, "runners", runners,
 			"projects", ids(found.Projects, "none: for administrators of the whole organization"),
 			"generation", fmt.Sprint(found.Generation), "updated", day(found.UpdatedAt))
 		facts(w, append(pairs, proof...)...)

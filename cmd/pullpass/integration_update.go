@@ -18,7 +18,7 @@ type integrationUpdate struct {
 	SecretKey   string   `name:"secret-key-file" default:"-" placeholder:"FILE" help:"File with the new secret access key; - is standard input."`
 	Roles       []string `name:"role" sep:"none" placeholder:"ROLE" help:"The roles to assume from now on, written as for add. Repeated: one after the other."`
 	ExternalID  string   `placeholder:"ID" help:"External id for the last role."`
-	Runners     []string `name:"runner" placeholder:"NAME" help:"Only for this runner from now on. Can be repeated."`
+	Runners     []string `name:"runner" placeholder:"NAME" help:"Only for this runner from now on; all lifts the limit. Can be repeated."`
 	Projects    []string `name:"project" xor:"projects" placeholder:"NAME" help:"From now on administrators of this project, too, may open registries through it; those that are not named may not. Can be repeated."`
 	NoProject   bool     `xor:"projects" help:"From now on only administrators of the whole organization may open registries through it."`
 }
@@ -57,7 +57,7 @@ func (i *integrationUpdate) change(ctx context.Context, c *client.Client, t *ter
 		change.Chain = &chain
 	}
 	if len(i.Runners) > 0 {
-		runners, err := findRunners(ctx, c, i.Runners)
+		runners, err := runnersOrAll(ctx, c, i.Runners)
 		if err != nil {
 			return change, err
 		}

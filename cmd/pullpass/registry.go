@@ -18,7 +18,7 @@ type registryCommand struct {
 	Show   registryShow   `cmd:"" help:"Show one registry; never its password."`
 	Test   registryTest   `cmd:"" help:"Have a registry pulled from step by step, by the server or a runner."`
 	Update registryUpdate `cmd:"" help:"Change a registry: what starts from now on uses the new state."`
-	Delete registryDelete `cmd:"" help:"Delete a registry: environments that run keep it until they are restarted."`
+	Delete registryDelete `cmd:"" help:"Delete a registry: environments that were started with it keep it until they are deleted."`
 }
 
 type registryAdd struct {
@@ -96,7 +96,7 @@ func (r *registryAdd) registry(ctx context.Context, c *client.Client, t *termina
 	if reg.Project, err = optionalProject(ctx, c, r.Project); err != nil {
 		return reg, password, err
 	}
-	if reg.Runners, err = findRunners(ctx, c, r.Runners); err != nil {
+	if reg.Runners, err = runnersOrAll(ctx, c, r.Runners); err != nil {
 		return reg, password, err
 	}
 	switch {
@@ -163,14 +163,18 @@ func (r *registryShow) Run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return err
 	}
-	return showRegistry(t, reg)
+	return showRegistry(ctx, t, c, reg)
 }
 
-func showRegistry(t *terminal, reg pullpass.Registry) error {
+func showRegistry(ctx context.Context, t *terminal, c *client.Client, reg pullpass.Registry) error {
+	runners, err := runnersShown(ctx, c, reg.Runners)
+	if err != nil {
+		return err
+	}
 	return t.show(api.FromRegistry(reg), func(w io.Writer) {
 		facts(w, "name", reg.Name, "id", string(reg.ID), "host", reg.Host, "path", reg.PathPrefix,
 			"auth", string(reg.Auth), "username", reg.Username, "integration", string(reg.Integration),
-			"project", string(reg.Project), "runners", ids(reg.Runners, "all"), "inside", string(reg.Inside),
+			"project", string(reg.Project), "runners", runners, "inside", string(reg.Inside),
 			"generation", fmt.Sprint(reg.Generation), "updated", day(reg.UpdatedAt))
 	})
 }
@@ -181,7 +185,7 @@ type registryUpdate struct {
 	Username *string  `placeholder:"NAME" help:"New username."`
 	Password string   `name:"password-file" placeholder:"FILE" help:"File with the new password; - is standard input."`
 	Inside   string   `enum:"never,login,whole," default:"" placeholder:"never|login|whole" help:"Who gets credentials beside runners that start environments, as for add."`
-	Runners  []string `name:"runner" placeholder:"NAME" help:"Only on this runner from now on. Can be repeated."`
+	Runners  []string `name:"runner" placeholder:"NAME" help:"Only on this runner from now on; all lifts the limit. Can be repeated."`
 }
 
 func (r *registryUpdate) Run(ctx context.Context, t *terminal) error {
@@ -220,7 +224,7 @@ func (r *registryUpdate) change(ctx context.Context, c *client.Client, t *termin
 		change.Inside = &inside
 	}
 	if len(r.Runners) > 0 {
-		runners, err := findRunners(ctx, c, r.Runners)
+		runners, err := runnersOrAll(ctx, c, r.Runners)
 		if err != nil {
 			return change, err
 		}

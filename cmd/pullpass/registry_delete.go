@@ -38,7 +38,7 @@ func registryDeletion(ctx context.Context, c *client.Client, reg pullpass.Regist
 	case pullpass.AuthIntegration:
 		d.Stays = append(d.Stays, "the integration that it uses")
 	}
-	d.Stays = append(d.Stays, "the images in "+hostAndPath(reg), "environments that run keep it until they are restarted or deleted")
+	d.Stays = append(d.Stays, "the images in "+hostAndPath(reg), "environments that were started with it keep it until they are deleted")
 	for e, err := range c.AllEnvironments(ctx, pullpass.EnvironmentFilter{Project: reg.Project}) {
 		if err != nil {
 			return d, err

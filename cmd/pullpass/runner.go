@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/pullpass/pullpass"
@@ -214,6 +215,40 @@ func findRunner(ctx context.Context, c *client.Client, nameOrID string) (pullpas
 	found, err := c.RunnerByName(ctx, nameOrID)
 	return found, orNearest(err, nameOrID, "pullpass runner list", c.AllRunners(ctx),
 		func(r pullpass.Runner) string { return r.Name })
+}
+
+// allRunners, as --runner, lifts a limit to runners.
+const allRunners = "all"
+
+// runnersOrAll is findRunners for a limit that can be lifted.
+func runnersOrAll(ctx context.Context, c *client.Client, names []string) ([]pullpass.RunnerID, error) {
+	switch {
+	case !slices.Contains(names, allRunners):
+		return findRunners(ctx, c, names)
+	case len(names) > 1:
+		return nil, misuse("--runner all stands alone", "name runners, or all of them with --runner all; a runner that is called all is named by its id")
+	}
+	return []pullpass.RunnerID{}, nil
+}
+
+// runnersShown names the runners of a limit: those that were deleted since are told
+// from those that are there.
+func runnersShown(ctx context.Context, c *client.Client, limit []pullpass.RunnerID) (string, error) {
+	if len(limit) == 0 {
+		return allRunners, nil
+	}
+	names := map[pullpass.RunnerID]string{}
+	for r, err := range c.AllRunners(ctx) {
+		if err != nil {
+			return "", err
+		}
+		names[r.ID] = r.Name
+	}
+	shown := make([]string, len(limit))
+	for i, id := range limit {
+		shown[i] = cmp.Or(names[id], "deleted runner "+string(id))
+	}
+	return strings.Join(shown, ", "), nil
 }
 
 func findRunners(ctx context.Context, c *client.Client, names []string) ([]pullpass.RunnerID, error) {

@@ -19,7 +19,7 @@ func (s *Server) registryRoutes() {
 	add(s, route{method: http.MethodPatch, path: api.PathRegistry, id: "update-registry", within: upstreamWithin, tag: "registries", permission: access.RegistryUpdate,
 		summary: "Update a registry", description: "New starts use the new values; environments that run keep the old ones until they are restarted."}, s.updateRegistry)
 	add(s, route{method: http.MethodDelete, path: api.PathRegistry, id: "delete-registry", tag: "registries", permission: access.RegistryDelete,
-		summary: "Delete a registry"}, s.deleteRegistry)
+		summary: "Delete a registry", description: "Environments that were started with it keep it until they are deleted; a restart takes one of the same host and path in its place."}, s.deleteRegistry)
 }
 
 type registryPath struct {

@@ -250,6 +250,6 @@ func (db *DB) DeleteIntegration(ctx context.Context, org pullpass.OrganizationID
 		}
 		return db.onForeign(err, errConflict("integration_in_use", what,
 			"a registry or a repository uses it, or an environment was started with one that did",
-			"delete these first; environments started with them keep it in use until restarted or deleted"))
+			"delete these first; environments started with them keep it in use until they are deleted"))
 	})
 }

@@ -225,12 +225,16 @@ func testGenerationsOfDeleted(t *testing.T, open Open) {
 	}
 	w.delete(one)
 	wantPinned(t, w, two, reg, "secret of hub")
-	restarted, err := w.Restart(ctx, w.org, two.ID)
+	_, err = w.Restart(ctx, w.org, two.ID)
 	must(t, "Restart", err)
-	pinned, err := w.PinnedRegistries(ctx, w.org, two.ID)
-	if err != nil || len(pinned) != 0 || len(restarted.Registries) != 0 {
-		t.Errorf("after a restart: %v, %v, want none", pinned, err)
-	}
+	wantPinned(t, w, two, reg, "secret of hub") // until the environment is deleted, too
+	again := w.newRegistry("hub", w.project)
+	wantPinned(t, w, two, reg, "secret of hub")
+	_, err = w.Restart(ctx, w.org, two.ID)
+	must(t, "Restart", err)
+	wantPinned(t, w, two, again, "secret of hub") // it has taken the place of the deleted one
+	must(t, "DeleteRegistry", w.DeleteRegistry(ctx, w.org, again.ID))
+	w.delete(two)
 	if n := count(t, w.DB, "registries") + count(t, w.DB, "registry_generations"); n != 0 {
 		t.Errorf("%d rows are left of a deleted registry that nobody has", n)
 	}
