@@ -26,7 +26,7 @@ type trustAdd struct {
 	Claim    []string      `name:"claim" required:"" sep:"none" placeholder:"CLAIM=VALUE" help:"A claim that has to hold: claim=value, claim=a|b, or claim~pattern, where * is any text and ? any character, a slash included. Can be repeated; all have to hold."`
 	Project  string        `env:"PULLPASS_PROJECT" placeholder:"NAME" help:"What the exchanged token is limited to; the only project, unless given."`
 	Action   string        `enum:"pull,push" default:"pull" help:"What it is for: ${enum}."`
-	Life     time.Duration `default:"1h" placeholder:"DURATION" help:"How long it lives, 1m to 12h."`
+	Life     time.Duration `default:"1h" placeholder:"DURATION" help:"How long it lives at most, 1m to 12h: it ends with the token that it was exchanged for."`
 }
 
 // Help names the presets and the claims that are worth testing.

@@ -124,7 +124,7 @@ func TestBodiesThatDoNotCome(t *testing.T) {
 // What need not authenticate takes small bodies only.
 func TestPublicRoutesTakeSmallBodies(t *testing.T) {
 	w := newWorld(t)
-	for path, limit := range map[string]int{api.PathSetup: 16 << 10, api.PathExchange: 16 << 10, api.PathSignInDevice: 16 << 10,
+	for path, limit := range map[string]int{api.PathSetup: 16 << 10, api.PathExchange: 24 << 10, api.PathSignInDevice: 16 << 10,
 		api.PathSignInSession: 16 << 10, api.PathRunnerJoin: 64 << 10} {
 		if got := w.raw(http.MethodPost, path, "", strings.Repeat("x", limit+1)); got.status != http.StatusRequestEntityTooLarge {
 			t.Errorf("%d bytes to %s: %d %s, want 413", limit+1, path, got.status, got.body)

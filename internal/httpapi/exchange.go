@@ -16,12 +16,16 @@ import (
 )
 
 func (s *Server) exchangeRoutes() {
-	add(s, route{method: http.MethodPost, path: api.PathExchange, id: "exchange-token", within: upstreamWithin, tag: "identity", permission: public,
+	add(s, route{method: http.MethodPost, path: api.PathExchange, id: "exchange-token", within: upstreamWithin, tag: "identity", permission: public, maxBody: maxExchangeBody,
 		summary: "Exchange a CI job's own token", description: "RFC 8693: a form with grant_type, subject_token, subject_token_type, and organization (its id or name) or audience (its issuer URL); " +
 			"project (id or name) chooses among the trusts, scope asks for pull only. The answer's token works for that project alone. " +
-			"Refusals are RFC 6749's error and error_description, and our problem fields beside them.",
+			"A CI token is exchanged once. Refusals are RFC 6749's error and error_description, and our problem fields beside them.",
 	}, s.exchange)
 }
+
+// rememberedAfter is how long after its expiry a subject token is still remembered:
+// more than clocks may differ.
+const rememberedAfter = 10 * time.Minute
 
 type exchangeAnswer struct {
 	Status      int
@@ -112,7 +116,24 @@ func (s *Server) tryExchange(ctx context.Context, c pullpass.Caller, form []byte
 		}
 		return nil, err
 	}
+	used, err := s.store.TokenExchanged(ctx, ask.organization, match.Unique)
+	if err != nil {
+		return nil, err
+	}
+	if used {
+		s.recordAnyway(ctx, pullpass.Event{Organization: ask.organization, Caller: pullpass.EventActor{Kind: pullpass.CallerCI, Address: c.Address}, At: s.now(),
+			Action: "token.exchange", Decision: pullpass.DecisionDenied, Reason: "token_exchanged", Detail: exchangeDetail(match)})
+		return nil, errExchanged()
+	}
 	return s.grantExchange(ctx, c, ask, match)
+}
+
+// errExchanged refuses a subject token that comes again: whoever found it in a log
+// gets nothing for it.
+func errExchanged() error {
+	return oauthError{"invalid_grant", &pullpass.Error{Kind: pullpass.Denied, Code: "token_exchanged", What: cannotExchange,
+		Cause: "this token has been exchanged already, and each counts once",
+		Hint:  "ask the CI system for a new id token, one for each exchange, or keep the token that the first exchange gave"}}
 }
 
 // meantForUs finds a match whose audience fits. Of a shared issuer anybody has
@@ -229,9 +250,11 @@ func (s *Server) grantExchange(ctx context.Context, c pullpass.Caller, ask asked
 	caller := pullpass.Caller{Kind: pullpass.CallerCI, Organization: t.Organization, ID: string(token.ID), Name: t.Name, Project: t.Project, Address: c.Address}
 	e := pullpass.Event{Action: "token.exchange", Project: t.Project, Target: string(token.ID), Detail: detail}
 	err := s.deed(ctx, caller, e, func(ctx context.Context) error {
-		_, err := s.store.CreateToken(ctx, token)
-		return err
+		return s.store.ExchangeToken(ctx, token, match.Unique, match.Expires.Add(rememberedAfter))
 	})
+	if pullpass.CodeOf(err) == "token_exchanged" { // another one was faster
+		return nil, errExchanged()
+	}
 	if err != nil {
 		return nil, err
 	}

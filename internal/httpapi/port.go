@@ -34,7 +34,9 @@ type Store interface {
 }
 
 type organizationStore interface {
-	CreateOrganization(context.Context, pullpass.Organization) (pullpass.Organization, error)
+	// ReplaceSetupToken makes none once the server is set up; SetUp spends it.
+	ReplaceSetupToken(context.Context, pullpass.Token) (made bool, err error)
+	SetUp(ctx context.Context, setup pullpass.TokenHash, o pullpass.Organization) (pullpass.Organization, error)
 	Organization(context.Context, pullpass.OrganizationID) (pullpass.Organization, error)
 	OrganizationByName(ctx context.Context, name string) (pullpass.Organization, error)
 	Organizations(context.Context, pullpass.Page) (pullpass.List[pullpass.Organization], error)
@@ -121,7 +123,9 @@ type tokenStore interface {
 	TokenByHash(context.Context, pullpass.TokenHash) (pullpass.Token, error)
 	Tokens(context.Context, pullpass.OrganizationID, pullpass.Page) (pullpass.List[pullpass.Token], error)
 	DeleteToken(context.Context, pullpass.OrganizationID, pullpass.TokenID) error
-	UseToken(context.Context, pullpass.TokenHash) (pullpass.Token, error)
+	// ExchangeToken is Conflict for a subject token that was exchanged before.
+	ExchangeToken(ctx context.Context, t pullpass.Token, subject string, until time.Time) error
+	TokenExchanged(ctx context.Context, org pullpass.OrganizationID, subject string) (bool, error)
 }
 
 // Auditor records before anything is done or revealed: the audit door.

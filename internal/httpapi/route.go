@@ -38,6 +38,9 @@ type route struct {
 const (
 	maxPublicBody = 16 << 10
 	maxJoinBody   = 64 << 10 // a runner says what it can do
+
+	// maxExchangeBody has room for a CI system's token of 16 KiB, escaped, in a form.
+	maxExchangeBody = 24 << 10
 )
 
 func (r route) limit() int64 {

@@ -13,39 +13,15 @@ import (
 const setupFor = 24 * time.Hour
 
 // SetupToken makes a one-time setup token while there is no organization yet, for
-// the link that the server prints at its start; afterwards it returns an empty
-// Secret.
+// the link that the server prints at its start, in place of those of earlier
+// starts; afterwards it returns an empty Secret.
 func (s *Server) SetupToken(ctx context.Context) (pullpass.Secret, error) {
-	_, done, err := s.standingSetup(ctx)
-	if err != nil || done {
-		return pullpass.Secret{}, err
-	}
-	text := pullpass.NewBearer(pullpass.TokenSetup)
-	_, hash, _ := pullpass.HashBearer(text.Reveal())
-	now := s.now()
-	_, err = s.store.CreateToken(ctx, pullpass.Token{
-		ID: pullpass.NewTokenID(), Kind: pullpass.TokenSetup, Name: "setup", Hash: hash,
-		CreatedBy: string(pullpass.CallerServer), CreatedAt: now, ExpiresAt: now.Add(setupFor),
-	})
-	if err != nil {
+	text, token := s.newToken(pullpass.Token{Kind: pullpass.TokenSetup, Name: "setup", CreatedBy: string(pullpass.CallerServer), ExpiresAt: s.now().Add(setupFor)})
+	made, err := s.store.ReplaceSetupToken(ctx, token)
+	if err != nil || !made {
 		return pullpass.Secret{}, err
 	}
 	return text, nil
-}
-
-// standingSetup returns the organization that an earlier setup made before it
-// stopped halfway, without a token to reach it; done means that nothing is left
-// to set up.
-func (s *Server) standingSetup(ctx context.Context) (half pullpass.Organization, done bool, err error) {
-	orgs, err := s.store.Organizations(ctx, pullpass.Page{Limit: 2})
-	if err != nil || len(orgs.Items) == 0 {
-		return pullpass.Organization{}, false, err
-	}
-	if len(orgs.Items) > 1 {
-		return pullpass.Organization{}, true, nil
-	}
-	tokens, err := s.store.Tokens(ctx, orgs.Items[0].ID, pullpass.Page{Limit: 1})
-	return orgs.Items[0], len(tokens.Items) > 0, err
 }
 
 func (s *Server) setupRoutes() {
@@ -62,29 +38,16 @@ func (s *Server) setUp(ctx context.Context, caller pullpass.Caller, in *struct{ 
 	if err := checkName(what, in.Body.Name); err != nil {
 		return nil, err
 	}
-	var org pullpass.Organization
-	_, err := s.use(ctx, pullpass.TokenSetup, in.Body.Token.Secret(), func(pullpass.Token) error {
-		half, done, err := s.standingSetup(ctx)
-		org = half
-		switch {
-		case err != nil:
-			return err
-		case done:
-			return &pullpass.Error{Kind: pullpass.Conflict, Code: "already_set_up", What: what, Cause: "it is set up already", Hint: "ask its owner for a token"}
-		case half.ID != "" && half.Name != in.Body.Organization:
-			return &pullpass.Error{Kind: pullpass.Conflict, Code: "setup_halfway", What: what,
-				Cause: "an earlier setup stopped after it had made the organization " + half.Name, Hint: "use that name"}
-		}
-		return nil
-	})
+	setup, err := s.oneTime(ctx, pullpass.TokenSetup, in.Body.Token.Secret())
 	if err != nil {
 		return nil, err
 	}
-	if org.ID == "" {
-		org, err = s.store.CreateOrganization(ctx, pullpass.Organization{ID: pullpass.NewOrganizationID(), Name: in.Body.Organization, CreatedAt: s.now()})
-		if err != nil {
-			return nil, err
-		}
+	org, err := s.store.SetUp(ctx, setup.Hash, pullpass.Organization{ID: pullpass.NewOrganizationID(), Name: in.Body.Organization, CreatedAt: s.now()})
+	if pullpass.IsKind(err, pullpass.NotFound) {
+		return nil, errOneTime() // somebody else was faster
+	}
+	if err != nil {
+		return nil, err
 	}
 	caller.Kind, caller.Organization, caller.ID, caller.Name = pullpass.CallerServer, org.ID, "setup", "setup"
 	text, token := s.newToken(pullpass.Token{Organization: org.ID, Kind: pullpass.TokenAPI, Name: in.Body.Name, Role: pullpass.RoleOwner, CreatedBy: "setup"})
@@ -98,30 +61,27 @@ func (s *Server) setUp(ctx context.Context, caller pullpass.Caller, in *struct{ 
 	return answer(api.SetupDone{Organization: api.FromOrganization(org), Token: api.NewSecret(text)}), nil
 }
 
-// use takes a one-time token, if check agrees first: it is gone afterwards.
-func (s *Server) use(ctx context.Context, kind pullpass.TokenKind, text pullpass.Secret, check func(pullpass.Token) error) (pullpass.Token, error) {
-	unknown := errUnauthenticated("the one-time token is not known here, has been used, or has expired", "get a new one")
+func errOneTime() error {
+	return errUnauthenticated("the one-time token is not known here, has been used, or has expired", "get a new one")
+}
+
+// oneTime finds a one-time token that is still good; whoever spends it, spends it in
+// the store, where of several at once one gets it.
+func (s *Server) oneTime(ctx context.Context, kind pullpass.TokenKind, text pullpass.Secret) (pullpass.Token, error) {
 	got, hash, ok := pullpass.HashBearer(text.Reveal())
 	if !ok || got != kind {
-		return pullpass.Token{}, unknown
+		return pullpass.Token{}, errOneTime()
 	}
 	token, err := s.store.TokenByHash(ctx, hash)
 	switch {
 	case pullpass.IsKind(err, pullpass.NotFound):
-		return pullpass.Token{}, unknown
+		return pullpass.Token{}, errOneTime()
 	case err != nil:
 		return pullpass.Token{}, err
 	case token.Kind != kind, s.expired(token):
-		return pullpass.Token{}, unknown
+		return pullpass.Token{}, errOneTime()
 	}
-	if err := check(token); err != nil {
-		return pullpass.Token{}, err
-	}
-	token, err = s.store.UseToken(ctx, hash) // of several at once, one gets it
-	if pullpass.IsKind(err, pullpass.NotFound) {
-		return pullpass.Token{}, unknown
-	}
-	return token, err
+	return token, nil
 }
 
 // newToken fills in what every token has, and makes its text.

@@ -2,6 +2,8 @@ package identity
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"net/http"
 	"slices"
 	"strings"
@@ -47,6 +49,9 @@ type Match struct {
 	Subject string // of the token, and its jti: for the audit record
 	TokenID string
 	Expires time.Time // of the token: what it buys lives no longer
+
+	// Unique is a hash that is the same whenever the token comes again.
+	Unique string
 }
 
 // Verify checks a token against an organization's trusts and returns the first
@@ -70,6 +75,7 @@ func (v *Verifier) Verify(ctx context.Context, raw string, trusts []Trust) (Matc
 	for _, t := range candidates {
 		m := t.match(token.claims)
 		if m.OK {
+			m.Unique = unique(strings.TrimSpace(raw), token.issuer, m.TokenID)
 			return m, tried, nil
 		}
 		tried = append(tried, m)
@@ -170,6 +176,17 @@ func (t Trust) match(claims map[string]any) Match {
 		m.add(ClaimResult{Claim: "sub", Got: m.Subject, Why: "the trust does not say whose tokens are meant: add it again with the owner written out"})
 	}
 	return m
+}
+
+// unique hashes the issuer and its name for the token. Where it has no name, what
+// was signed counts, without the signature: of that there can be a second form.
+func unique(raw, issuer, id string) string {
+	kind := "jti"
+	if id == "" {
+		kind, id = "token", raw[:strings.LastIndex(raw, ".")]
+	}
+	sum := sha256.Sum256([]byte(kind + "\x00" + issuer + "\x00" + id))
+	return hex.EncodeToString(sum[:])
 }
 
 func (m *Match) add(r ClaimResult) {

@@ -26,6 +26,9 @@ func (db *DB) CreateToken(ctx context.Context, t pullpass.Token) (pullpass.Token
 	if t.Hash == "" {
 		return pullpass.Token{}, errInvalid(what, "it has no hash", "")
 	}
+	if t.Organization == "" && t.Kind != pullpass.TokenSetup {
+		return pullpass.Token{}, errInvalid(what, "it has no organization", "")
+	}
 	if t.ID == "" {
 		t.ID = pullpass.NewTokenID()
 	}
@@ -183,20 +186,4 @@ func (db *DB) DeleteToken(ctx context.Context, org pullpass.OrganizationID, id p
 		}
 		return err
 	})
-}
-
-// UseToken spends a one-time token: of two who present it, one gets it and the
-// other NotFound, as for an expired token and for kinds that are not one-time.
-func (db *DB) UseToken(ctx context.Context, hash pullpass.TokenHash) (pullpass.Token, error) {
-	const what = "use the token"
-	var t pullpass.Token
-	err := db.tx(ctx, what, func(x *tx) (err error) {
-		t, err = scanToken(x.one(`DELETE FROM tokens WHERE hash = $1 AND kind IN ('join', 'setup')
-			AND (expires_at = 0 OR expires_at > $2) RETURNING `+tokenFields, hash, micros(db.now())))
-		return err
-	})
-	if err != nil {
-		return pullpass.Token{}, err
-	}
-	return t, nil
 }

@@ -2,8 +2,6 @@ package storetest
 
 import (
 	"strconv"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -60,61 +58,6 @@ func testTokens(t *testing.T, open Open) {
 	must(t, "DeleteRunner", w.DeleteRunner(ctx, w.org, w.runner, false))
 	_, err = w.TokenByHash(ctx, "r")
 	wantKind(t, "the token of a deleted runner", err, pullpass.NotFound)
-	testOneTimeTokens(t, w, &clock)
-}
-
-func testOneTimeTokens(t *testing.T, w *world, clock *time.Time) {
-	ctx := t.Context()
-	for hash, kind := range map[pullpass.TokenHash]pullpass.TokenKind{"a": pullpass.TokenAPI, "s": pullpass.TokenSetup, "late": pullpass.TokenJoin} {
-		token := pullpass.Token{Organization: w.org, Kind: kind, Hash: hash, ExpiresAt: clock.Add(time.Minute)}
-		if kind == pullpass.TokenSetup {
-			token.Organization = "" // it exists before its organization
-		}
-		_, err := w.CreateToken(ctx, token)
-		must(t, "CreateToken("+string(kind)+")", err)
-	}
-	_, err := w.UseToken(ctx, "a")
-	wantKind(t, "using up an API token", err, pullpass.NotFound)
-	used, err := w.UseToken(ctx, "s")
-	must(t, "UseToken(setup)", err)
-	if used.Kind != pullpass.TokenSetup || used.Organization != "" {
-		t.Errorf("UseToken = %+v, want the setup token", used)
-	}
-	_, err = w.UseToken(ctx, "s")
-	wantKind(t, "using a token twice", err, pullpass.NotFound)
-	*clock = clock.Add(time.Minute)
-	_, err = w.UseToken(ctx, "late")
-	wantKind(t, "using an expired token", err, pullpass.NotFound)
-}
-
-// testUseTokenRace presents one-time tokens to two servers at once: each is
-// given out once.
-func testUseTokenRace(t *testing.T, open Open) {
-	keyring := Keyring(t)
-	w := populate(t, openStore(t, open, keyring), "acme")
-	second := openStore(t, open, keyring)
-	for i := range 10 {
-		hash := pullpass.TokenHash("t" + strconv.Itoa(i))
-		_, err := w.CreateToken(t.Context(), pullpass.Token{Organization: w.org, Kind: pullpass.TokenJoin, Hash: hash, Runner: w.runner})
-		must(t, "CreateToken", err)
-		var won atomic.Int32
-		var all sync.WaitGroup
-		for j := range 6 {
-			db := []*store.DB{w.DB, second}[j%2]
-			all.Go(func() {
-				switch token, err := db.UseToken(t.Context(), hash); {
-				case err == nil && token.Runner == w.runner:
-					won.Add(1)
-				case !pullpass.IsKind(err, pullpass.NotFound):
-					t.Errorf("UseToken: %+v, %v", token, err)
-				}
-			})
-		}
-		all.Wait()
-		if won.Load() != 1 {
-			t.Errorf("%d of 6 got the token, want 1", won.Load())
-		}
-	}
 }
 
 // testPages reads every list in pages and finds each item once.
