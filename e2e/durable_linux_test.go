@@ -4,22 +4,19 @@ import (
 	"bytes"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/e2e/process"
+	"github.com/pullpass/pullpass/internal/parts"
 )
 
 // TestAcknowledgedIsSynced watches the system calls of a server on SQLite: record
 // and deed are synced, each, before the answer.
 func TestAcknowledgedIsSynced(t *testing.T) {
-	strace, err := exec.LookPath("strace")
-	if err != nil {
-		t.Skip("strace is not installed: apt-get install strace")
-	}
+	strace := parts.Command(t, "strace")
 	ctx := within(t, 2*time.Minute)
 	dir := t.TempDir()
 	traced, calls := filepath.Join(dir, "traced"), filepath.Join(dir, "calls")

@@ -14,6 +14,7 @@ import (
 	"testing/iotest"
 
 	"github.com/pullpass/pullpass/internal/atomicfile"
+	"github.com/pullpass/pullpass/internal/parts"
 )
 
 func TestWrite(t *testing.T) {
@@ -87,10 +88,7 @@ func TestWriteIsDurable(t *testing.T) {
 		}
 		return
 	}
-	strace, err := exec.LookPath("strace")
-	if err != nil {
-		t.Skip("strace is not there: apt-get install strace")
-	}
+	strace := parts.Command(t, "strace")
 	dir := t.TempDir()
 	trace := filepath.Join(t.TempDir(), "trace")
 	cmd := exec.CommandContext(t.Context(), strace, "-f", "-y", "-qq", "-o", trace, "-e", "trace=fsync,fdatasync,rename,renameat,renameat2",

@@ -24,6 +24,7 @@ var debianPackages = map[string]string{
 	"git":                         "git",
 	"psql":                        "postgresql-client",
 	"skopeo":                      "skopeo",
+	"strace":                      "strace",
 	"systemd-analyze":             "systemd",
 }
 
