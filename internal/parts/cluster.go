@@ -26,6 +26,9 @@ type Cluster struct {
 	URL string // postgres://… of the superuser
 
 	postgres *daemon
+	binary   string
+	data     string
+	as       *syscall.Credential
 }
 
 // StartCluster makes a cluster in dir and starts it; as root, under the user
@@ -50,7 +53,7 @@ func StartCluster(ctx context.Context, dir string) (*Cluster, error) {
 	}
 	for range attempts {
 		var c *Cluster
-		if c, err = startPostgres(ctx, filepath.Join(filepath.Dir(initdb), "postgres"), data, password, as); err == nil {
+		if c, err = startPostgres(ctx, filepath.Join(filepath.Dir(initdb), "postgres"), data, password, as, ""); err == nil {
 			return c, nil
 		}
 	}
@@ -80,8 +83,12 @@ func initialize(ctx context.Context, initdb, data, password string, as *syscall.
 	return nil
 }
 
-func startPostgres(ctx context.Context, postgres, data, password string, as *syscall.Credential) (*Cluster, error) {
-	host, port, err := freeAddress(ctx)
+// startPostgres starts it at address, or at a free one if that is empty.
+func startPostgres(ctx context.Context, postgres, data, password string, as *syscall.Credential, address string) (*Cluster, error) {
+	host, port, err := net.SplitHostPort(address)
+	if address == "" {
+		host, port, err = freeAddress(ctx)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -96,11 +103,11 @@ func startPostgres(ctx context.Context, postgres, data, password string, as *sys
 	if err != nil {
 		return nil, err
 	}
-	address := url.URL{
+	at := url.URL{
 		Scheme: "postgres", User: url.UserPassword("postgres", password), Host: net.JoinHostPort(host, port),
 		Path: "/postgres", RawQuery: "sslmode=disable",
 	}
-	c := &Cluster{URL: address.String(), postgres: d}
+	c := &Cluster{URL: at.String(), postgres: d, binary: postgres, data: data, as: as}
 	err = d.ready(ctx, func(ctx context.Context) error { return pingPostgres(ctx, c.URL) })
 	if err != nil {
 		c.Stop()
