@@ -10,6 +10,13 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 GOLANGCI_VERSION := v2.15.0
 GOLANGCI := .bin/golangci-lint-$(GOLANGCI_VERSION)
 
+# Known vulnerabilities of what the program calls, looked up where their database answers.
+GOVULNCHECK_VERSION := v1.9.0
+VULN_DATABASE := https://vuln.go.dev
+
+# How long `make verify` soaks the server.
+SOAK ?= 10m
+
 # FUZZTIME is for each target; with CI=true `make test` fuzzes a little as well.
 FUZZTIME ?= 60
 CI_FUZZTIME := 5
@@ -21,11 +28,11 @@ ENGINE_PACKAGES := ./internal/docker/... ./internal/runner/... ./internal/agent/
 # Gives a command the engine that e2e/parts found or started, under its usual name.
 WITH_ENGINE := [ -z "$$PULLPASS_TEST_DOCKER_HOST" ] || export DOCKER_HOST="$$PULLPASS_TEST_DOCKER_HOST"
 
-.PHONY: help build test lint demo bench fuzz generate verify fresh parts clean
+.PHONY: help build test lint demo bench fuzz generate verify vulnerabilities fresh parts clean
 
 help: ## list the targets
 	@echo "usage: make TARGET"; echo
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo; echo "On a fresh machine with Go, \`make demo\` and \`make test\` need nothing first."
 
 build: ## build bin/pullpass and bin/docker-credential-pullpass: static, reproducible
@@ -53,12 +60,22 @@ generate: ## write the generated files anew: documents, golden files
 	go generate ./...
 	@grep -rl --include='*_test.go' '"update"' . | xargs -rn1 dirname | sort -u | xargs -r sh -c 'go test -count=1 "$$@" -update' packages
 
-verify: fresh parts ## what is too slow for CI: fresh files, OCI conformance, race detector, a current engine, long fuzzing, the goals of bench
+verify: fresh parts ## what is too slow for CI: fresh files, OCI conformance, race detector, faults at length, known vulnerabilities, a current engine, long fuzzing, the goals of bench
 	go run ./e2e/conformance
 	.bin/parts -- go test -count=1 -timeout 30m -race ./...
+	PULLPASS_TEST_LONG=1 PULLPASS_TEST_SOAK=$(SOAK) .bin/parts -only postgres -- \
+		go test -count=1 -timeout 60m -run '^(TestFailovers|TestServerKilled|TestSoak)$$' ./e2e
+	$(MAKE) vulnerabilities
 	.bin/parts -engine current -- go test -count=1 -timeout 30m $(ENGINE_PACKAGES)
 	$(MAKE) fuzz
 	CHECK=1 $(MAKE) bench
+
+vulnerabilities: ## look the program up in the database of known vulnerabilities (skipped, and said so, where that does not answer)
+	@if curl -fsS -m 15 -o /dev/null $(VULN_DATABASE)/index/modules.json; then \
+		go run golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION) -db $(VULN_DATABASE) ./...; \
+	else \
+		echo "skipped: govulncheck ($(VULN_DATABASE) does not answer from here)" >&2; \
+	fi
 
 clean: ## remove what was built here
 	rm -rf bin .bin

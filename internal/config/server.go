@@ -17,7 +17,7 @@ type Server struct {
 	URL            string   `env:"PULLPASS_URL" placeholder:"URL" help:"Address by which others reach this server; taken from --listen if it is not given."`
 	IssuerURL      string   `name:"issuer-url" env:"PULLPASS_ISSUER_URL" placeholder:"URL" help:"Where the identity provider's discovery documents and keys are published, if not below --url: a bucket that 'pullpass idp check --export' fills. Tokens name it as their issuer."`
 	Data           string   `default:"${data_dir}" env:"PULLPASS_DATA" placeholder:"DIR" help:"Directory for the database and what belongs to it. Created with mode 0700."`
-	Database       string   `env:"PULLPASS_DATABASE" placeholder:"URL" help:"postgres://… for several replicas. Without it: SQLite in the data directory."`
+	Database       string   `env:"PULLPASS_DATABASE" placeholder:"URL" help:"postgres://… for several replicas; parameters in it go before the session limits that docs/operations.md lists. Without it: SQLite in the data directory."`
 	DatabasePass   string   `name:"database-password-file" env:"PULLPASS_DATABASE_PASSWORD_FILE" placeholder:"FILE" help:"File with the password of --database, which then stands in no argument and no variable."`
 	KeyFile        string   `env:"PULLPASS_KEY_FILE" placeholder:"FILE" help:"Key-encryption key, mode 0600. Without it: the path of the data directory with .key appended; made on the first start."`
 	KMSKey         string   `name:"kms-key" env:"PULLPASS_KMS_KEY" placeholder:"ARN" help:"Keep the key-encryption key in AWS KMS instead of a file."`

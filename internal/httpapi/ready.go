@@ -32,7 +32,7 @@ type readiness struct {
 func (s *Server) ready(w http.ResponseWriter, req *http.Request) {
 	select {
 	case <-s.draining:
-		s.refuse(w, req, &pullpass.Error{Kind: pullpass.Unavailable, Code: "stopping", What: notReady, Cause: "it is stopping"})
+		s.refuse(w, req, &pullpass.Error{Kind: pullpass.Unavailable, Code: codeStopping, What: notReady, Cause: "it is stopping"})
 		return
 	default:
 	}
@@ -44,6 +44,15 @@ func (s *Server) ready(w http.ResponseWriter, req *http.Request) {
 }
 
 const notReady = "the server is not ready"
+
+// The reasons; docs/operations.md says what each means and what to do.
+const (
+	codeStopping = "stopping"
+	codeStore    = "store_unavailable"
+	codeRemoved  = "database_removed"
+	codeKey      = "seal_key_missing"
+	codeAudit    = "audit_unavailable"
+)
 
 func (r *readiness) of(ctx context.Context, try func(context.Context) error) error {
 	r.mu.Lock()
@@ -60,10 +69,10 @@ func (r *readiness) of(ctx context.Context, try func(context.Context) error) err
 
 func (s *Server) tryReady(ctx context.Context) error {
 	if err := s.store.Ping(ctx); err != nil {
-		return errNotReady("store_unavailable", "its database does not answer", err)
+		return errNotReady(codeStore, "its database does not answer", err)
 	}
 	if err := s.store.CheckKeys(ctx); err != nil {
-		return errNotReady("seal_key_missing", "its keys cannot be checked", err)
+		return errNotReady(codeKey, "its keys cannot be checked", err)
 	}
 	refusal := s.metrics.recording.refusal.Load()
 	if refusal == nil {
@@ -77,7 +86,7 @@ func (s *Server) tryReady(ctx context.Context) error {
 	if err == nil {
 		err = refusal.err
 	}
-	return errNotReady("audit_unavailable", "its audit log cannot be written", err)
+	return errNotReady(codeAudit, "its audit log cannot be written", err)
 }
 
 // errNotReady says why, in the words of what failed.
@@ -89,9 +98,9 @@ func errNotReady(code, cause string, err error) error {
 	out := &pullpass.Error{Kind: pullpass.Unavailable, Code: code, What: notReady, Cause: cause, Err: err}
 	switch {
 	case why == nil:
-	case code == "seal_key_missing":
+	case code == codeKey:
 		out.Hint = why.Hint
-	case why.Code == "database_removed":
+	case why.Code == codeRemoved:
 		out.Code, out.Hint = why.Code, why.Hint
 	}
 	return out
