@@ -10,6 +10,7 @@ import (
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/api"
 	"github.com/pullpass/pullpass/client"
+	"github.com/pullpass/pullpass/internal/broker"
 	"github.com/pullpass/pullpass/internal/doctor"
 	"github.com/pullpass/pullpass/internal/reference"
 )
@@ -65,6 +66,9 @@ func (d *doctorCommand) puller(ctx context.Context, t *terminal, c *client.Clien
 		ask, whom = api.CredentialRequest{Project: env.Project}, "for the project of environment "+env.Name
 	}
 	here := func(ctx context.Context, image string) (api.Diagnosis, error) {
+		if err := runnerOnly(ctx, t, c, env, image); err != nil {
+			return api.Diagnosis{}, err
+		}
 		return d.serviceImage(ctx, t, image, issuedOpener{c, ask, whom})
 	}
 	const told = "The conditions are what the runner reported. The pulls are made from this machine, which may see another network than the runner."
@@ -94,6 +98,30 @@ func (d *doctorCommand) puller(ctx context.Context, t *terminal, c *client.Clien
 		}
 		return c.TestEnvironment(ctx, env.ID, image)
 	}, nil
+}
+
+// runnerOnly refuses to try from here what nobody but a runner that starts the
+// environment may have: that a person gets no credential says nothing of the pull.
+func runnerOnly(ctx context.Context, t *terminal, c *client.Client, env pullpass.Environment, image string) error {
+	i, err := reference.ParseImage(image)
+	if err != nil {
+		return nil //nolint:nilerr // the steps say what is wrong with it
+	}
+	list, err := all(c.AllRegistries(ctx, pullpass.RegistryFilter{}), func(r pullpass.Registry) pullpass.Registry { return r })
+	if err != nil {
+		return err
+	}
+	list = slices.DeleteFunc(list, func(r pullpass.Registry) bool { return r.Project != "" && r.Project != env.Project })
+	r, found := broker.Choose(list, i.Host, i.Repository)
+	if !found || r.Inside.Open() {
+		return nil
+	}
+	t.say("%s", pullpass.Explain(&pullpass.Error{
+		Kind: pullpass.Unavailable, Code: "runner_only", What: "cannot try " + image + " from this machine",
+		Cause: "the registry " + r.Name + " gives its credential to runners that start environments, and to nobody else: only the runner of " + env.Name + " can try it",
+		Hint:  "see that its runner is there (pullpass runner list) and that it is to run; then: pullpass doctor " + env.Name,
+	}))
+	return exitCode(exitUnknown)
 }
 
 // cannotTry finds out of an error that no runner will try for now.

@@ -212,6 +212,14 @@ func TestDoctorWithTheServersCredential(t *testing.T) {
 	wantAll(t, "doctor ENVIRONMENT", talk, "made from this machine")
 	found, _ = c.pullpass(0, "", "--json", "doctor", "ada", "--project", "payments")
 	wantAll(t, "its JSON", found, `"environment": "env_`, `"images": [`, `"healthy": true`)
+	// What nobody but its runner may have is not tried from here, and not called broken.
+	c.pullpass(0, "", "registry", "update", "ecr", "--inside", "never")
+	found, talk = c.pullpass(exitUnknown, "", "doctor", "ada")
+	wantAll(t, "doctor ENVIRONMENT", talk, "only the runner of ada can try it")
+	if strings.Contains(found, "not healthy") {
+		t.Errorf("doctor ENVIRONMENT calls broken what it could not try: %s", found)
+	}
+	c.pullpass(0, "", "registry", "update", "ecr", "--inside", "login")
 	c.repositoryPolicy("team/app", document(`{"Effect":"Deny","Principal":"*","Action":"ecr:BatchGetImage"},`+strings.Trim(ownPolicy, "\n")))
 	found, _ = c.pullpass(1, "", "doctor", "ada")
 	wantAll(t, "doctor ENVIRONMENT", found, "failed   manifest", "not healthy")

@@ -85,7 +85,7 @@ func (db *DB) openVariables(ctx context.Context, e *pullpass.Environment, v seal
 	secret, err := db.sealer.Open(ctx, v.sealed, variablesPlace(e.Organization, e.ID, micros(e.CreatedAt), e.Project, e.Runner, v.services))
 	if isBroken(err) {
 		db.log.Error("the sealed variables of an environment do not open: its row was changed in the database", "environment", e.ID)
-		return nil //nolint:nilerr // it has been told, and the row alone suffers
+		return nil
 	}
 	if err != nil {
 		return err
@@ -93,7 +93,7 @@ func (db *DB) openVariables(ctx context.Context, e *pullpass.Environment, v seal
 	var values []map[string]string
 	if json.Unmarshal([]byte(secret.Reveal()), &values) != nil || len(values) != len(e.Services) {
 		db.log.Error("the sealed variables of an environment do not read", "environment", e.ID)
-		return nil
+		return nil //nolint:nilerr // it has been told, and the row alone suffers
 	}
 	for i := range e.Services {
 		e.Services[i].Env = values[i]
