@@ -28,7 +28,7 @@ ENGINE_PACKAGES := ./internal/docker/... ./internal/runner/... ./internal/agent/
 # Gives a command the engine that e2e/parts found or started, under its usual name.
 WITH_ENGINE := [ -z "$$PULLPASS_TEST_DOCKER_HOST" ] || export DOCKER_HOST="$$PULLPASS_TEST_DOCKER_HOST"
 
-.PHONY: help build test lint demo bench fuzz generate verify vulnerabilities fresh parts clean
+.PHONY: help build dist test lint demo bench fuzz generate verify vulnerabilities fresh parts clean
 
 help: ## list the targets
 	@echo "usage: make TARGET"; echo
@@ -37,6 +37,15 @@ help: ## list the targets
 
 build: ## build bin/pullpass and bin/docker-credential-pullpass: static, reproducible
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
+
+PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64
+
+dist: ## build both programs for five platforms into dist/, as the server's --downloads takes them: reproducible
+	@for platform in $(PLATFORMS); do \
+		os=$${platform%/*} arch=$${platform#*/}; echo "dist/$$os-$$arch"; \
+		CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o dist/$$os-$$arch/ ./cmd/...; \
+	done
+	@cd dist && find . -type f ! -name SHA256SUMS | LC_ALL=C sort | xargs sha256sum > SHA256SUMS
 
 test: parts ## run all tests with real parts around them (Debian as root installs them; elsewhere skips are listed; CI=true: none)
 	.bin/parts -- go test -count=1 -timeout 12m ./...
@@ -78,7 +87,7 @@ vulnerabilities: ## look the program up in the database of known vulnerabilities
 	fi
 
 clean: ## remove what was built here
-	rm -rf bin .bin
+	rm -rf bin .bin dist
 
 # Fails if `make generate` changes a file, also where others are changed already.
 fresh:

@@ -19,7 +19,9 @@ import (
 
 const (
 	answerWithin = 30 * time.Second // of an attempt, beyond what it asks to wait
-	maxAnswer    = 64 << 20         // bytes
+	// readWithin bounds all attempts of a read together: a person waits for it.
+	readWithin = 15 * time.Second
+	maxAnswer  = 64 << 20 // bytes
 )
 
 // call is one request, said once and perhaps made several times.
@@ -82,15 +84,20 @@ func (c *Client) do(ctx context.Context, k call, read func(io.Reader) error) err
 			return fmt.Errorf("writing the request: %w", err)
 		}
 	}
+	deadline := time.Now().Add(c.readWithin + k.wait)
 	for attempt := 1; ; attempt++ {
-		err := c.attempt(ctx, k, body, read)
+		within := answerWithin + k.wait
+		if k.bounded() {
+			within = min(within, time.Until(deadline))
+		}
+		err := c.attempt(ctx, k, body, within, read)
 		if err == nil {
 			return nil
 		}
 		if k.method == http.MethodDelete && attempt > 1 && pullpass.IsKind(err, pullpass.NotFound) {
 			return nil // the attempt whose answer was lost had deleted it
 		}
-		if attempt >= c.attempts || !mayRepeat(k, err) {
+		if attempt >= c.attempts || !mayRepeat(k, err) || (k.bounded() && time.Until(deadline) < firstPause) {
 			return settled(err)
 		}
 		if stop := pause(ctx, attempt, err); stop != nil {
@@ -99,10 +106,15 @@ func (c *Client) do(ctx context.Context, k call, read func(io.Reader) error) err
 	}
 }
 
+// bounded reports whether the call is a read, whose attempts end together. A long poll
+// is not: who waits for a change waits through a restart, too.
+func (k call) bounded() bool { return k.method == http.MethodGet && k.wait == 0 }
+
 // attempt makes the request once.
-func (c *Client) attempt(ctx context.Context, k call, body []byte, read func(io.Reader) error) error {
-	attempt, cancel := context.WithTimeout(ctx, answerWithin+k.wait)
+func (c *Client) attempt(ctx context.Context, k call, body []byte, within time.Duration, read func(io.Reader) error) error {
+	attempt, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
+	defer traceOf(ctx).slowAfter(k.wait)()
 	req, err := c.request(attempt, k, body)
 	if err != nil {
 		return err
@@ -162,7 +174,7 @@ func (c *Client) unreachable(ctx context.Context, err error) error {
 		Err:  cause,
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		e.Cause = "it did not answer in time"
+		e.Cause = "it took the request and did not answer in time"
 	}
 	return e
 }

@@ -19,10 +19,12 @@ type Client struct {
 	token     pullpass.Secret
 	userAgent string
 	attempts  int
-	plainHTTP bool
-	caFile    string
-	transport http.RoundTripper
-	http      *http.Client
+
+	readWithin time.Duration
+	plainHTTP  bool
+	caFile     string
+	transport  http.RoundTripper
+	http       *http.Client
 }
 
 // Option changes how a Client works.
@@ -37,6 +39,10 @@ func WithUserAgent(name string) Option { return func(c *Client) { c.userAgent = 
 // WithAttempts bounds how often a call that may be repeated is tried in all.
 func WithAttempts(n int) Option { return func(c *Client) { c.attempts = max(n, 1) } }
 
+// WithReadWithin bounds how long a read may take, all its attempts together; 15
+// seconds unless given. A long poll is not bound by it.
+func WithReadWithin(d time.Duration) Option { return func(c *Client) { c.readWithin = d } }
+
 // WithPlainHTTP allows http to another machine, where whoever is on the way can
 // read the token. Loopback needs no such permission.
 func WithPlainHTTP() Option { return func(c *Client) { c.plainHTTP = true } }
@@ -47,7 +53,7 @@ func WithTransport(rt http.RoundTripper) Option { return func(c *Client) { c.tra
 // New makes a client of the server at base: https://host, http://127.0.0.1:port
 // or unix:///path/to/socket.
 func New(base string, options ...Option) (*Client, error) {
-	c := &Client{userAgent: "pullpass-client", attempts: 4}
+	c := &Client{userAgent: "pullpass-client", attempts: 4, readWithin: readWithin}
 	for _, option := range options {
 		option(c)
 	}

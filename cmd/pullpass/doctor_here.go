@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,18 +27,19 @@ import (
 
 // hereOptions say how this machine reaches the registry, and as whom.
 type hereOptions struct {
-	Username     string        `placeholder:"NAME" help:"Log in with a username; the password is read from standard input or --password-file."`
-	PasswordFile string        `default:"-" placeholder:"FILE" help:"File with the password or access token; - is standard input."`
-	Anonymous    bool          `help:"Ask the registry without any credential."`
-	Docker       bool          `help:"Use the login that Docker has for the host. Without it, ECR is asked with your AWS identity, and other registries so."`
-	Profile      string        `placeholder:"NAME" help:"AWS profile to pull as; without it, the default chain."`
-	Roles        []string      `name:"role" placeholder:"ARN" help:"Then assume this role. Repeated: one after the other."`
-	ExternalID   string        `placeholder:"ID" help:"External id for the last role."`
-	Readers      []string      `name:"reader" placeholder:"NAME" help:"AWS profile that may read the policies of another account. Can be repeated."`
-	Endpoint     string        `name:"endpoint-url" env:"AWS_ENDPOINT_URL" placeholder:"URL" help:"Where AWS is asked, such as the sandbox."`
-	Hosts        []string      `name:"host" env:"PULLPASS_HOSTS" sep:";" placeholder:"MAPPING" help:"A registry under another name, as for the server: host=…,account=…,region=…,api=URL,sts=URL,registry=URL. Can be repeated."`
-	Timeout      time.Duration `default:"2m" placeholder:"DURATION" help:"How long all steps together may take."`
-	Platform     string        `placeholder:"OS/ARCH" help:"Platform of the image: linux/amd64. Without it, linux on this machine's architecture."`
+	Username     string   `placeholder:"NAME" help:"Log in with a username; the password is read from standard input or --password-file."`
+	PasswordFile string   `default:"-" placeholder:"FILE" help:"File with the password or access token; - is standard input."`
+	Anonymous    bool     `help:"Ask the registry without any credential."`
+	Docker       bool     `help:"Use the login that Docker has for the host. Without it, ECR is asked with your AWS identity, and other registries so."`
+	Profile      string   `placeholder:"NAME" help:"AWS profile to pull as; without it, the default chain."`
+	Roles        []string `name:"role" placeholder:"ARN" help:"Then assume this role. Repeated: one after the other."`
+	ExternalID   string   `placeholder:"ID" help:"External id for the last role."`
+	Readers      []string `name:"reader" placeholder:"NAME" help:"AWS profile that may read the policies of another account. Can be repeated."`
+	Endpoint     string   `name:"endpoint-url" env:"AWS_ENDPOINT_URL" placeholder:"URL" help:"Where AWS is asked, such as the sandbox."`
+	Hosts        []string `name:"host" env:"PULLPASS_HOSTS" sep:";" placeholder:"MAPPING" help:"A registry under another name, as for the server: host=…,account=…,region=…,api=URL,sts=URL,registry=URL. Can be repeated."`
+
+	within   time.Duration // --timeout: what is not reached in time is a finding
+	Platform string        `placeholder:"OS/ARCH" help:"Platform of the image: linux/amd64. Without it, linux on this machine's architecture."`
 }
 
 // here is a doctor on this machine.
@@ -82,7 +84,7 @@ func (o hereOptions) examiner(ctx context.Context, t *terminal, image string) (*
 func (h *here) close() { h.out.Close() }
 
 func (h *here) examine(ctx context.Context, image string) api.Diagnosis {
-	ctx, cancel := context.WithTimeout(ctx, h.options.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(h.options.within, 2*time.Minute))
 	defer cancel()
 	return h.doctor.Examine(ctx, doctor.Pull{Image: image, Opener: h.opener, Logins: h.logins, Policies: h.readers})
 }

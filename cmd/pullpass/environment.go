@@ -116,7 +116,7 @@ func settle(ctx context.Context, c *client.Client, t *terminal, e pullpass.Envir
 				Hint: "who deleted it: pullpass audit list --action environment.delete"}
 		}
 	}
-	if err := showEnvironment(t, e); err != nil {
+	if err := showEnvironment(t, newNames(ctx, c), e); err != nil {
 		return err
 	}
 	if e.Phase == pullpass.PhaseRunning {
@@ -148,6 +148,7 @@ func verdict(e pullpass.Environment) error {
 }
 
 type envList struct {
+	wideFlag
 	Project string `placeholder:"NAME" help:"Only this project's."`
 }
 
@@ -164,11 +165,13 @@ func (e *envList) Run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return err
 	}
+	names := newNames(ctx, c)
 	var rows [][]string
 	for _, env := range list {
-		rows = append(rows, []string{string(env.ID), env.Name, string(env.Phase), images(env.Services), problem(env.Conditions), day(env.CreatedAt)})
+		rows = append(rows, e.row([]string{env.Name, names.project(env.Project), string(env.Phase), problem(env.Conditions)},
+			images(env.Services), day(env.CreatedAt), string(env.ID)))
 	}
-	return t.list(list, []string{"ID", "NAME", "PHASE", "IMAGES", "PROBLEM", "CREATED"}, rows, "Create one: pullpass env create NAME --project PROJECT --image IMAGE")
+	return t.list(list, e.row([]string{"NAME", "PROJECT", "PHASE", "PROBLEM"}, "IMAGES", "CREATED", "ID"), rows, "Create one: pullpass env create NAME --project PROJECT --image IMAGE")
 }
 
 // envRef names an environment: by id alone, or by name and project.
@@ -238,13 +241,13 @@ func (e *envShow) Run(ctx context.Context, t *terminal) error {
 	if env, err = c.Environment(ctx, env.ID); err != nil { // lists leave values out
 		return err
 	}
-	return showEnvironment(t, env)
+	return showEnvironment(t, newNames(ctx, c), env)
 }
 
-func showEnvironment(t *terminal, e pullpass.Environment) error {
+func showEnvironment(t *terminal, names *namesOf, e pullpass.Environment) error {
 	return t.show(api.FromEnvironment(e), func(w io.Writer) {
 		facts(w, "name", e.Name, "id", string(e.ID), "phase", string(e.Phase), "wanted", string(e.Wanted),
-			"project", string(e.Project), "runner", string(e.Runner), "starts", fmt.Sprint(e.Start))
+			"project", names.project(e.Project), "runner", names.runner(e.Runner), "starts", fmt.Sprint(e.Start))
 		for _, s := range e.Services {
 			status := statusOf(e, s.Name)
 			_, _ = fmt.Fprintf(w, "service %s: %s %s\n", s.Name, s.Image, status.State)

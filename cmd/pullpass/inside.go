@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -49,6 +50,20 @@ func askSelf(ctx context.Context) (api.AgentSelf, error) {
 		return self, &pullpass.Error{Kind: pullpass.Unavailable, What: "cannot ask the agent who this environment is", Cause: "it answers " + resp.Status}
 	}
 	return self, nil
+}
+
+// orInside is err for who is not logged in because they are inside an environment.
+func orInside(err error) error {
+	var e *pullpass.Error
+	if !errors.As(err, &e) || e.Code != "not_logged_in" {
+		return err
+	}
+	if _, missing := os.Stat(agentSocket()); missing != nil {
+		return err
+	}
+	said := *e
+	said.Hint = "you are inside an environment, which needs no login to say which one it is: pullpass self"
+	return &said
 }
 
 type selfCommand struct{}

@@ -139,9 +139,9 @@ func roleHop(text string) (pullpass.RoleHop, error) {
 	return hop, nil
 }
 
-type integrationList struct{}
+type integrationList struct{ wideFlag }
 
-func (integrationList) Run(ctx context.Context, t *terminal) error {
+func (l *integrationList) Run(ctx context.Context, t *terminal) error {
 	c, err := connect()
 	if err != nil {
 		return err
@@ -152,9 +152,9 @@ func (integrationList) Run(ctx context.Context, t *terminal) error {
 	}
 	var rows [][]string
 	for _, i := range list {
-		rows = append(rows, []string{i.Name, string(i.Mode), i.Region, i.Account, i.Principal, fmt.Sprint(i.Generation)})
+		rows = append(rows, l.row([]string{i.Name, string(i.Mode), i.Region, i.Account}, i.Principal, fmt.Sprint(i.Generation), string(i.ID)))
 	}
-	return t.list(list, []string{"NAME", "MODE", "REGION", "ACCOUNT", "PRINCIPAL", "GENERATION"}, rows,
+	return t.list(list, l.row([]string{"NAME", "MODE", "REGION", "ACCOUNT"}, "PRINCIPAL", "GENERATION", "ID"), rows,
 		"Add one: pullpass integration add NAME --region REGION --access-key-id ID")
 }
 
@@ -191,7 +191,7 @@ func (i *integrationShow) Run(ctx context.Context, t *terminal) error {
 				"  session tags", tagList(hop.SessionTags))
 		}
 		pairs = append(pairs, "principal", found.Principal, "runners", runners,
-			"projects", ids(found.Projects, "none: for administrators of the whole organization"),
+			"projects", newNames(ctx, c).projects(found.Projects, "none: for administrators of the whole organization"),
 			"generation", fmt.Sprint(found.Generation), "updated", day(found.UpdatedAt))
 		facts(w, append(pairs, proof...)...)
 	})

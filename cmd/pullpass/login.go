@@ -95,7 +95,7 @@ func (l *loginCommand) setUp(ctx context.Context, token pullpass.Secret, options
 func connect() (*client.Client, error) {
 	login, err := helper.CurrentLogin()
 	if err != nil {
-		return nil, err
+		return nil, orInside(err)
 	}
 	options := []client.Option{client.WithToken(login.Token), ourOptions()}
 	if login.PlainHTTP {
@@ -118,7 +118,8 @@ func (whoamiCommand) Run(ctx context.Context, t *terminal) error {
 	return t.show(self, func(w io.Writer) {
 		facts(w, "server", c.Base(), "organization", self.Organization.Name+" ("+string(self.Organization.ID)+")",
 			"kind", string(self.Kind), "name", self.Name, "role", string(self.Role),
-			"project", string(self.Project), "may", strings.Join(self.Permissions, " "))
+			"project", newNames(ctx, c).project(self.Project))
+		_, _ = fmt.Fprintln(w, "may:\n"+wrap(strings.Join(self.Permissions, " "), 78))
 	})
 }
 

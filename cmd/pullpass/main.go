@@ -17,6 +17,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/pullpass/pullpass/client"
 	"github.com/pullpass/pullpass/internal/config"
 )
 
@@ -38,6 +39,8 @@ type commandLine struct {
 	Config string `name:"config" placeholder:"FILE" help:"YAML file: options of 'server' or 'runner', accounts of 'sandbox' ($PULLPASS_CONFIG)."`
 
 	CAFile string `name:"ca-file" env:"PULLPASS_CA_FILE" placeholder:"FILE" help:"Certificate authorities to trust, too: of the server, registries, issuers."`
+
+	Timeout time.Duration `placeholder:"DURATION" help:"Give up after so long, such as 90s or 5m. A read that the server does not answer ends after 15s."`
 
 	Project     projectCommand     `cmd:"" group:"daily" help:"Projects: repositories whose environments share registries."`
 	Registry    registryCommand    `cmd:"" group:"daily" help:"Container registries and how they are opened."`
@@ -61,6 +64,8 @@ type commandLine struct {
 	Audit       auditCommand       `cmd:"" group:"operate" help:"The audit record."`
 	Keys        keysCommand        `cmd:"" group:"operate" help:"The keys that stored secrets are sealed with."`
 	Demo        demoCommand        `cmd:"" group:"program" help:"See a private image refused, explained, allowed and run, on this machine."`
+	Completion  completionCommand  `cmd:"" group:"program" help:"Print the completion of a shell: bash, zsh or fish."`
+	Man         manCommand         `cmd:"" group:"program" help:"Write the manual pages into a directory."`
 	Help        helpCommand        `cmd:"" group:"program" help:"Explain a command: pullpass help env create."`
 	Version     versionCommand     `cmd:"" group:"program" help:"Print the version."`
 	Greet       greetCommand       `cmd:"" hidden:""`
@@ -102,6 +107,14 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		_ = os.Setenv(caFileVariable, cli.CAFile) // it fails for names with = or NUL only
 	}
 	term := newTerminal(stdin, out, stderr, cli.JSON)
+	if isPersons(parsed) {
+		ctx = client.WithTrace(ctx, slowServer(term))
+		if cli.Doctor.within = cli.Timeout; cli.Timeout > 0 && commandOf(parsed) != "doctor" {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeoutCause(ctx, cli.Timeout, errTimeout(cli.Timeout))
+			defer cancel()
+		}
+	}
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	parsed.Bind(reread(func() (*commandLine, error) {
 		var again commandLine

@@ -40,9 +40,9 @@ func (m *memberAdd) Run(ctx context.Context, t *terminal) error {
 	return t.show(api.FromMember(made), func(w io.Writer) { _, _ = fmt.Fprintln(w, made.ID) })
 }
 
-type memberList struct{}
+type memberList struct{ wideFlag }
 
-func (memberList) Run(ctx context.Context, t *terminal) error {
+func (l *memberList) Run(ctx context.Context, t *terminal) error {
 	c, err := connect()
 	if err != nil {
 		return err
@@ -51,15 +51,16 @@ func (memberList) Run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return err
 	}
+	names := newNames(ctx, c)
 	var rows [][]string
 	for _, m := range list {
 		state := "invited"
 		if m.User != "" {
 			state = "signed in"
 		}
-		rows = append(rows, []string{string(m.ID), m.Email, string(m.Role), string(m.Project), state})
+		rows = append(rows, l.row([]string{m.Email, string(m.Role), names.project(m.Project), state}, string(m.ID)))
 	}
-	return t.list(list, []string{"ID", "E-MAIL", "ROLE", "PROJECT", "STATE"}, rows, "Add one: pullpass member add EMAIL --role developer")
+	return t.list(list, l.row([]string{"E-MAIL", "ROLE", "PROJECT", "STATE"}, "ID"), rows, "Add one: pullpass member add EMAIL --role developer")
 }
 
 type memberDelete struct {

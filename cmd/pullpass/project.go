@@ -55,9 +55,9 @@ func (p *projectCreate) Run(ctx context.Context, t *terminal) error {
 	return t.show(api.FromProject(made), func(io.Writer) {})
 }
 
-type projectList struct{}
+type projectList struct{ wideFlag }
 
-func (projectList) Run(ctx context.Context, t *terminal) error {
+func (l *projectList) Run(ctx context.Context, t *terminal) error {
 	c, err := connect()
 	if err != nil {
 		return err
@@ -68,9 +68,9 @@ func (projectList) Run(ctx context.Context, t *terminal) error {
 	}
 	var rows [][]string
 	for _, p := range projects {
-		rows = append(rows, []string{p.Name, p.Repository, string(p.ID), day(p.CreatedAt)})
+		rows = append(rows, l.row([]string{p.Name, p.Repository}, day(p.CreatedAt), string(p.ID)))
 	}
-	return t.list(projects, []string{"NAME", "REPOSITORY", "ID", "CREATED"}, rows, "Create one: pullpass project create NAME")
+	return t.list(projects, l.row([]string{"NAME", "REPOSITORY"}, "CREATED", "ID"), rows, "Create one: pullpass project create NAME")
 }
 
 type projectShow struct {
@@ -102,7 +102,7 @@ func day(t time.Time) string {
 	if t.IsZero() {
 		return "never"
 	}
-	return t.Local().Format("2006-01-02 15:04")
+	return t.Local().Format("2006-01-02 15:04 MST")
 }
 
 func ids[T ~string](list []T, none string) string {

@@ -117,6 +117,7 @@ func (r *registryAdd) registry(ctx context.Context, c *client.Client, t *termina
 }
 
 type registryList struct {
+	wideFlag
 	Project string `placeholder:"NAME" help:"Only this project's own."`
 }
 
@@ -137,15 +138,20 @@ func (r *registryList) Run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return err
 	}
+	names := newNames(ctx, c)
 	var rows [][]string
 	for _, reg := range registries {
-		scope := string(reg.Project)
+		scope := names.project(reg.Project)
 		if scope == "" {
 			scope = "organization"
 		}
-		rows = append(rows, []string{reg.Name, reg.Host, reg.PathPrefix, string(reg.Auth), scope, string(reg.Inside), fmt.Sprint(reg.Generation)})
+		opened := string(reg.Auth)
+		if reg.Integration != "" {
+			opened = names.integration(reg.Integration)
+		}
+		rows = append(rows, r.row([]string{reg.Name, scope, opened, reg.Host}, reg.PathPrefix, string(reg.Inside), fmt.Sprint(reg.Generation), string(reg.ID)))
 	}
-	return t.list(registries, []string{"NAME", "HOST", "PATH", "AUTH", "SCOPE", "INSIDE", "GENERATION"}, rows,
+	return t.list(registries, r.row([]string{"NAME", "SCOPE", "OPENED BY", "HOST"}, "PATH", "INSIDE", "GENERATION", "ID"), rows,
 		"Add one: pullpass registry add NAME --host HOST --username USER")
 }
 
@@ -167,14 +173,15 @@ func (r *registryShow) Run(ctx context.Context, t *terminal) error {
 }
 
 func showRegistry(ctx context.Context, t *terminal, c *client.Client, reg pullpass.Registry) error {
+	names := newNames(ctx, c)
 	runners, err := runnersShown(ctx, c, reg.Runners)
 	if err != nil {
 		return err
 	}
 	return t.show(api.FromRegistry(reg), func(w io.Writer) {
 		facts(w, "name", reg.Name, "id", string(reg.ID), "host", reg.Host, "path", reg.PathPrefix,
-			"auth", string(reg.Auth), "username", reg.Username, "integration", string(reg.Integration),
-			"project", string(reg.Project), "runners", runners, "inside", string(reg.Inside),
+			"auth", string(reg.Auth), "username", reg.Username, "integration", names.integration(reg.Integration),
+			"project", names.project(reg.Project), "runners", runners, "inside", string(reg.Inside),
 			"generation", fmt.Sprint(reg.Generation), "updated", day(reg.UpdatedAt))
 	})
 }

@@ -105,11 +105,12 @@ func (r *repositoryList) Run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return err
 	}
+	names := newNames(ctx, c)
 	var rows [][]string
 	for _, r := range list {
-		rows = append(rows, []string{r.Name, r.Host, string(r.Project), string(r.State)})
+		rows = append(rows, []string{r.Name, names.project(r.Project), string(r.State), r.Host})
 	}
-	return t.list(list, []string{"NAME", "HOST", "PROJECT", "STATE"}, rows, "Create one: pullpass repository create --project NAME --integration NAME")
+	return t.list(list, []string{"NAME", "PROJECT", "STATE", "HOST"}, rows, "Create one: pullpass repository create --project NAME --integration NAME")
 }
 
 type repositoryShow struct {
@@ -128,13 +129,14 @@ func (r *repositoryShow) Run(ctx context.Context, t *terminal) error {
 	if found, err = c.Repository(ctx, found.ID); err != nil {
 		return err
 	}
-	return t.show(found, func(w io.Writer) { showRepository(w, found) })
+	return t.show(found, func(w io.Writer) { showRepository(w, newNames(ctx, c), found) })
 }
 
-func showRepository(w io.Writer, r api.Repository) {
+func showRepository(w io.Writer, names *namesOf, r api.Repository) {
 	pairs := []string{
 		"name", r.Name, "id", string(r.ID), "image", r.Image + ":TAG", "account", r.Account, "region", r.Region,
-		"project", string(r.Project), "integration", string(r.Integration), "pulled with", string(r.Puller), "registry", string(r.Registry),
+		"project", names.project(r.Project), "integration", names.integration(r.Integration),
+		"pulled with", names.integration(r.Puller), "registry", names.registry(r.Registry),
 		"state", string(r.State), "reason", r.Reason, "policy names", strings.Join(r.Principals, ", "),
 	}
 	if r.InForce != nil {

@@ -100,7 +100,7 @@ func (r *runnerShow) Run(ctx context.Context, t *terminal) error {
 	}
 	return t.show(api.FromRunner(found), func(w io.Writer) {
 		facts(w, "name", found.Name, "id", string(found.ID), "kind", string(found.Kind), "hosted", hosted,
-			"projects", ids(found.Projects, "any"), "phase", string(found.Phase),
+			"projects", newNames(ctx, c).projects(found.Projects, "any"), "phase", string(found.Phase),
 			"message", found.Message, "warning", found.Warning, "version", found.Version, "capabilities", ids(found.Capabilities, ""),
 			"AWS identity", awsIdentityOf(found), "joins by role", found.AWSRole, "last seen", day(found.LastSeenAt))
 	})

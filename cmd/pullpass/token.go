@@ -46,9 +46,9 @@ func (k *tokenCreate) Run(ctx context.Context, t *terminal) error {
 	})
 }
 
-type tokenList struct{}
+type tokenList struct{ wideFlag }
 
-func (tokenList) Run(ctx context.Context, t *terminal) error {
+func (l *tokenList) Run(ctx context.Context, t *terminal) error {
 	c, err := connect()
 	if err != nil {
 		return err
@@ -57,15 +57,17 @@ func (tokenList) Run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return err
 	}
+	names := newNames(ctx, c)
 	var rows [][]string
 	for _, k := range list {
-		rows = append(rows, []string{string(k.ID), k.Name, string(k.Kind), string(k.Role), string(k.Parent), day(k.ExpiresAt), day(k.LastUsedAt)})
+		rows = append(rows, l.row([]string{k.Name, string(k.Kind), string(k.Role), names.project(k.Project), day(k.ExpiresAt)},
+			day(k.LastUsedAt), string(k.Parent), string(k.ID)))
 	}
-	return t.list(list, []string{"ID", "NAME", "KIND", "ROLE", "PARENT", "EXPIRES", "LAST USED"}, rows, "Create one: pullpass token create NAME --role developer")
+	return t.list(list, l.row([]string{"NAME", "KIND", "ROLE", "PROJECT", "EXPIRES"}, "LAST USED", "PARENT", "ID"), rows, "Create one: pullpass token create NAME --role developer")
 }
 
 type tokenDelete struct {
-	Token string `arg:"" help:"Id of the token."`
+	Token string `arg:"" help:"Name or id of the token."`
 }
 
 func (k *tokenDelete) Run(ctx context.Context, t *terminal) error {
@@ -73,9 +75,16 @@ func (k *tokenDelete) Run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return err
 	}
-	if err := c.DeleteToken(ctx, pullpass.TokenID(k.Token)); err != nil {
+	id := pullpass.TokenID(k.Token)
+	if !pullpass.ValidID("tok", k.Token) {
+		if id, err = onlyNamed(c.AllTokens(ctx), "token", k.Token,
+			func(found pullpass.Token) (pullpass.TokenID, string) { return found.ID, found.Name }); err != nil {
+			return err
+		}
+	}
+	if err := c.DeleteToken(ctx, id); err != nil {
 		return err
 	}
 	t.say("Ended token %s.", k.Token)
-	return shown(t, deletion{Kind: "token", ID: k.Token, Goes: []string{"the token"}})
+	return shown(t, deletion{Kind: "token", ID: string(id), Name: k.Token, Goes: []string{"the token"}})
 }

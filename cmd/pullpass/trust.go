@@ -88,13 +88,14 @@ func (trustList) Run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return err
 	}
+	names := newNames(ctx, c)
 	list, err := all(c.AllTrusts(ctx), func(w api.Trust) api.Trust { return w })
 	if err != nil {
 		return err
 	}
 	var rows [][]string
 	for _, w := range list {
-		rows = append(rows, []string{w.Name, w.Issuer, w.Audience, strings.Join(w.Conditions, " "), string(w.Project), string(w.Action)})
+		rows = append(rows, []string{w.Name, w.Issuer, w.Audience, strings.Join(w.Conditions, " "), names.project(w.Project), string(w.Action)})
 	}
 	return t.list(list, []string{"NAME", "ISSUER", "AUDIENCE", "CLAIMS", "PROJECT", "ACTION"}, rows, "Add one: pullpass trust add NAME --preset gitlab --claim project_path=group/app --project NAME")
 }

@@ -161,3 +161,16 @@ func TestDocumentation(t *testing.T) {
 		t.Errorf("%s is stale (%v): run make generate", path, err)
 	}
 }
+
+// TestUnknownKeysOfferTheNearOne: a key that is one letter off names its option.
+func TestUnknownKeysOfferTheNearOne(t *testing.T) {
+	known := []string{"listen", "host", "data"}
+	for key, want := range map[string]string{
+		"hosts": ", did you mean host?", "lisen": ", did you mean listen?", "listem": ", did you mean listen?",
+		"dats": ", did you mean data?", "other": "", "": "", "data": "",
+	} {
+		if got := didYouMean(key, known); got != want {
+			t.Errorf("didYouMean(%q) = %q, want %q", key, got, want)
+		}
+	}
+}

@@ -104,10 +104,39 @@ func (f *File) Validate(app *kong.Application) error {
 	var p problems
 	for _, key := range sortedKeys(f.values) {
 		if !slices.Contains(known, key) {
-			p.add(key, "unknown key in "+f.path)
+			p.add(key, "unknown key in "+f.path+didYouMean(key, known))
 		}
 	}
 	return p.err()
+}
+
+// didYouMean offers the option whose name is nearest: one letter more, less or another,
+// or the plural.
+func didYouMean(key string, known []string) string {
+	for _, name := range known {
+		if oneEdit(key, name) {
+			return ", did you mean " + name + "?"
+		}
+	}
+	return ""
+}
+
+// oneEdit reports whether a and b differ in one letter.
+func oneEdit(a, b string) bool {
+	if len(a) > len(b) {
+		a, b = b, a
+	}
+	if len(b)-len(a) > 1 {
+		return false
+	}
+	start := 0
+	for start < len(a) && a[start] == b[start] {
+		start++
+	}
+	if len(a) == len(b) {
+		return start < len(a) && a[start+1:] == b[start+1:]
+	}
+	return a[start:] == b[start+1:]
 }
 
 func (f *File) flags(app *kong.Application) []string {

@@ -69,6 +69,6 @@ func (p problems) err() error {
 		Kind:  pullpass.Invalid,
 		What:  "the configuration cannot be used",
 		Cause: strings.Join(p, "\n       "),
-		Hint:  "pullpass --help lists every option with its environment variable",
+		Hint:  "these list the options with their environment variables: pullpass server run --help; pullpass runner run --help",
 	}
 }

@@ -147,7 +147,25 @@ func (s *Server) index(w http.ResponseWriter, req *http.Request) {
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'")
-	_ = indexPage.Execute(w, s.binaries)
+	_ = indexPage.Execute(w, offered{Base: s.addressFor(req), Files: s.binaries})
+}
+
+// offered is what the page of downloads shows.
+type offered struct {
+	Base  string
+	Files []binary
+}
+
+// addressFor is the server's configured address, else the one that the browser used.
+func (s *Server) addressFor(req *http.Request) string {
+	if s.url != "" {
+		return strings.TrimRight(s.url, "/")
+	}
+	scheme := "http"
+	if req.TLS != nil {
+		scheme = "https"
+	}
+	return scheme + "://" + req.Host
 }
 
 var indexPage = template.Must(template.New("downloads").Parse(`<!doctype html>
@@ -155,9 +173,12 @@ var indexPage = template.Must(template.New("downloads").Parse(`<!doctype html>
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>Pullpass: downloads</title><link rel="stylesheet" href="/static/pullpass.css"></head>
 <body><main>
 <h1>Downloads</h1>
-{{if .}}<table><thead><tr><th>file</th><th>for</th><th>bytes</th><th>SHA-256</th></tr></thead><tbody>
-{{range .}}<tr><td><a href="{{.Path}}">{{.Name}}</a></td><td>{{.OS}}/{{.Arch}}</td><td>{{.Size}}</td><td><a href="{{.Path}}.sha256"><code>{{.SHA256}}</code></a></td></tr>
+{{if .Files}}<table><thead><tr><th>file</th><th>for</th><th>bytes</th><th>SHA-256</th></tr></thead><tbody>
+{{$base := .Base}}{{range .Files}}<tr><td><a href="{{.Path}}">{{.Name}}</a></td><td>{{.OS}}/{{.Arch}}</td><td>{{.Size}}</td><td><a href="{{.Path}}.sha256"><code>{{.SHA256}}</code></a></td></tr>
 {{end}}</tbody></table>
-<pre>curl -fsSO {{(index . 0).Path}}</pre>{{else}}<p>This server gives out no binaries.</p>{{end}}
+<p>To paste into a terminal: it fetches the file, compares its sum, and makes it a program.</p>
+{{range .Files}}<h2>{{.Name}} for {{.OS}}/{{.Arch}}</h2>
+<pre>curl -fsSO {{$base}}{{.Path}} &amp;&amp; echo "{{.SHA256}}  {{.Name}}" | {{if eq .OS "darwin"}}shasum -a 256 -c{{else}}sha256sum -c{{end}}{{if ne .OS "windows"}} &amp;&amp; chmod +x {{.Name}}{{end}}</pre>
+{{end}}{{else}}<p>This server gives out no binaries.</p>{{end}}
 </main></body></html>
 `))

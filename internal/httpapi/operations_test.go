@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"html"
 	"net"
 	"net/http"
 	"strings"
@@ -46,6 +47,20 @@ func TestDownloads(t *testing.T) {
 	page := w.raw("GET", api.PathDownloads, "", "", "Accept", "text/html")
 	if !strings.Contains(page.body, d.SHA256) || !strings.Contains(page.header.Get("Content-Security-Policy"), "default-src 'none'") {
 		t.Errorf("GET %s = %q, want a page with sums and a policy", api.PathDownloads, page.body)
+	}
+}
+
+// TestDownloadsPageCanBePasted: each line has the server's own address and the sum.
+func TestDownloadsPageCanBePasted(t *testing.T) {
+	w := newWorld(t)
+	list, err := w.anonymous().Downloads(t.Context())
+	must(t, err)
+	page := html.UnescapeString(w.raw("GET", api.PathDownloads, "", "", "Accept", "text/html").body)
+	for _, d := range list {
+		want := w.url + d.Path + ` && echo "` + d.SHA256 + "  " + d.Name + `" | sha256sum -c && chmod +x ` + d.Name
+		if !strings.Contains(page, "curl -fsSO "+want) {
+			t.Errorf("the page of downloads lacks %q:\n%s", want, page)
+		}
 	}
 }
 
