@@ -9,8 +9,10 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"time"
 
@@ -161,6 +163,7 @@ func startServer(ctx context.Context, c *config.Server, log *slog.Logger) (*runn
 		<-carried
 		p.close()
 	}
+	warnOpen(c, listener.Addr(), log)
 	log.Info("server started", "url", running.url)
 	return running, nil
 }
@@ -245,8 +248,13 @@ func (p *parts) make(ctx context.Context, c *config.Server, url string, log *slo
 	if err != nil {
 		return err
 	}
+	metricsToken, err := secretIn(c.MetricsToken)
+	if err != nil {
+		return err
+	}
 	p.api, err = httpapi.New(httpapi.Options{
-		Store: p.db, Issuer: p.broker, Auditor: refusals, Metrics: metrics, VerifyAudit: p.verifyAudit,
+		MetricsToken: metricsToken,
+		Store:        p.db, Issuer: p.broker, Auditor: refusals, Metrics: metrics, VerifyAudit: p.verifyAudit,
 		Identity: p.identity, Source: source.New(p.out), Verifier: identity.NewVerifier(egressHTTP(p.out), nil), Repositories: keeper,
 		Hosts: hosts, Logger: log, Version: version, Pages: web.New, Dashboard: web.Dashboard,
 		Programs: offered, Downloads: operatorsPrograms(c), URL: url, Proxies: proxies,
@@ -313,5 +321,42 @@ func publicURL(c *config.Server, address net.Addr) string {
 	if c.TLSCert != "" {
 		scheme = "https://"
 	}
-	return scheme + address.String()
+	return scheme + reachable(address)
+}
+
+// reachable is an address that others can use: "all interfaces" is none, and the
+// machine's name is the best guess where the operator gives no --url.
+func reachable(address net.Addr) string {
+	at, err := netip.ParseAddrPort(address.String())
+	if err != nil || !at.Addr().IsUnspecified() {
+		return address.String()
+	}
+	name, err := os.Hostname()
+	if err != nil || name == "" {
+		name = "127.0.0.1"
+	}
+	return net.JoinHostPort(name, strconv.Itoa(int(at.Port())))
+}
+
+// warnOpen tells an operator whose server others can reach without TLS, where tokens
+// and credentials can be read on the way.
+func warnOpen(c *config.Server, address net.Addr, log *slog.Logger) {
+	at, err := netip.ParseAddrPort(address.String())
+	if c.TLSCert != "" || err != nil || at.Addr().IsLoopback() || strings.HasPrefix(c.URL, "https://") {
+		return
+	}
+	log.Warn("the server answers other machines over plain HTTP: tokens and credentials can be read on the way; "+
+		"use --tls-cert and --tls-key, or name the https address of the proxy before it with --url", "address", address.String())
+}
+
+// secretIn reads a secret that the operator keeps in a file; "" is no secret.
+func secretIn(path string) (pullpass.Secret, error) {
+	if path == "" {
+		return pullpass.Secret{}, nil
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return pullpass.Secret{}, &pullpass.Error{Kind: pullpass.Invalid, What: "cannot read the secret", Err: err}
+	}
+	return secretOf(text, path)
 }

@@ -26,6 +26,7 @@ type Server struct {
 	AllowEgress    []string `name:"allow-egress" env:"PULLPASS_ALLOW_EGRESS" sep:"," placeholder:"PREFIX" help:"Private address ranges that registries may be in: 10.0.0.0/8, or 127.0.0.1:5000 for one address. Loopback, link-local and private ranges are refused otherwise."`
 	LendIdentity   bool     `name:"lend-identity" env:"PULLPASS_LEND_IDENTITY" help:"Let integrations of mode ambient use the server's own AWS identity. Everybody who may add an integration can use it then."`
 	Downloads      string   `env:"PULLPASS_DOWNLOADS" placeholder:"DIR" help:"Directory of binaries to serve under /downloads/, as <os>-<arch>/<name>; the server puts its own there. Without it: downloads in the data directory."`
+	MetricsToken   string   `name:"metrics-token-file" env:"PULLPASS_METRICS_TOKEN_FILE" placeholder:"FILE" help:"File with the bearer token that /metrics asks for. Without it /metrics answers callers on this machine only."`
 	TLSCert        string   `name:"tls-cert" env:"PULLPASS_TLS_CERT" placeholder:"FILE" help:"Certificate chain in PEM. Without it: plain HTTP, for loopback or behind a proxy."`
 	TLSKey         string   `name:"tls-key" env:"PULLPASS_TLS_KEY" placeholder:"FILE" help:"Private key of --tls-cert."`
 	TrustedProxies []string `name:"trusted-proxy" env:"PULLPASS_TRUSTED_PROXIES" sep:"," placeholder:"PREFIX" help:"Address or range of reverse proxies in front of this server. What they say in X-Forwarded-For is where a request came from, in the audit record and for limits; the header of others is ignored. Can be repeated."`

@@ -1,9 +1,13 @@
 package httpapi
 
 import (
+	"crypto/subtle"
 	"io"
 	"net/http"
+	"net/netip"
+	"strings"
 
+	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/api"
 )
 
@@ -12,7 +16,31 @@ import (
 func (s *Server) healthRoutes() {
 	s.mux.HandleFunc("GET "+api.PathLive, func(w http.ResponseWriter, _ *http.Request) { ok(w) })
 	s.mux.HandleFunc("GET "+api.PathReady, s.ready)
-	s.mux.Handle("GET "+api.PathMetrics, s.metrics.handler())
+	s.mux.HandleFunc("GET "+api.PathMetrics, s.serveMetrics)
+}
+
+// serveMetrics is for whoever watches the server: with the operator's token, or from
+// this machine where there is none. Figures of all tenants together are still not
+// everybody's.
+func (s *Server) serveMetrics(w http.ResponseWriter, req *http.Request) {
+	if !s.mayReadMetrics(req) {
+		s.refuse(w, req, &pullpass.Error{
+			Kind: pullpass.Unauthenticated, Code: "metrics_token", What: "cannot show the metrics",
+			Cause: "they are for callers on the server's machine, or with the token of --metrics-token-file",
+			Hint:  "pullpass server --metrics-token-file FILE",
+		})
+		return
+	}
+	s.metrics.handler().ServeHTTP(w, req)
+}
+
+func (s *Server) mayReadMetrics(req *http.Request) bool {
+	if !s.metricsToken.Empty() {
+		given, isBearer := strings.CutPrefix(req.Header.Get("Authorization"), "Bearer ")
+		return isBearer && subtle.ConstantTimeCompare([]byte(given), []byte(s.metricsToken.Reveal())) == 1
+	}
+	from, err := netip.ParseAddr(address(req))
+	return err == nil && from.Unmap().IsLoopback()
 }
 
 func ok(w http.ResponseWriter) {

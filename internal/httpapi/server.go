@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"golang.org/x/time/rate"
 
+	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/api"
 	"github.com/pullpass/pullpass/internal/reference"
 )
@@ -52,6 +53,8 @@ type Options struct {
 	URL string
 	// Proxies are believed when they say where a request came from.
 	Proxies Proxies
+	// MetricsToken is what /metrics asks for; without one it answers callers on this machine only.
+	MetricsToken pullpass.Secret
 }
 
 // Server answers the API. It is an http.Handler.
@@ -90,8 +93,9 @@ type Server struct {
 	draining chan struct{}
 	drain    sync.Once
 
-	url     string
-	proxies Proxies
+	url          string
+	proxies      Proxies
+	metricsToken pullpass.Secret
 }
 
 // New makes a server of o.
@@ -118,7 +122,7 @@ func New(o Options) (*Server, error) {
 		hosts: o.Hosts, metrics: o.Metrics, log: o.Logger, now: o.Now,
 		signIn: o.SignIn, signIns: newSignInLimits(), hooks: o.Hooks,
 		dashboard: o.Dashboard, repositories: o.Repositories,
-		mux: http.NewServeMux(), draining: make(chan struct{}), url: o.URL, proxies: o.Proxies,
+		mux: http.NewServeMux(), draining: make(chan struct{}), url: o.URL, proxies: o.Proxies, metricsToken: o.MetricsToken,
 	}
 	s.api = newAPI(s.mux, o.Version)
 	s.routes()
