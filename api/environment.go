@@ -32,7 +32,25 @@ type NewEnvironment struct {
 	Runner   pullpass.RunnerID  `json:"runner,omitempty" doc:"Leave out where only one runner is active."`
 	Name     string             `json:"name" minLength:"1" maxLength:"127" example:"ada-payments"`
 	Ref      string             `json:"ref,omitempty" maxLength:"255" doc:"A branch or tag of the project's repository; the server looks up its commit. Its default branch if left out and the repository is proved."`
-	Services []pullpass.Service `json:"services" minItems:"1" maxItems:"100" nullable:"false"`
+	Services []NewService       `json:"services" minItems:"1" maxItems:"100" nullable:"false"`
+}
+
+// NewService asks for one container of an environment.
+type NewService struct {
+	Name    string            `json:"name"`
+	Image   string            `json:"image"`
+	Command []string          `json:"command,omitempty"`
+	Env     map[string]string `json:"env,omitempty" doc:"Variables. Their values are sealed, and shown to those who may create environments there."`
+}
+
+// FromService is what is asked for to get a service like s.
+func FromService(s pullpass.Service) NewService {
+	return NewService{Name: s.Name, Image: s.Image, Command: s.Command, Env: s.Env}
+}
+
+// Service is what is asked for.
+func (s NewService) Service() pullpass.Service {
+	return pullpass.Service{Name: s.Name, Image: s.Image, Command: s.Command, Env: s.Env}
 }
 
 // Output is the end of what a service has printed, at most 64 KiB.

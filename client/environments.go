@@ -15,7 +15,7 @@ import (
 // runner the server takes the only active one.
 func (c *Client) CreateEnvironment(ctx context.Context, e pullpass.Environment) (pullpass.Environment, error) {
 	w, err := do[api.Environment](ctx, c, post(api.PathEnvironments, api.NewEnvironment{
-		Project: e.Project, Runner: e.Runner, Name: e.Name, Ref: e.Ref, Services: e.Services,
+		Project: e.Project, Runner: e.Runner, Name: e.Name, Ref: e.Ref, Services: each(e.Services, api.FromService),
 	}))
 	return environment(w), err
 }

@@ -47,10 +47,11 @@ func (s *Server) newEnvironment(ctx context.Context, c pullpass.Caller, in api.N
 
 // services checks each service and writes its image in the canonical form, so that
 // what is decided about it is what is pulled.
-func (s *Server) services(in []pullpass.Service) ([]pullpass.Service, error) {
-	services := slices.Clone(in)
+func (s *Server) services(in []api.NewService) ([]pullpass.Service, error) {
+	services := make([]pullpass.Service, len(in))
 	names := make(map[string]bool, len(services))
 	for i := range services {
+		services[i] = in[i].Service()
 		service := &services[i]
 		if err := checkName(cannotCreate, service.Name); err != nil {
 			return nil, err
@@ -66,7 +67,7 @@ func (s *Server) services(in []pullpass.Service) ([]pullpass.Service, error) {
 		if _, err := s.hosts.Parse(image.Host); err != nil {
 			return nil, err
 		}
-		service.Image, service.EnvNames = image.String(), nil
+		service.Image = image.String()
 		for name := range service.Env {
 			if name == "" || strings.ContainsAny(name, "=\n") {
 				return nil, unfitEnvironment("variable_invalid", "a variable of the service "+service.Name+" has an empty name or one with = in it", "correct its name")
