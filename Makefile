@@ -48,7 +48,7 @@ dist: ## build both programs for five platforms into dist/, as the server's --do
 	@cd dist && find . -type f ! -name SHA256SUMS | LC_ALL=C sort | xargs sha256sum > SHA256SUMS
 
 test: parts ## run all tests with real parts around them (Debian as root installs them; elsewhere skips are listed; CI=true: none)
-	.bin/parts -- go test -count=1 -timeout 12m ./...
+	.bin/parts -- go test -count=1 -timeout 25m ./...
 	@if [ "$$CI" = true ]; then e2e/fuzz.sh $(CI_FUZZTIME) $(CI_FUZZTOTAL); fi
 
 lint: $(GOLANGCI) ## format, vet and lint; no source file above 500 lines
