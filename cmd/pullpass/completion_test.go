@@ -25,7 +25,7 @@ func TestBashCompletes(t *testing.T) {
 	} {
 		words := strings.Fields(line)
 		ask := script.String() + "\nCOMP_WORDS=(" + line + "); COMP_CWORD=" + string(rune('0'+len(words)-1)) + "; _pullpass; echo \"${COMPREPLY[*]}\""
-		out, err := exec.CommandContext(t.Context(), "bash", "-c", ask).CombinedOutput() //nolint:gosec // the script is ours
+		out, err := exec.CommandContext(t.Context(), "bash", "-c", ask).CombinedOutput()
 		if err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}

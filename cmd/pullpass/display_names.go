@@ -41,10 +41,6 @@ func (n *namesOf) registry(id pullpass.RegistryID) string {
 		func(r pullpass.Registry) (string, string) { return string(r.ID), r.Name })
 }
 
-func (n *namesOf) runners(list []pullpass.RunnerID, none string) string {
-	return namesJoined(list, none, n.runner)
-}
-
 func (n *namesOf) projects(list []pullpass.ProjectID, none string) string {
 	return namesJoined(list, none, n.project)
 }

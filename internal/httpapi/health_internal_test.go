@@ -30,7 +30,7 @@ func TestMetricsAreNotEverybodys(t *testing.T) {
 		if test.token != "" {
 			s.metricsToken = pullpass.NewSecret(test.token)
 		}
-		req := httptest.NewRequest("GET", "/metrics", nil)
+		req := httptest.NewRequestWithContext(t.Context(), "GET", "/metrics", nil)
 		req = req.WithContext(context.WithValue(req.Context(), exchangeKey{}, &exchange{address: test.from}))
 		if test.authorization != "" {
 			req.Header.Set("Authorization", test.authorization)
