@@ -7,6 +7,7 @@ const page = `# The doctor
 where it breaks, why, and what to do. The exit code is 0 if every step works and 1 if not;
 ` + "`--json`" + ` has the same in a stable form.
 
+<!-- not run: the words in capitals are the reader's -->
 ` + "```sh" + `
 pullpass doctor IMAGE                            # from here, with your own AWS identity
 pullpass doctor IMAGE --profile NAME             # with a profile of ~/.aws/config
