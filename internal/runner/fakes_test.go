@@ -215,6 +215,9 @@ func (w *world) ReportStatus(_ context.Context, id pullpass.EnvironmentID, u pul
 	case u.Start < e.Start:
 		return &pullpass.Error{Kind: pullpass.Conflict, What: "an older start"}
 	}
+	if u.Phase == pullpass.PhaseFailed && !slices.ContainsFunc(u.Conditions, isError) {
+		w.t.Errorf("a report says failed and gives no cause: %+v", u)
+	}
 	w.reports[id] = append(w.reports[id], u)
 	e.Phase, e.Status, e.Conditions = u.Phase, u.Status, u.Conditions
 	w.wanted[id] = e
@@ -223,6 +226,8 @@ func (w *world) ReportStatus(_ context.Context, id pullpass.EnvironmentID, u pul
 	}
 	return nil
 }
+
+func isError(c pullpass.Condition) bool { return c.Severity == pullpass.SeverityError }
 
 func (w *world) AppendOutput(_ context.Context, o runner.Output) error {
 	if err := w.refused("output"); err != nil {

@@ -216,10 +216,11 @@ func (j *job) isLost() bool {
 // found reports a container and follows its output.
 func (j *job) found(a Actual) {
 	j.out.follow(a)
-	j.view.is(a)
 	if a.State == Exited {
-		j.view.note(exited(j.e, a))
+		j.view.is(a, exited(j.e, a))
+		return
 	}
+	j.view.is(a)
 }
 
 func exited(e pullpass.Environment, a Actual) pullpass.Condition {

@@ -11,7 +11,7 @@ import (
 // view is what an environment's worker knows to be actual: the status it reports.
 type view struct {
 	runner  pullpass.RunnerID
-	changed func(pullpass.StatusUpdate) // told after each change; must not block
+	changed func(pullpass.StatusUpdate) // told of each change, in order; must not block and must not call the view
 
 	mu         sync.Mutex
 	wanted     pullpass.Wanted
@@ -64,80 +64,98 @@ func (v *view) of(service string) pullpass.ServiceStatus {
 
 // set changes the status of a service.
 func (v *view) set(service string, f func(*pullpass.ServiceStatus)) {
-	v.update(func() {
-		for i := range v.status {
-			if v.status[i].Name == service {
-				f(&v.status[i])
-			}
-		}
-	})
+	v.update(func() { v.change(service, f) })
 }
 
-// state changes where a service stands and leaves the rest.
+// state changes the state of a service and leaves the rest.
 func (v *view) state(service string, to pullpass.ServiceState) {
 	v.set(service, func(s *pullpass.ServiceStatus) { s.State = to })
 }
 
-// is says that a container is there, and clears the errors of getting it there.
-func (v *view) is(a Actual) {
-	v.clear(func(c pullpass.Condition) bool { return c.Service == a.Service && c.Severity == pullpass.SeverityError })
-	v.set(a.Service, func(s *pullpass.ServiceStatus) {
-		s.Container, s.Digest, s.Pull, s.ExitCode = a.ID, a.Digest, nil, nil
-		switch a.State {
-		case Running:
-			s.State = pullpass.ServiceRunning
-		case Exited:
-			s.State = pullpass.ServiceExited
-			s.ExitCode = &a.ExitCode
-		default:
-			s.State = pullpass.ServiceStarting
+// is says that a container is there, clears the errors of getting it there, and adds
+// what follows from its state. It is one report: whoever sees a service ended also sees why.
+func (v *view) is(a Actual, follows ...pullpass.Condition) {
+	v.update(func() {
+		v.drop(func(c pullpass.Condition) bool { return c.Service == a.Service && c.Severity == pullpass.SeverityError })
+		v.change(a.Service, func(s *pullpass.ServiceStatus) {
+			s.Container, s.Digest, s.Pull, s.ExitCode = a.ID, a.Digest, nil, nil
+			switch a.State {
+			case Running:
+				s.State = pullpass.ServiceRunning
+			case Exited:
+				s.State = pullpass.ServiceExited
+				s.ExitCode = &a.ExitCode
+			default:
+				s.State = pullpass.ServiceStarting
+			}
+		})
+		for _, c := range follows {
+			v.add(c)
 		}
 	})
 }
 
-// fail says that a step failed, for one service or, with "", for all.
+// fail says that a step failed, for one service or, with "", for all: the cause and the
+// state in one report.
 func (v *view) fail(service, code string, err error) {
-	v.note(condition(err, service, code, time.Now()))
 	v.update(func() {
-		for i, s := range v.status {
-			if s.Name == service && s.State != pullpass.ServiceRunning {
-				v.status[i].State = pullpass.ServiceFailed
+		v.add(condition(err, service, code, time.Now()))
+		v.change(service, func(s *pullpass.ServiceStatus) {
+			if s.State != pullpass.ServiceRunning {
+				s.State = pullpass.ServiceFailed
 			}
-		}
+		})
 	})
 }
 
-// note adds a condition. One that says the same as before keeps its time; an error
-// takes the place of the service's earlier one.
+// note adds a condition; see add.
 func (v *view) note(c pullpass.Condition) {
-	v.update(func() {
-		kept := v.conditions[:0:0]
-		for _, o := range v.conditions {
-			same := o.Service == c.Service && (o.Code == c.Code || (o.Severity == pullpass.SeverityError && c.Severity == pullpass.SeverityError))
-			if same && o.Code == c.Code && o.What == c.What && o.Cause == c.Cause {
-				c.At = o.At
-			}
-			if !same {
-				kept = append(kept, o)
-			}
-		}
-		v.conditions = append(kept, c)
-	})
+	v.update(func() { v.add(c) })
 }
 
 // clear removes conditions.
 func (v *view) clear(which func(pullpass.Condition) bool) {
-	v.update(func() { v.conditions = slices.DeleteFunc(slices.Clone(v.conditions), which) })
+	v.update(func() { v.drop(which) })
+}
+
+// change changes the status of a service; the caller holds the lock, as update does.
+func (v *view) change(service string, f func(*pullpass.ServiceStatus)) {
+	for i := range v.status {
+		if v.status[i].Name == service {
+			f(&v.status[i])
+		}
+	}
+}
+
+// add adds a condition. One that says the same as before keeps its time; an error
+// takes the place of the service's earlier one. The caller holds the lock, as update does.
+func (v *view) add(c pullpass.Condition) {
+	kept := v.conditions[:0:0]
+	for _, o := range v.conditions {
+		same := o.Service == c.Service &&
+			(o.Code == c.Code || (o.Severity == pullpass.SeverityError && c.Severity == pullpass.SeverityError))
+		if same && o.Code == c.Code && o.What == c.What && o.Cause == c.Cause {
+			c.At = o.At
+		}
+		if !same {
+			kept = append(kept, o)
+		}
+	}
+	v.conditions = append(kept, c)
+}
+
+// drop removes conditions; the caller holds the lock, as update does.
+func (v *view) drop(which func(pullpass.Condition) bool) {
+	v.conditions = slices.DeleteFunc(slices.Clone(v.conditions), which)
 }
 
 // update changes the view and tells of it.
 func (v *view) update(f func()) {
 	v.mu.Lock()
+	defer v.mu.Unlock()
 	f()
 	v.told = true
-	u := v.now()
-	v.mu.Unlock()
-	v.changed(u)
+	v.changed(v.now()) // under the lock: two services change it at once, and the later report must arrive later
 }
 
 // now is the report of what the view holds.
