@@ -21,7 +21,7 @@ var floors = []struct {
 	floor int
 	rooms string
 }{
-	{0, ". internal/awsname internal/issuer internal/printable internal/atomicfile"},
+	{0, ". internal/awsname internal/issuer internal/printable internal/nearest internal/atomicfile"},
 	{1, "api internal/access internal/seal internal/config internal/reference internal/iam internal/spec internal/egress internal/audit internal/logs internal/parts"},
 	{2, "client internal/backup internal/broker internal/provision internal/identity internal/signin internal/webhook internal/runner internal/helper"},
 	{3, "internal/store internal/oci internal/aws internal/docker internal/agent internal/kubernetes internal/doctor internal/source internal/validate internal/delivery internal/catalog internal/gitops internal/sandbox internal/httpapi internal/web"},
@@ -39,7 +39,7 @@ var forbiddenNames = []string{"util", "utils", "common", "helpers", "misc", "sha
 // helperMay lists everything outside the standard library that the credential
 // helper may link: docker starts it for every pull, and each linked package costs
 // start-up time even when nothing calls it.
-var helperMay = []string{".", "api", "client", "internal/helper", "internal/printable", "internal/atomicfile", "github.com/docker/docker-credential-helpers"}
+var helperMay = []string{".", "api", "client", "internal/helper", "internal/printable", "internal/nearest", "internal/atomicfile", "github.com/docker/docker-credential-helpers"}
 
 // room is what the check needs to know of a package; `go list -json` prints it.
 type room struct {

@@ -8,7 +8,7 @@ import (
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/client"
 	"github.com/pullpass/pullpass/internal/access"
-	"github.com/pullpass/pullpass/internal/iam"
+	"github.com/pullpass/pullpass/internal/nearest"
 )
 
 // auditRegistry finds a registry by id or name. By id it may be deleted; its
@@ -58,7 +58,7 @@ func onlyNamed[T any, ID ~string](list iter.Seq2[T, error], thing, name string, 
 }
 
 func unknownName(thing, name string, known []string, hint string) error {
-	if near := iam.Nearest(name, known); near != "" {
+	if near := nearest.Word(name, known); near != "" {
 		hint = "did you mean " + near + "?"
 	}
 	return misuseError{&pullpass.Error{Kind: pullpass.NotFound, Code: thing + "_not_found", What: "there is no " + thing + " " + name, Hint: hint}}

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/pullpass/pullpass"
-	"github.com/pullpass/pullpass/internal/iam"
+	"github.com/pullpass/pullpass/internal/nearest"
 )
 
 // orNearest is err with a hint where a name is unknown: the nearest name in the list.
@@ -33,7 +33,7 @@ func withNearest(err error, name string, names []string, listing string) error {
 	}
 	said := *missing
 	said.Hint = "see which there are: " + listing
-	if near := iam.Nearest(name, names); near != "" {
+	if near := nearest.Word(name, names); near != "" {
 		said.Hint = "did you mean " + near + "? All of them: " + listing
 	}
 	return &said

@@ -167,7 +167,7 @@ func TestUnknownKeysOfferTheNearOne(t *testing.T) {
 	known := []string{"listen", "host", "data"}
 	for key, want := range map[string]string{
 		"hosts": ", did you mean host?", "lisen": ", did you mean listen?", "listem": ", did you mean listen?",
-		"dats": ", did you mean data?", "other": "", "": "", "data": "",
+		"dats": ", did you mean data?", "other": "", "": "",
 	} {
 		if got := didYouMean(key, known); got != want {
 			t.Errorf("didYouMean(%q) = %q, want %q", key, got, want)

@@ -13,6 +13,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/internal/nearest"
 )
 
 // File is a YAML file whose keys are the long flags of one command. It is a
@@ -110,33 +111,12 @@ func (f *File) Validate(app *kong.Application) error {
 	return p.err()
 }
 
-// didYouMean offers the option whose name is nearest: one letter more, less or another,
-// or the plural.
+// didYouMean offers the option that was most likely meant.
 func didYouMean(key string, known []string) string {
-	for _, name := range known {
-		if oneEdit(key, name) {
-			return ", did you mean " + name + "?"
-		}
+	if near := nearest.Word(key, known); near != "" {
+		return ", did you mean " + near + "?"
 	}
 	return ""
-}
-
-// oneEdit reports whether a and b differ in one letter.
-func oneEdit(a, b string) bool {
-	if len(a) > len(b) {
-		a, b = b, a
-	}
-	if len(b)-len(a) > 1 {
-		return false
-	}
-	start := 0
-	for start < len(a) && a[start] == b[start] {
-		start++
-	}
-	if len(a) == len(b) {
-		return start < len(a) && a[start+1:] == b[start+1:]
-	}
-	return a[start:] == b[start+1:]
 }
 
 func (f *File) flags(app *kong.Application) []string {

@@ -1,6 +1,10 @@
 package iam
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/pullpass/pullpass/internal/nearest"
+)
 
 var policyElements = []string{"Version", "Id", "Statement"}
 
@@ -262,8 +266,15 @@ func operatorHint(text string) string {
 	if before, found := cutSuffixFold(base, "IfExists"); found {
 		suffix, base = "IfExists", before
 	}
-	if near := Nearest(base, Operators()); near != "" {
+	if near := nearest.Word(base, Operators()); near != "" {
 		return "did you mean " + quote(prefix+near+suffix) + "?"
+	}
+	return ""
+}
+
+func didYouMean(word string, candidates []string) string {
+	if near := nearest.Word(word, candidates); near != "" {
+		return "did you mean " + quote(near) + "?"
 	}
 	return ""
 }

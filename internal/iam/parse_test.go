@@ -179,13 +179,3 @@ func TestMarshalRefusesWhatADocumentCannotSay(t *testing.T) {
 		t.Errorf("MarshalJSON = %s, want an error", out)
 	}
 }
-
-func TestNearest(t *testing.T) {
-	for word, want := range map[string]string{
-		"ListImage": "ListImages", "listimages": "ListImages", "Zebra": "", "BatchGetImages": "BatchGetImage",
-	} {
-		if got := Nearest(word, []string{"BatchGetImage", "ListImages", "PutImage"}); got != want {
-			t.Errorf("Nearest(%q) = %q, want %q", word, got, want)
-		}
-	}
-}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/pullpass/pullpass/internal/iam"
+	"github.com/pullpass/pullpass/internal/nearest"
 )
 
 func actionRules() []Rule {
@@ -108,7 +109,7 @@ func (p *pass) misspelt(a *node, service, name string, known []string) {
 		p.report(a, detail+", but "+service+right, replaceString(a, service+right))
 		return
 	}
-	if near := iam.Nearest(name, known); near != "" {
+	if near := nearest.Word(name, known); near != "" {
 		p.suggest(a, detail+"; the nearest is "+service+near, quoted(service+near))
 		return
 	}

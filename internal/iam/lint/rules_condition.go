@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/pullpass/pullpass/internal/iam"
+	"github.com/pullpass/pullpass/internal/nearest"
 )
 
 func conditionRules() []Rule {
@@ -93,7 +94,7 @@ func nearestOperator(name string) string {
 	if !found {
 		prefix, base = "", name
 	} else {
-		prefix = iam.Nearest(prefix, []string{"ForAllValues", "ForAnyValue"}) + ":"
+		prefix = nearest.Word(prefix, []string{"ForAllValues", "ForAnyValue"}) + ":"
 	}
 	base, ifExists := strings.CutSuffix(base, "IfExists")
 	if strings.EqualFold(base, "Null") {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/pullpass/pullpass/internal/awsname"
 	"github.com/pullpass/pullpass/internal/iam"
+	"github.com/pullpass/pullpass/internal/nearest"
 )
 
 func principalRules() []Rule {
@@ -364,7 +365,7 @@ func checkUnknownRoles(p *pass) {
 }
 
 func nearestRole(arn string, roles []string) string {
-	if near := iam.Nearest(arn, roles); near != "" {
+	if near := nearest.Word(arn, roles); near != "" {
 		return quoted(near)
 	}
 	return ""

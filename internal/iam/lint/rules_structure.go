@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/pullpass/pullpass/internal/iam"
+	"github.com/pullpass/pullpass/internal/nearest"
 )
 
 // syntaxRules stand first: the first row is what a text without any structure
@@ -66,7 +67,7 @@ func checkElements(p *pass) {
 				continue
 			}
 			detail := fmt.Sprintf("there is no element %s", quoted(m.name))
-			near := iam.Nearest(m.name, known)
+			near := nearest.Word(m.name, known)
 			if near == "" || n.member(near) != nil {
 				p.report(m.key, detail)
 				continue

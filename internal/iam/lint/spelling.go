@@ -3,7 +3,7 @@ package lint
 import (
 	"strings"
 
-	"github.com/pullpass/pullpass/internal/iam"
+	"github.com/pullpass/pullpass/internal/nearest"
 )
 
 // spelling is the known name that a misspelt one certainly means, or "": what
@@ -32,7 +32,7 @@ func sameWords(typed, right []string) bool {
 		if strings.EqualFold(typed[i], word) {
 			continue
 		}
-		if decides(word) || decides(typed[i]) || iam.Nearest(typed[i], []string{word}) == "" {
+		if decides(word) || decides(typed[i]) || nearest.Word(typed[i], []string{word}) == "" {
 			return false
 		}
 	}

@@ -1,12 +1,19 @@
-package iam
+// Package nearest finds the word that somebody most likely meant.
+//
+// The one idea: a suggestion is offered only when it is close enough to be what was
+// meant; a far one costs its reader more than none.
+//
+//	nearest.Word("pordanized", []string{"prod", "staging"}) // ""
+//	nearest.Word("stagin", []string{"prod", "staging"})     // "staging"
+package nearest
 
 import "strings"
 
-// Nearest returns the candidate that word was most likely meant to be, or ""
+// Word returns the candidate that word was most likely meant to be, or ""
 // when none is near: a different letter case, or an edit distance of at most a
 // third of the word.
-func Nearest(word string, candidates []string) string {
-	const longest = 128 // no name of the language is longer: bounds the work
+func Word(word string, candidates []string) string {
+	const longest = 128 // no name is longer: bounds the work
 	if len(word) > longest {
 		return ""
 	}
@@ -24,7 +31,7 @@ func Nearest(word string, candidates []string) string {
 }
 
 // editDistance counts insertions, deletions, substitutions and swaps of
-// neighbours, byte by byte: all names of the language are ASCII.
+// neighbors, byte by byte: the names are ASCII.
 func editDistance(a, b string) int {
 	before, previous, current := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range previous {
@@ -45,11 +52,4 @@ func editDistance(a, b string) int {
 		before, previous, current = previous, current, before
 	}
 	return previous[len(b)]
-}
-
-func didYouMean(word string, candidates []string) string {
-	if near := Nearest(word, candidates); near != "" {
-		return "did you mean " + quote(near) + "?"
-	}
-	return ""
 }
