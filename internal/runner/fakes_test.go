@@ -195,11 +195,22 @@ func (w *world) Wanted(ctx context.Context, seen string) (runner.Wanted, error) 
 		select {
 		case <-changed:
 		case <-time.After(20 * time.Second):
-			return runner.Wanted{State: state, Unchanged: true}, nil
+			return runner.Wanted{State: state, Unchanged: true, Reported: w.held()}, nil
 		case <-ctx.Done():
 			return runner.Wanted{}, ctx.Err()
 		}
 	}
+}
+
+// held is what the server answers of the reports that it holds.
+func (w *world) held() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var list []pullpass.Reported
+	for _, e := range w.wanted {
+		list = append(list, pullpass.Reported{Environment: e.ID, Start: e.Start, Phase: e.Phase})
+	}
+	return pullpass.DigestReported(list)
 }
 
 func (w *world) ReportStatus(_ context.Context, id pullpass.EnvironmentID, u pullpass.StatusUpdate) error {
