@@ -35,9 +35,15 @@ func (r Runner) Takes(p ProjectID) bool {
 	return len(r.Projects) == 0 || slices.Contains(r.Projects, p)
 }
 
-// CodeRunnerNotForProject refuses an environment on a runner that does not take
-// its project.
-const CodeRunnerNotForProject = "runner_not_for_project"
+// The codes of what keeps a runner from an environment: of conditions while one
+// waits, and of refusals.
+const (
+	CodeRunnerNotForProject = "runner_not_for_project" // it does not take the project
+	CodeRunnerNotJoined     = "runner_not_joined"      // no machine has joined as it
+	CodeRunnerOffline       = "runner_offline"         // not seen lately, or signed off
+	CodeRunnerDegraded      = "runner_degraded"        // its engine does not answer
+	CodeRunnerTooOld        = "runner_too_old"         // for the server, or for what is asked of it
+)
 
 // RunnerKind is what runs the runner's containers.
 type RunnerKind string

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/api"
@@ -127,7 +128,7 @@ func runnerOnly(ctx context.Context, t *terminal, c *client.Client, env pullpass
 // cannotTry finds out of an error that no runner will try for now.
 func cannotTry(err error) *pullpass.Error {
 	var e *pullpass.Error
-	if errors.As(err, &e) && slices.Contains([]string{"runner_offline", "runner_degraded", "runner_too_old"}, e.Code) {
+	if errors.As(err, &e) && runnerAbsent(e.Code) {
 		return e
 	}
 	return nil
@@ -171,6 +172,27 @@ func writeEnvironment(w io.Writer, d environmentDiagnosis) {
 		_, _ = fmt.Fprintln(w)
 		_ = doctor.WriteText(w, image)
 	}
+	_, _ = fmt.Fprintf(w, "\n%s\n", d.verdict())
+}
+
+// verdict is the last line, and says what the exit code does: an image can be pulled
+// here and not by the engine.
+func (d environmentDiagnosis) verdict() string {
+	if d.Healthy {
+		return "environment " + d.Name + ": healthy"
+	}
+	var found []string
+	for _, c := range d.Conditions {
+		if c.Severity == pullpass.SeverityError {
+			found = append(found, c.What)
+		}
+	}
+	for _, image := range d.Images {
+		if !image.Healthy {
+			found = append(found, "a pull of "+image.Image+" fails")
+		}
+	}
+	return "environment " + d.Name + ": not healthy: " + strings.Join(found, "; ")
 }
 
 // orAnonymous asks without a credential where the server has no registry for the

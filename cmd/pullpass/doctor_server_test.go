@@ -202,13 +202,23 @@ func TestDoctorWithTheServersCredential(t *testing.T) {
 		t.Errorf("with a registry: %s\n%s", d.Cause, text)
 	}
 
-	runner, _, err := c.client.CreateRunner(t.Context(), pullpass.Runner{Name: "one", Kind: pullpass.RunnerDocker})
+	runner, join, err := c.client.CreateRunner(t.Context(), pullpass.Runner{Name: "one", Kind: pullpass.RunnerDocker})
 	if err != nil {
 		t.Fatal(err)
 	}
 	c.pullpass(0, "", "env", "create", "ada", "--no-wait", "--project", "payments", "--runner", runner.Name, "--image", image)
+	// The image can be pulled, and nobody is there who would: the last line says what
+	// the exit code does.
+	found, _ := c.pullpass(1, "", "doctor", "ada")
+	wantAll(t, "doctor ENVIRONMENT without its runner", found, "digest verified", "healthy: every step of the pull works",
+		"no machine has joined as the runner one yet")
+	wantLast(t, found, "environment ada: not healthy: the environment waits for its runner")
+	if _, _, err := c.client.Join(t.Context(), join, pullpass.RunnerDocker, pullpass.RunnerReport{Version: "1.2.3"}); err != nil {
+		t.Fatal(err)
+	}
 	found, talk := c.pullpass(0, "", "doctor", "ada")
 	wantAll(t, "doctor ENVIRONMENT", found, "environment ada", "issued by http://127.0.0.1", "digest verified", "healthy")
+	wantLast(t, found, "environment ada: healthy")
 	wantAll(t, "doctor ENVIRONMENT", talk, "made from this machine")
 	found, _ = c.pullpass(0, "", "--json", "doctor", "ada", "--project", "payments")
 	wantAll(t, "its JSON", found, `"environment": "env_`, `"images": [`, `"healthy": true`)
@@ -334,5 +344,14 @@ func TestLimitToRunnersIsLifted(t *testing.T) {
 	for noun, name := range map[string]string{"integration": "key", "registry": "hub"} {
 		shown, _ := c.pullpass(0, "", noun, "show", name)
 		wantAll(t, noun+" show", shown, "deleted runner run_")
+	}
+}
+
+// wantLast wants text to end in a line.
+func wantLast(t *testing.T, text, line string) {
+	t.Helper()
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	if got := lines[len(lines)-1]; got != line {
+		t.Errorf("the last line is %q, want %q", got, line)
 	}
 }

@@ -35,10 +35,13 @@ func (e *envDelete) Run(ctx context.Context, t *terminal) error {
 		switch {
 		case e.Force:
 			t.say("What still runs is left to whoever has its runner's machine; if the runner comes back, it removes it.")
+			return nil
 		case e.Wait:
 			return waitDeleted(ctx, c, t, env)
-		default:
-			t.say("Environment %s will be deleted by its runner.", env.Name)
+		}
+		t.say("Environment %s will be deleted by its runner.", env.Name)
+		if now, err := c.Environment(ctx, env.ID); err == nil {
+			(&absentRunner{t: t}).update(now)
 		}
 		return nil
 	})
@@ -54,7 +57,7 @@ func environmentDeletion(e pullpass.Environment) deletion {
 
 // waitDeleted follows an environment until it is gone.
 func waitDeleted(ctx context.Context, c *client.Client, t *terminal, e pullpass.Environment) error {
-	absent := outage{t: t}
+	absent, runner := outage{t: t}, absentRunner{t: t}
 	for e.Phase != pullpass.PhaseDeleted {
 		next, err := c.WaitEnvironment(ctx, e.ID, e.Revision, 20*time.Second)
 		switch {
@@ -67,6 +70,7 @@ func waitDeleted(ctx context.Context, c *client.Client, t *terminal, e pullpass.
 		}
 		absent.over()
 		e = next
+		runner.update(e)
 	}
 	return nil
 }

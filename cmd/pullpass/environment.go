@@ -374,10 +374,11 @@ func images(services []pullpass.Service) string {
 	return strings.Join(texts, " ")
 }
 
-// problem is the first error among conditions, as a list has room for it.
+// problem is the first error among conditions, as a list has room for it, or that
+// its runner does not say how it is.
 func problem(conditions []pullpass.Condition) string {
 	for _, c := range conditions {
-		if c.Severity == pullpass.SeverityError {
+		if c.Severity == pullpass.SeverityError || runnerAbsent(c.Code) {
 			return c.Code
 		}
 	}

@@ -35,6 +35,7 @@ func TestScripts(t *testing.T) {
 			"sandbox": sandboxInScript,
 			"refuse":  refuseInScript,
 			"status":  exitStatus,
+			"played":  playedRunner,
 		},
 	})
 }

@@ -19,7 +19,8 @@ import (
 func watch(ctx context.Context, c *client.Client, t *terminal, e pullpass.Environment) (pullpass.Environment, error) {
 	display := newDisplay(t)
 	defer display.close()
-	absent := outage{t: t}
+	absent, runner := outage{t: t}, absentRunner{t: t}
+	runner.update(e)
 	for !settled(e) {
 		next, err := c.WaitEnvironment(ctx, e.ID, e.Revision, 20*time.Second)
 		if absent.waitOut(ctx, err) {
@@ -30,6 +31,7 @@ func watch(ctx context.Context, c *client.Client, t *terminal, e pullpass.Enviro
 		}
 		absent.over()
 		e = next
+		runner.update(e)
 		display.update(e)
 	}
 	return e, nil
@@ -39,7 +41,7 @@ func watch(ctx context.Context, c *client.Client, t *terminal, e pullpass.Enviro
 // that runs on is left alone after a moment, unless its end is waited for.
 func watchEnd(ctx context.Context, c *client.Client, t *terminal, e pullpass.Environment, untilEnd bool) (pullpass.Environment, error) {
 	e, err := watch(ctx, c, t, e)
-	deadline, absent := time.Now().Add(lookAgain), outage{t: t}
+	deadline, absent, runner := time.Now().Add(lookAgain), outage{t: t}, absentRunner{t: t}
 	for err == nil && e.Phase == pullpass.PhaseRunning && (untilEnd || time.Now().Before(deadline)) {
 		wait := 20 * time.Second
 		if !untilEnd {
@@ -50,6 +52,7 @@ func watchEnd(ctx context.Context, c *client.Client, t *terminal, e pullpass.Env
 		case err == nil:
 			absent.over()
 			e = next
+			runner.update(e)
 		case absent.waitOut(ctx, err):
 			err = nil
 		}

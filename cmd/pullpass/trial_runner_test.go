@@ -220,7 +220,7 @@ func TestDoctorAsksTheEnvironmentsRunner(t *testing.T) {
 	stop()
 	began := time.Now()
 	_, talk = c.pullpassAny("doctor", "ada")
-	wantAll(t, "doctor ENVIRONMENT without its runner", talk, "has not been heard of since", "made from this machine")
+	wantAll(t, "doctor ENVIRONMENT without its runner", talk, "signed off", "made from this machine")
 	if waited := time.Since(began); waited > 45*time.Second {
 		t.Errorf("a stopped runner was waited for %v", waited)
 	}

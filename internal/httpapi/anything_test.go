@@ -38,6 +38,10 @@ func (a anything) Runners(context.Context, pullpass.OrganizationID, pullpass.Pag
 	return pullpass.List[pullpass.Runner]{}, nil
 }
 
+func (a anything) RegistriesInForce(context.Context, pullpass.OrganizationID, pullpass.ProjectID) ([]pullpass.Registry, error) {
+	return nil, nil
+}
+
 func (a anything) CreateRegistry(_ context.Context, r pullpass.Registry, _ pullpass.Secret) (pullpass.Registry, error) {
 	return r, nil
 }

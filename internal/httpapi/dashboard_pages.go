@@ -58,6 +58,9 @@ func (s *Server) environmentPage(req *http.Request, c pullpass.Caller, p *Dashbo
 	if err != nil {
 		return err
 	}
+	if e, err = s.runnersOnce().explained(req.Context(), e); err != nil {
+		return err
+	}
 	names := s.namesFor(c.Organization)
 	p.Title, p.Conditions = e.Name, e.Conditions
 	p.Facts = []DashboardFact{{"Id", string(e.ID)}, {"Project", names.project(req.Context(), e.Project)}, {"Runner", names.runner(req.Context(), e.Runner)},

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/pullpass/pullpass"
@@ -26,11 +27,15 @@ func (s *Server) newEnvironment(ctx context.Context, c pullpass.Caller, in api.N
 	if err != nil {
 		return pullpass.Environment{}, err
 	}
-	runner, err := s.chooseRunner(ctx, c, project.ID, in.Runner)
+	openings, err := s.openingsOf(ctx, c.Organization, project.ID, services)
 	if err != nil {
 		return pullpass.Environment{}, err
 	}
-	if err := s.checkImages(ctx, c.Organization, project.ID, runner, services); err != nil {
+	runner, err := s.chooseRunner(ctx, c, project.ID, in.Runner, limitsOf(openings))
+	if err != nil {
+		return pullpass.Environment{}, err
+	}
+	if err := checkImages(runner, openings); err != nil {
 		return pullpass.Environment{}, err
 	}
 	ref, commit, err := s.sourceOf(ctx, c, project, in.Ref)
@@ -77,9 +82,9 @@ func (s *Server) services(in []api.NewService) ([]pullpass.Service, error) {
 	return services, nil
 }
 
-// chooseRunner takes the runner that was asked for, or the only active one that
-// takes environments of the project.
-func (s *Server) chooseRunner(ctx context.Context, c pullpass.Caller, project pullpass.ProjectID, id pullpass.RunnerID) (pullpass.Runner, error) {
+// chooseRunner takes the runner that was asked for, or the only one that works,
+// takes environments of the project and may use the registries of the images.
+func (s *Server) chooseRunner(ctx context.Context, c pullpass.Caller, project pullpass.ProjectID, id pullpass.RunnerID, limits []selection) (pullpass.Runner, error) {
 	if id != "" {
 		r, err := s.runner(ctx, c, access.RunnerRead, id)
 		if err == nil && !r.Takes(project) {
@@ -87,29 +92,51 @@ func (s *Server) chooseRunner(ctx context.Context, c pullpass.Caller, project pu
 		}
 		return r, err
 	}
-	var active []pullpass.Runner
-	for page := (pullpass.Page{Limit: pullpass.MaxPage}); ; {
-		l, err := s.store.Runners(ctx, c.Organization, page)
-		if err != nil {
-			return pullpass.Runner{}, err
+	var fit []pullpass.Runner
+	var reasons []string
+	err := s.eachRunner(ctx, c.Organization, nil, func(r pullpass.Runner) {
+		if why := s.whyNot(r, project, limits); why != "" {
+			reasons = append(reasons, why)
+		} else {
+			fit = append(fit, r)
 		}
-		for _, r := range l.Items {
-			if s.standing(r).Phase == pullpass.RunnerActive && r.Takes(project) {
-				active = append(active, r)
-			}
-		}
-		if l.Next == "" || len(active) > 1 {
-			break
-		}
-		page.After = l.Next
+	})
+	switch {
+	case err != nil:
+		return pullpass.Runner{}, err
+	case len(fit) == 1:
+		return fit[0], nil
+	case len(fit) > 1:
+		return pullpass.Runner{}, unfitEnvironment("runner_ambiguous", "several runners are active, "+fit[0].Name+" and "+fit[1].Name+" among them", "say which: --runner "+fit[0].Name)
+	case len(reasons) == 0:
+		return pullpass.Runner{}, unfitEnvironment("no_active_runner", "there is no runner", "add one: pullpass runner add NAME; then, beside its Docker Engine: pullpass runner --join-token-file -")
 	}
-	switch len(active) {
-	case 0:
-		return pullpass.Runner{}, unfitEnvironment("no_active_runner", "no runner that takes environments of this project is active", "start one: pullpass runner; or name one that will be: --runner")
-	case 1:
-		return active[0], nil
+	return pullpass.Runner{}, unfitEnvironment("no_active_runner", "no runner can take it now: "+few(reasons), "mend one; or name one, and the environment waits for it: --runner NAME")
+}
+
+// whyNot says why a runner is not chosen; empty: it can be.
+func (s *Server) whyNot(r pullpass.Runner, project pullpass.ProjectID, limits []selection) string {
+	if !r.Takes(project) {
+		return "the runner " + r.Name + " takes environments of other projects only"
 	}
-	return pullpass.Runner{}, unfitEnvironment("runner_ambiguous", "several runners are active, "+active[0].Name+" and "+active[1].Name+" among them", "say which: --runner "+active[0].Name)
+	for _, l := range limits {
+		if !slices.Contains(l.runners, r.ID) {
+			return "the " + l.what + " is limited to other runners than " + r.Name
+		}
+	}
+	if a := s.absenceOf(r); a != nil {
+		return a.cause
+	}
+	return ""
+}
+
+// few joins reasons, and counts those that there is no room for.
+func few(reasons []string) string {
+	const most = 5
+	if n := len(reasons) - most; n > 0 {
+		reasons = append(slices.Clone(reasons[:most]), "and so on, "+strconv.Itoa(n)+" more")
+	}
+	return strings.Join(reasons, "; ")
 }
 
 func notForProject(what string, r pullpass.Runner) error {

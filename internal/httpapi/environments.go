@@ -44,7 +44,7 @@ func (s *Server) createEnvironment(ctx context.Context, c pullpass.Caller, in *s
 	if err != nil {
 		return nil, err
 	}
-	return answer(api.FromEnvironment(e)), nil
+	return s.wireEnvironment(ctx, e)
 }
 
 func environmentEvent(action string, e pullpass.Environment) pullpass.Event {
@@ -79,11 +79,11 @@ func (s *Server) listEnvironments(ctx context.Context, c pullpass.Caller, in *en
 		l, err := byName(in.Name == "", func() (pullpass.Environment, error) {
 			return s.environment(ctx, c, access.EnvironmentRead, c.Environment)
 		})
-		return listed(l, err, api.FromEnvironment)
+		return s.listedEnvironments(ctx, l, err)
 	}
 	if in.Name == "" {
 		l, err := s.store.Environments(ctx, c.Organization, filter, in.page())
-		return listed(l, err, api.FromEnvironment)
+		return s.listedEnvironments(ctx, l, err)
 	}
 	if filter.Project == "" {
 		return nil, &pullpass.Error{Kind: pullpass.Invalid, Code: "request_invalid", What: "cannot find an environment by name",
@@ -96,7 +96,7 @@ func (s *Server) listEnvironments(ctx context.Context, c pullpass.Caller, in *en
 		}
 		return e, err
 	})
-	return listed(l, err, api.FromEnvironment)
+	return s.listedEnvironments(ctx, l, err)
 }
 
 func (s *Server) getEnvironment(ctx context.Context, c pullpass.Caller, in *struct {
@@ -121,7 +121,7 @@ func (s *Server) getEnvironment(ctx context.Context, c pullpass.Caller, in *stru
 			return nil, err
 		}
 	}
-	return answer(api.FromEnvironment(e)), nil
+	return s.wireEnvironment(ctx, e)
 }
 
 // transition changes what is wanted of an environment.
@@ -139,7 +139,7 @@ func (s *Server) control(action string, change transition) handler[environmentPa
 		if err != nil {
 			return nil, err
 		}
-		return answer(api.FromEnvironment(e)), nil
+		return s.wireEnvironment(ctx, e)
 	}
 }
 

@@ -16,8 +16,15 @@ var leastForKeys = [3]int{0, 1, 0}
 
 // opening is how something is opened: what runners are asked to fit.
 type opening struct {
-	auth pullpass.Auth
-	mode pullpass.IntegrationMode // AuthIntegration only
+	auth   pullpass.Auth
+	mode   pullpass.IntegrationMode // AuthIntegration only
+	limits []selection
+}
+
+// selection is a registry or an integration that selected runners may use.
+type selection struct {
+	what    string
+	runners []pullpass.RunnerID
 }
 
 // native reports whether the runner's own AWS identity is used.
@@ -42,7 +49,7 @@ func (o opening) unfit(what string, r pullpass.Runner) *pullpass.Error {
 		return refuse("runner_no_identity", "the runner "+r.Name+" has no AWS identity of its own",
 			"give its machine one (instance profile, IRSA, profile) and see it with pullpass runner show "+r.Name+"; or open the registry through an integration")
 	case o.mode == pullpass.ModeAccessKey && olderThan(r.Version, leastForKeys):
-		return refuse("runner_too_old", "the runner "+r.Name+" has version "+r.Version+", and access keys need "+versionText(leastForKeys)+" or later",
+		return refuse(pullpass.CodeRunnerTooOld, "the runner "+r.Name+" has version "+r.Version+", and access keys need "+versionText(leastForKeys)+" or later",
 			"update the runner, or use an integration with --web-identity")
 	}
 	return nil
@@ -145,25 +152,38 @@ func (s *Server) fillAuth(ctx context.Context, org pullpass.OrganizationID, host
 // openingOf reads the integration that a registry is opened through, if any.
 func (s *Server) openingOf(ctx context.Context, r pullpass.Registry) (opening, error) {
 	o := opening{auth: r.Auth}
+	if len(r.Runners) > 0 {
+		o.limits = append(o.limits, selection{"registry " + r.Name, r.Runners})
+	}
 	if r.Auth != pullpass.AuthIntegration {
 		return o, nil
 	}
 	i, err := s.store.Integration(ctx, r.Organization, r.Integration)
+	if len(i.Runners) > 0 {
+		o.limits = append(o.limits, selection{"integration " + i.Name, i.Runners})
+	}
 	o.mode = i.Mode
 	return o, err
 }
 
-// checkImages wants the runner to fit the registry of every service's image. An
-// image without a registry is tried anonymously.
-func (s *Server) checkImages(ctx context.Context, org pullpass.OrganizationID, project pullpass.ProjectID, runner pullpass.Runner, services []pullpass.Service) error {
+// serviceOpening is how the image of a service is opened.
+type serviceOpening struct {
+	service, registry string
+	opening
+}
+
+// openingsOf finds the registry of every service's image. An image without one is
+// tried anonymously.
+func (s *Server) openingsOf(ctx context.Context, org pullpass.OrganizationID, project pullpass.ProjectID, services []pullpass.Service) ([]serviceOpening, error) {
 	registries, err := s.store.RegistriesInForce(ctx, org, project)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	var list []serviceOpening
 	for _, service := range services {
 		image, err := reference.ParseImage(service.Image)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		r, ok := broker.Choose(registries, image.Host, image.Repository)
 		if !ok {
@@ -171,10 +191,26 @@ func (s *Server) checkImages(ctx context.Context, org pullpass.OrganizationID, p
 		}
 		o, err := s.openingOf(ctx, r)
 		if err != nil {
-			return err
+			return nil, err
 		}
+		list = append(list, serviceOpening{service.Name, r.Name, o})
+	}
+	return list, nil
+}
+
+func limitsOf(openings []serviceOpening) []selection {
+	var limits []selection
+	for _, o := range openings {
+		limits = append(limits, o.limits...)
+	}
+	return limits
+}
+
+// checkImages wants the runner to fit the registry of every service's image.
+func checkImages(runner pullpass.Runner, openings []serviceOpening) error {
+	for _, o := range openings {
 		if e := o.unfit(cannotCreate, runner); e != nil {
-			e.Cause = "the service " + service.Name + " needs the registry " + r.Name + ": " + e.Cause
+			e.Cause = "the service " + o.service + " needs the registry " + o.registry + ": " + e.Cause
 			return e
 		}
 	}

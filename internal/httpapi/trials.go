@@ -128,7 +128,7 @@ func (s *Server) testEnvironment(ctx context.Context, c pullpass.Caller, in *str
 	if err != nil {
 		return nil, err
 	}
-	if err := s.ableToTry(what, s.standing(r)); err != nil {
+	if err := s.ableToTry(what, r); err != nil {
 		return nil, err
 	}
 	event := environmentEvent("environment.test", e)
@@ -149,7 +149,6 @@ func (s *Server) trierOf(ctx context.Context, c pullpass.Caller, what string, id
 	if c.Project != "" && !r.Takes(c.Project) {
 		return r, notForProject(what, r)
 	}
-	r = s.standing(r)
 	return r, s.ableToTry(what, r)
 }
 
@@ -160,18 +159,11 @@ func (s *Server) ableToTry(what string, r pullpass.Runner) error {
 	if s.tester == nil {
 		return refuse(pullpass.Unavailable, "tests_disabled", "this server does not try registries and integrations", "")
 	}
-	switch r.Phase {
-	case pullpass.RunnerActive:
-	case pullpass.RunnerDegraded:
-		return refuse(pullpass.Unavailable, "runner_degraded", "the container engine beside the runner "+r.Name+" does not answer, so nothing can be pulled there",
-			"start the engine; what the runner says of it: pullpass runner show "+r.Name)
-	case pullpass.RunnerCreated:
-		return refuse(pullpass.Unavailable, "runner_offline", "the runner "+r.Name+" has not joined yet", "start it beside its engine: pullpass runner run")
-	default:
-		return refuse(pullpass.Unavailable, "runner_offline", "the runner "+r.Name+" has not been heard of since "+r.LastSeenAt.UTC().Format(time.RFC3339), "start it: pullpass runner run; its log says why it stopped")
+	if a := s.absenceOf(r); a != nil {
+		return refuse(pullpass.Unavailable, a.code, a.cause+", so nothing can be pulled there", a.fix)
 	}
 	if !slices.Contains(r.Capabilities, pullpass.CapabilityTrials) {
-		return refuse(pullpass.Conflict, "runner_too_old", "the runner "+r.Name+" has version "+r.Version+", which does not try pulls for others", "update it; until then, on its machine: pullpass doctor IMAGE")
+		return refuse(pullpass.Conflict, pullpass.CodeRunnerTooOld, "the runner "+r.Name+" has version "+r.Version+", which does not try pulls for others", "update it; until then, on its machine: pullpass doctor IMAGE")
 	}
 	return nil
 }
@@ -206,7 +198,7 @@ func (s *Server) outcome(ctx context.Context, t pullpass.Trial, r pullpass.Runne
 	}
 	if t.State == pullpass.TrialWaiting {
 		return api.TrialReport{}, s.unanswered(r, "the runner "+r.Name+" did not take the test within "+takenWithin.String()+"; it was last heard of at "+r.LastSeenAt.UTC().Format(time.RFC3339),
-			"runner_offline", "see whether it still runs; its log says what it does")
+			pullpass.CodeRunnerOffline, "see whether it still runs; its log says what it does")
 	}
 	if t, err = s.trialBeyond(ctx, t, testWithin-time.Since(began), pullpass.TrialTaken); err != nil {
 		return api.TrialReport{}, err

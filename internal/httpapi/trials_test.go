@@ -288,6 +288,7 @@ func TestRunnersThatCannotTry(t *testing.T) {
 	made, _, err := o.CreateRunner(t.Context(), pullpass.Runner{Name: "new", Kind: pullpass.RunnerDocker})
 	must(t, err)
 	old, _ := o.able("old", pullpass.RunnerReport{Version: "0.0.9", Phase: pullpass.RunnerActive, Capabilities: []string{"docker"}})
+	without, _ := o.able("without", pullpass.RunnerReport{Version: "0.2.0", Phase: pullpass.RunnerActive, Capabilities: []string{"docker"}})
 	broken, _ := o.able("broken", pullpass.RunnerReport{Phase: pullpass.RunnerDegraded, Message: "no engine"})
 	near, _ := o.able("near", ready)
 	limited, err := o.CreateRegistry(t.Context(), pullpass.Registry{Name: "limited", Host: otherHost, Auth: pullpass.AuthBasic, Username: "a", Runners: []pullpass.RunnerID{old.ID}}, pullpass.NewSecret(canary))
@@ -304,8 +305,9 @@ func TestRunnersThatCannotTry(t *testing.T) {
 		runner   pullpass.RunnerID
 		code     string
 	}{
-		{reg.ID, made.ID, "runner_offline"},
+		{reg.ID, made.ID, "runner_not_joined"},
 		{reg.ID, old.ID, "runner_too_old"},
+		{reg.ID, without.ID, "runner_too_old"},
 		{reg.ID, broken.ID, "runner_degraded"},
 		{limited.ID, near.ID, "runner_not_selected"},
 		{native.ID, hosted.ID, "runner_hosted"},

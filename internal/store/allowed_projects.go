@@ -52,6 +52,7 @@ func (db *DB) UpdateRunner(ctx context.Context, org pullpass.OrganizationID, id 
 		if c.Projects == nil {
 			return nil
 		}
+		x.announceTo(org, string(id)) // what it has not begun depends on it
 		return x.setRunnerProjects(pullpass.Runner{Organization: org, ID: id, Projects: distinct(*c.Projects)})
 	})
 	if err != nil {

@@ -108,14 +108,21 @@ func (db *DB) Environments(ctx context.Context, org pullpass.OrganizationID, f p
 	return db.environments(ctx, "list environments", environmentListed, scanEnvironment, &w, p)
 }
 
+const notWithdrawn = `NOT (wanted = 'running' AND phase = 'creating'
+	AND EXISTS (SELECT 1 FROM runner_projects rp WHERE rp.organization = environments.organization AND rp.runner = environments.runner)
+	AND NOT EXISTS (SELECT 1 FROM runner_projects rp WHERE rp.organization = environments.organization AND rp.runner = environments.runner
+		AND rp.project = environments.project))`
+
 // WantedOf lists what a runner has to care for: its environments that are not
 // deleted yet, with their variables and without the registries that they have.
+// Those that it has not begun are left out while it does not take their project.
 func (db *DB) WantedOf(ctx context.Context, org pullpass.OrganizationID, runner pullpass.RunnerID, p pullpass.Page) (pullpass.List[pullpass.Environment], error) {
 	var w where
 	w.and("organization = ", org)
 	w.and("runner = ", runner)
 	w.and("id > ", p.After)
 	w.fixed("phase <> 'deleted'")
+	w.fixed(notWithdrawn)
 	var sealed []sealedVariables
 	const what = "list the runner's environments"
 	l, err := db.environments(ctx, what, environmentWanted, func(row scanner) (pullpass.Environment, error) {

@@ -58,13 +58,28 @@ func testAllowedProjects(t *testing.T, open Open) {
 	wantKind(t, "a runner for a project of another organization", err, pullpass.NotFound)
 	_, err = w.UpdateRunner(ctx, other.org, r.ID, pullpass.RunnerChange{Projects: &none})
 	wantKind(t, "another organization's runner", err, pullpass.NotFound)
+	wakes := w.Watch(ctx, w.org, string(r.ID))
 	_, err = w.UpdateRunner(ctx, w.org, r.ID, pullpass.RunnerChange{Projects: &only})
 	must(t, "UpdateRunner", err)
+	select {
+	case <-wakes:
+	default:
+		t.Error("the runner's poll does not hear that its projects changed")
+	}
+	wantsOf := func(what string, want int) {
+		t.Helper()
+		l, err := w.WantedOf(ctx, w.org, r.ID, pullpass.Page{})
+		if err != nil || len(l.Items) != want {
+			t.Errorf("%s: WantedOf = %d environments, %v, want %d", what, len(l.Items), err, want)
+		}
+	}
+	wantsOf("what it has not begun, of a project that it does not take", 0)
 	if _, err = w.Restart(ctx, w.org, e.ID); pullpass.CodeOf(err) != pullpass.CodeRunnerNotForProject {
 		t.Errorf("Restart = %v, want %s", err, pullpass.CodeRunnerNotForProject)
 	}
 	_, err = w.SetWanted(ctx, w.org, e.ID, pullpass.WantedStopped)
 	must(t, "stop", err)
+	wantsOf("what is to be stopped", 1)
 	if _, err = w.SetWanted(ctx, w.org, e.ID, pullpass.WantedRunning); pullpass.CodeOf(err) != pullpass.CodeRunnerNotForProject {
 		t.Errorf("start = %v, want %s", err, pullpass.CodeRunnerNotForProject)
 	}
@@ -77,6 +92,7 @@ func testAllowedProjects(t *testing.T, open Open) {
 	_, err = w.UpdateRunner(ctx, w.org, r.ID, pullpass.RunnerChange{Projects: &none})
 	must(t, "UpdateRunner", err)
 	must(t, "DeleteProject", w.DeleteProject(ctx, w.org, third.ID))
+	wantsOf("with every project", 1)
 	if _, err = w.Restart(ctx, w.org, e.ID); err != nil {
 		t.Errorf("Restart on a runner for every project: %v", err)
 	}
