@@ -21,6 +21,10 @@ const (
 	Unavailable     Kind = "unavailable"     // something we depend on does not answer
 )
 
+// CodeDiskReserved is the code of what is refused since the room that is left on the
+// disk of the database is kept for issuing credentials.
+const CodeDiskReserved = "disk_reserved"
+
 // Error is what a person gets to read: what failed, why, and what to do.
 //
 // What, Cause, Hint and Err must never hold a secret, nor text that could not be

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/pullpass/pullpass/internal/config"
+	"github.com/pullpass/pullpass/internal/store"
 )
 
 // TestFilesAreForTheFirstWord: names that people gave to things are no commands.
@@ -50,7 +51,7 @@ func TestKeysAreTheServers(t *testing.T) {
 		t.Errorf("%s was made: %v", elsewhere, err)
 	}
 	c := config.Server{Data: data}
-	db, err := openStore(t.Context(), &c, newLogger(&bytes.Buffer{}, config.Log{}))
+	db, err := openStore(t.Context(), &c, store.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -49,7 +49,7 @@ func setLevel(level *slog.LevelVar, o config.Log) {
 }
 
 // openStore opens the keys and the database that c names, if they belong together.
-func openStore(ctx context.Context, c *config.Server, log *slog.Logger) (*store.DB, error) {
+func openStore(ctx context.Context, c *config.Server, o store.Options) (*store.DB, error) {
 	if err := checkKeyFile(ctx, c); err != nil {
 		return nil, err
 	}
@@ -57,7 +57,7 @@ func openStore(ctx context.Context, c *config.Server, log *slog.Logger) (*store.
 	if err != nil {
 		return nil, err
 	}
-	db, err := openDatabase(ctx, c, keyring, store.Options{Logger: log, Quotas: c.QuotaLimits()})
+	db, err := openDatabase(ctx, c, keyring, o)
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +95,7 @@ func openExisting(ctx context.Context, c *config.Server, t *terminal) (*store.DB
 			})
 		}
 	}
-	return openStore(ctx, c, newLogger(t.talk, c.Log))
+	return openStore(ctx, c, store.Options{Logger: newLogger(t.talk, c.Log), Quotas: c.QuotaLimits()})
 }
 
 // databaseOf and keyOf name what a maintenance verb acts on.

@@ -28,6 +28,7 @@ import (
 	"github.com/pullpass/pullpass/internal/httpapi"
 	"github.com/pullpass/pullpass/internal/identity"
 	"github.com/pullpass/pullpass/internal/reference"
+	"github.com/pullpass/pullpass/internal/reserve"
 	"github.com/pullpass/pullpass/internal/source"
 	"github.com/pullpass/pullpass/internal/store"
 	"github.com/pullpass/pullpass/internal/store/sqlite"
@@ -176,6 +177,7 @@ type parts struct {
 	broker   *broker.Broker
 	identity *identity.Provider
 	api      *httpapi.Server
+	disk     *reserve.Disk // nil where the database is elsewhere
 	closers  []func()
 }
 
@@ -209,15 +211,18 @@ func (p *parts) make(ctx context.Context, c *config.Server, url string, log *slo
 			return err
 		}
 		p.closers = append(p.closers, release)
+		if err := p.keepRoom(c, log); err != nil {
+			return err
+		}
 	}
-	if p.db, err = openStore(ctx, c, log); err != nil {
+	if p.db, err = openStore(ctx, c, p.storeOptions(c, log)); err != nil {
 		return err
 	}
 	p.closers = append(p.closers, func() { _ = p.db.Close() })
 	if err := sealOld(ctx, p.db, log); err != nil {
 		return err
 	}
-	p.door = audit.NewDoor(p.db, audit.Options{})
+	p.door = audit.NewDoor(p.db, audit.Options{Room: p.disk.Room})
 	p.closers = append(p.closers, func() { _ = p.door.Close() })
 	refusals := audit.NewRefusals(p.door, 0, nil)
 	p.closers = append(p.closers, refusals.Close)
@@ -226,6 +231,9 @@ func (p *parts) make(ctx context.Context, c *config.Server, url string, log *slo
 	}
 	p.closers = append(p.closers, p.out.Close)
 	metrics := httpapi.NewMetrics()
+	if p.disk != nil {
+		metrics.Registry().MustRegister(diskMetrics{p.disk})
+	}
 	p.identity = identity.NewProvider(cmp.Or(c.IssuerURL, url), p.db, identity.Options{})
 	minter := aws.New(p.awsOptions(c, hosts))
 	keeper, err := p.newKeeper(metrics.Auditor(refusals), minter, hosts)
@@ -253,8 +261,8 @@ func (p *parts) make(ctx context.Context, c *config.Server, url string, log *slo
 		return err
 	}
 	p.api, err = httpapi.New(httpapi.Options{
-		MetricsToken: metricsToken,
-		Store:        p.db, Issuer: p.broker, Auditor: refusals, Metrics: metrics, VerifyAudit: p.verifyAudit,
+		MetricsToken: metricsToken, Disk: p.disk,
+		Store: p.db, Issuer: p.broker, Auditor: refusals, Metrics: metrics, VerifyAudit: p.verifyAudit,
 		Identity: p.identity, Source: source.New(p.out), Verifier: identity.NewVerifier(egressHTTP(p.out), nil), Repositories: keeper,
 		Hosts: hosts, Logger: log, Version: version, Pages: web.New, Dashboard: web.Dashboard,
 		Programs: offered, Downloads: operatorsPrograms(c), URL: url, Proxies: proxies,

@@ -13,6 +13,7 @@ import (
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/internal/backup"
 	"github.com/pullpass/pullpass/internal/config"
+	"github.com/pullpass/pullpass/internal/store"
 )
 
 // serverBackup copies the data of a server that runs or stands still.
@@ -127,7 +128,7 @@ func (s *serverRestore) try(ctx context.Context, t *terminal, m backup.Manifest,
 	if err := copyFile(backup.DatabasePath(s.Directory), databasePath(&c)); err != nil {
 		return fmt.Errorf("copying the backup's database: %w", err)
 	}
-	db, err := openStore(ctx, &c, newLogger(t.talk, s.Log))
+	db, err := openStore(ctx, &c, store.Options{Logger: newLogger(t.talk, s.Log), Quotas: c.QuotaLimits()})
 	if err != nil {
 		return err
 	}

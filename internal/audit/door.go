@@ -19,6 +19,9 @@ type Options struct {
 	Wait  time.Duration
 	Queue int // events that may wait for their turn: 8192
 	Batch int // events in one transaction: 512
+	// Room returns an error where the disk has room for vital events only (see
+	// Vital). Nil: it has room for all.
+	Room func() error
 }
 
 func (o Options) withDefaults() Options {
@@ -91,6 +94,11 @@ func (d *Door) Record(ctx context.Context, e pullpass.Event) error {
 	}
 	if err := ctx.Err(); err != nil {
 		return errNotRecorded("the request ended before its turn", err)
+	}
+	if d.options.Room != nil && !Vital(e) {
+		if err := d.options.Room(); err != nil {
+			return err
+		}
 	}
 	limit := time.NewTimer(d.options.Wait)
 	defer limit.Stop()

@@ -42,6 +42,14 @@ type refusalKind struct {
 	caller, action, reason string
 }
 
+func kindOf(e pullpass.Event) refusalKind {
+	kind := refusalKind{e.Organization, e.Caller.Kind, e.Caller.ID, e.Action, e.Reason}
+	if kind.caller == "" {
+		kind.caller = e.Caller.Address
+	}
+	return kind
+}
+
 // repeated is a kind that was recorded, and what came after it.
 type repeated struct {
 	event pullpass.Event
@@ -82,16 +90,32 @@ func (r *Refusals) Record(ctx context.Context, e pullpass.Event) error {
 	if e.Decision == pullpass.DecisionDenied && r.counted(e) {
 		return nil
 	}
-	return r.door.Record(ctx, e)
+	err := r.door.Record(ctx, e)
+	if e.Decision != pullpass.DecisionAllowed && pullpass.CodeOf(err) == pullpass.CodeDiskReserved {
+		r.count(e) // nothing was given out: it is recorded when there is room
+		return nil
+	}
+	return err
+}
+
+// count counts e itself, whose record could not be written.
+func (r *Refusals) count(e pullpass.Event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	kind := kindOf(e)
+	if r.kinds[kind] == nil {
+		if len(r.kinds) >= maxKinds {
+			return
+		}
+		r.kinds[kind] = &repeated{event: e, since: r.now()}
+	}
+	r.kinds[kind].count++
 }
 
 // counted reports whether e is not to be recorded by itself.
 func (r *Refusals) counted(e pullpass.Event) bool {
-	kind := refusalKind{e.Organization, e.Caller.Kind, e.Caller.ID, e.Action, e.Reason}
+	kind := kindOf(e)
 	pace := refusalKind{organization: e.Organization, kind: e.Caller.Kind, caller: e.Caller.ID}
-	if kind.caller == "" {
-		kind.caller = e.Caller.Address
-	}
 	now := r.now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -142,36 +166,62 @@ func (r *Refusals) run(ctx context.Context) {
 	}
 }
 
-// flush records the counts of the kinds whose window is over, or of all.
+// flush records the counts of the kinds whose window is over, or of all. What cannot
+// be written now is counted on.
 func (r *Refusals) flush(ctx context.Context, all bool) {
+	for kind, count := range r.due(all) {
+		if err := r.door.Record(ctx, count.record(r.now())); pullpass.IsKind(err, pullpass.Unavailable) {
+			return // nor can the others
+		}
+		r.settle(kind, count.count)
+	}
+}
+
+// due returns the kinds whose counts are to be recorded, and forgets those without.
+func (r *Refusals) due(all bool) map[refusalKind]repeated {
 	now := r.now()
-	var due []pullpass.Event
+	due := map[refusalKind]repeated{}
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	for kind, k := range r.kinds {
-		if !all && now.Sub(k.since) < r.window {
-			continue
+		switch {
+		case !all && now.Sub(k.since) < r.window:
+		case k.count == 0:
+			delete(r.kinds, kind)
+		default:
+			due[kind] = *k
 		}
-		delete(r.kinds, kind)
-		if k.count == 0 {
-			continue
-		}
-		e := k.event
-		e.At, e.Detail = now, maps.Clone(e.Detail)
-		if e.Detail == nil {
-			e.Detail = map[string]string{}
-		}
-		e.Detail[DetailRepeated], e.Detail["since"] = strconv.Itoa(k.count), k.since.UTC().Format(time.RFC3339)
-		due = append(due, e)
 	}
 	for of, l := range r.paces {
 		if l.TokensAt(now) >= kindsAtOnce { // like new
 			delete(r.paces, of)
 		}
 	}
-	r.mu.Unlock()
-	for _, e := range due {
-		_ = r.door.Record(ctx, e) // the refusals stand, and the first of them is recorded
+	return due
+}
+
+// settle takes off what was recorded. The next of the kind is a first one again,
+// unless there were some meanwhile.
+func (r *Refusals) settle(kind refusalKind, count int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	k := r.kinds[kind]
+	if k.count -= count; k.count == 0 {
+		delete(r.kinds, kind)
+		return
 	}
+	k.since = r.now()
+}
+
+// record is the event that tells of the count.
+func (k repeated) record(now time.Time) pullpass.Event {
+	e := k.event
+	e.At, e.Detail = now, maps.Clone(e.Detail)
+	if e.Detail == nil {
+		e.Detail = map[string]string{}
+	}
+	e.Detail[DetailRepeated], e.Detail["since"] = strconv.Itoa(k.count), k.since.UTC().Format(time.RFC3339)
+	return e
 }
 
 // Close records what was counted, within the door's own bounds. The door is closed

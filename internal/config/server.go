@@ -31,10 +31,14 @@ type Server struct {
 	TLSKey         string   `name:"tls-key" env:"PULLPASS_TLS_KEY" placeholder:"FILE" help:"Private key of --tls-cert."`
 	TrustedProxies []string `name:"trusted-proxy" env:"PULLPASS_TRUSTED_PROXIES" sep:"," placeholder:"PREFIX" help:"Address or range of reverse proxies in front of this server. What they say in X-Forwarded-For is where a request came from, in the audit record and for limits; the header of others is ignored. Can be repeated."`
 	Quotas         []string `name:"quota" env:"PULLPASS_QUOTAS" sep:"," placeholder:"NAME=NUMBER" help:"Upper limit on how many of one thing an organization, a project or a member may have; 'pullpass quota' lists the names and the defaults. Owners of an organization can set lower ones. Can be repeated."`
+	DiskReserve    Size     `name:"disk-reserve" default:"auto" env:"PULLPASS_DISK_RESERVE" placeholder:"SIZE" help:"Room on the disk of the data directory (SQLite) that is kept for issuing credentials when everything else has filled it; auto: a 64th of the disk, from 8MiB to 64MiB; none: no room."`
 	AuditRetention Age      `name:"audit-retention" default:"off" env:"PULLPASS_AUDIT_RETENTION" placeholder:"AGE" help:"Remove audit records that are older, such as 400d: once an hour, with a signed cut and a record of it. What the webhook has not delivered stays."`
 	People
 	Log
 }
+
+// minReserve holds SQLite's write-ahead log, which a smaller reserve could not use.
+const minReserve Size = 8 << 20
 
 // Log is what every long-running command can be told about its log.
 type Log struct {
@@ -59,6 +63,12 @@ func (s *Server) Check() error {
 	}
 	if s.DatabasePass != "" && s.Database == "" {
 		p.add("--database-password-file", "needs --database")
+	}
+	if s.DiskReserve > 0 && s.Database != "" {
+		p.add("--disk-reserve", "is for SQLite: on PostgreSQL's disk its operator keeps room")
+	}
+	if s.DiskReserve > 0 && s.DiskReserve < minReserve {
+		p.add("--disk-reserve", "want at least 8MiB, auto or none")
 	}
 	if s.KeyFile != "" && s.KMSKey != "" {
 		p.add("--kms-key", "cannot be used together with --key-file: choose one")

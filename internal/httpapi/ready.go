@@ -3,12 +3,14 @@ package httpapi
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/internal/reserve"
 )
 
 const (
@@ -41,9 +43,27 @@ func (s *Server) ready(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	ok(w)
+	if s.disk == nil {
+		return
+	}
+	// Whoever watches it should know before it is not ready. How much room there is
+	// is among the metrics: anybody may ask here.
+	switch s.disk.State().Level {
+	case reserve.Plenty:
+	case reserve.Low:
+		_, _ = io.WriteString(w, "warning: "+codeLow+": the disk of the database fills up\n")
+	case reserve.Reserved:
+		_, _ = io.WriteString(w, "warning: "+codeReserved+": the disk of the database is almost full; only what issuing credentials needs is written, and what deletes\n")
+	}
 }
 
 const notReady = "the server is not ready"
+
+// The warnings; docs/operations.md says what each means and what to do.
+const (
+	codeLow      = "disk_low"
+	codeReserved = "disk_reserved"
+)
 
 // The reasons; docs/operations.md says what each means and what to do.
 const (

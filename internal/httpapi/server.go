@@ -14,6 +14,7 @@ import (
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/api"
 	"github.com/pullpass/pullpass/internal/reference"
+	"github.com/pullpass/pullpass/internal/reserve"
 )
 
 // Options of a server. Store, Issuer and Auditor are required.
@@ -55,6 +56,8 @@ type Options struct {
 	Proxies Proxies
 	// MetricsToken is what /metrics asks for; without one it answers callers on this machine only.
 	MetricsToken pullpass.Secret
+	// Disk is where the database is; nil where it is not on this machine.
+	Disk *reserve.Disk
 }
 
 // Server answers the API. It is an http.Handler.
@@ -96,6 +99,7 @@ type Server struct {
 	url          string
 	proxies      Proxies
 	metricsToken pullpass.Secret
+	disk         *reserve.Disk
 }
 
 // New makes a server of o.
@@ -122,7 +126,7 @@ func New(o Options) (*Server, error) {
 		hosts: o.Hosts, metrics: o.Metrics, log: o.Logger, now: o.Now,
 		signIn: o.SignIn, signIns: newSignInLimits(), hooks: o.Hooks,
 		dashboard: o.Dashboard, repositories: o.Repositories,
-		mux: http.NewServeMux(), draining: make(chan struct{}), url: o.URL, proxies: o.Proxies, metricsToken: o.MetricsToken,
+		mux: http.NewServeMux(), draining: make(chan struct{}), url: o.URL, proxies: o.Proxies, metricsToken: o.MetricsToken, disk: o.Disk,
 	}
 	s.api = newAPI(s.mux, o.Version)
 	s.routes()

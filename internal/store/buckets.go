@@ -16,7 +16,7 @@ import (
 func (db *DB) TakeTurn(ctx context.Context, b broker.Bucket, p broker.Pace, longest time.Duration) (broker.Turn, bool, error) {
 	clock := db.dialect.Clock
 	var emptyAt, now int64
-	err := db.tx(ctx, "wait for a turn", func(x *tx) error {
+	err := db.vital(ctx, "wait for a turn", func(x *tx) error {
 		return x.one(`INSERT INTO buckets (organization, account, service, region, empty_at) VALUES ($1, $2, $3, $4, `+clock+` + $5)
 			ON CONFLICT (organization, account, service, region) DO UPDATE
 				SET empty_at = CASE WHEN buckets.empty_at > `+clock+` THEN buckets.empty_at ELSE `+clock+` END + $5

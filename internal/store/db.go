@@ -23,7 +23,21 @@ type Options struct {
 	Logger *slog.Logger     // where it is said what a caller is not told: nowhere
 	// Quotas are the operator's limits, where they are not the defaults.
 	Quotas map[pullpass.Quota]int64
+	// Disk is the disk of a database in this process's files. Nil: it has room.
+	Disk Disk
 }
+
+// Disk keeps room for what must not fail.
+type Disk interface {
+	Ensure()     // sees that a small write fits
+	Room() error // refuses what would take the room of others
+}
+
+// noDisk is the disk of a database elsewhere: its operator watches it.
+type noDisk struct{}
+
+func (noDisk) Ensure()     {}
+func (noDisk) Room() error { return nil }
 
 // DB is the store. It is safe for concurrent use.
 type DB struct {
@@ -39,6 +53,7 @@ type DB struct {
 	heads     *heads
 	log       *slog.Logger
 	quotas    map[pullpass.Quota]int64
+	disk      Disk
 	usesFail  atomic.Bool // noting the use of tokens fails
 	auditKeys *auditKeys
 	stop      context.CancelFunc
@@ -57,8 +72,11 @@ func Open(ctx context.Context, conns Connections, d Dialect, listener Listener, 
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	if o.Disk == nil {
+		o.Disk = noDisk{}
+	}
 	db := &DB{
-		dialect: d, conns: conns, now: o.Now, hub: newHub(), recent: newRecent(), heads: newHeads(), auditKeys: newAuditKeys(), log: o.Logger, quotas: o.Quotas,
+		dialect: d, conns: conns, now: o.Now, hub: newHub(), recent: newRecent(), heads: newHeads(), auditKeys: newAuditKeys(), log: o.Logger, quotas: o.Quotas, disk: o.Disk,
 		read:   reader{conns.Read, newPrepared(conns.Read, d.Prepare), d.Local},
 		writes: newPrepared(conns.Write, d.Prepare),
 	}

@@ -19,7 +19,7 @@ func (db *DB) TokenExchanged(ctx context.Context, org pullpass.OrganizationID, s
 // Conflict, on whichever server; it is remembered until the subject token expires.
 func (db *DB) ExchangeToken(ctx context.Context, t pullpass.Token, subject string, until time.Time) error {
 	const what = "exchange the token"
-	return db.tx(ctx, what, func(x *tx) error {
+	return db.vital(ctx, what, func(x *tx) error {
 		if _, err := x.exec(`DELETE FROM exchanged_tokens WHERE expires_at <= $1`, micros(db.now())); err != nil {
 			return err
 		}

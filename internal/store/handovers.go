@@ -67,7 +67,7 @@ func (db *DB) Claim(ctx context.Context, org pullpass.OrganizationID, key broker
 	const what = "share what is minted"
 	var h handover
 	var got broker.Claimed
-	err := db.tx(ctx, what, func(x *tx) (err error) {
+	err := db.vital(ctx, what, func(x *tx) (err error) {
 		if h, err = x.handoverOf(org, key); err != nil {
 			return err
 		}

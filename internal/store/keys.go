@@ -27,7 +27,7 @@ func (db *DB) DataKey(ctx context.Context, number int64) (seal.DataKey, error) {
 
 // AddDataKey stores a wrapped data key; Conflict if its number is taken.
 func (db *DB) AddDataKey(ctx context.Context, k seal.DataKey) error {
-	return db.tx(ctx, "add a data key", func(x *tx) error {
+	return db.vital(ctx, "add a data key", func(x *tx) error {
 		_, err := x.exec(`INSERT INTO data_keys (number, kek, wrapped, created_at) VALUES ($1, $2, $3, $4)`,
 			k.Number, k.KEK, k.Wrapped, micros(db.now()))
 		return err

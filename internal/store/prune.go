@@ -25,7 +25,7 @@ func (db *DB) PruneEvents(ctx context.Context, org pullpass.OrganizationID, befo
 		return audit.Head{}, 0, err
 	}
 	var cut audit.Head
-	err = db.tx(ctx, whatPrune, func(x *tx) error {
+	err = db.vital(ctx, whatPrune, func(x *tx) error {
 		cut, err = x.cut(org, before, seals.Signer)
 		return err
 	})

@@ -57,7 +57,7 @@ func (db *DB) AddSigningKey(ctx context.Context, k identity.StoredKey) error {
 	if err != nil {
 		return db.explain(what, err)
 	}
-	return db.tx(ctx, what, func(x *tx) error {
+	return db.vital(ctx, what, func(x *tx) error {
 		_, err := x.exec(`INSERT INTO signing_keys (organization, algorithm, sequence, id, sealed, data_key, active_from, created_at)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
 			k.Organization, k.Algorithm, k.Sequence, k.ID, s.bytes, s.key, micros(k.ActiveFrom), micros(k.CreatedAt))

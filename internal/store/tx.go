@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/pullpass/pullpass"
@@ -18,6 +19,7 @@ type tx struct {
 	db      *DB
 	changed []string // payloads for those who watch, sent after the commit
 	fresh   []string // queries that were not compiled
+	vital   bool     // it may add rows whatever the disk
 }
 
 // answerWithin is how long any transaction or query may take, whoever asks: a
@@ -37,11 +39,24 @@ const attemptsCut = 3
 
 // tx runs f in a writing transaction, again if it lost a lock or a race, and maps
 // what comes out to the kinds of error. f must not keep results of a failed try.
+//
+// On a disk that is almost full it adds no rows. What it removes and changes is in
+// place of what was there.
 func (db *DB) tx(ctx context.Context, what string, f func(*tx) error) error {
+	return db.run(ctx, what, false, f)
+}
+
+// vital is tx for what must not fail when the disk is almost full: what issuing
+// credentials and their record need, and what makes room.
+func (db *DB) vital(ctx context.Context, what string, f func(*tx) error) error {
+	return db.run(ctx, what, true, f)
+}
+
+func (db *DB) run(ctx context.Context, what string, vital bool, f func(*tx) error) error {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
 	for attempt := 0; ; attempt++ {
-		err := db.try(ctx, f)
+		err := db.try(ctx, vital, f)
 		if err == nil {
 			return nil
 		}
@@ -52,15 +67,16 @@ func (db *DB) tx(ctx context.Context, what string, f func(*tx) error) error {
 	}
 }
 
-func (db *DB) try(ctx context.Context, f func(*tx) error) error {
+func (db *DB) try(ctx context.Context, vital bool, f func(*tx) error) error {
 	if err := db.present(); err != nil {
 		return err
 	}
+	db.disk.Ensure()
 	t, err := db.conns.Write.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
-	x := &tx{ctx: db.statement(ctx), tx: t, db: db}
+	x := &tx{ctx: db.statement(ctx), tx: t, db: db, vital: vital}
 	if err := f(x); err != nil {
 		return rollback(t, err)
 	}
@@ -136,7 +152,18 @@ func pause(ctx context.Context, attempt int) bool {
 	}
 }
 
+// mayAdd refuses to add rows where there is room for more important ones only.
+func (x *tx) mayAdd(query string) error {
+	if x.vital || !strings.HasPrefix(query, "INSERT") {
+		return nil
+	}
+	return x.db.disk.Room()
+}
+
 func (x *tx) exec(query string, args ...any) (int64, error) {
+	if err := x.mayAdd(query); err != nil {
+		return 0, err
+	}
 	var result sql.Result
 	var err error
 	if s := x.compiled(query); s != nil {
@@ -156,6 +183,9 @@ func (x *tx) one(query string, args ...any) scanner {
 
 // QueryContext and QueryRowContext make the transaction a querier.
 func (x *tx) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if err := x.mayAdd(query); err != nil {
+		return nil, err
+	}
 	if s := x.compiled(query); s != nil {
 		return s.QueryContext(ctx, args...)
 	}
@@ -163,11 +193,20 @@ func (x *tx) QueryContext(ctx context.Context, query string, args ...any) (*sql.
 }
 
 func (x *tx) QueryRowContext(ctx context.Context, query string, args ...any) scanner {
+	if err := x.mayAdd(query); err != nil {
+		return refusedRow{err}
+	}
 	if s := x.compiled(query); s != nil {
 		return s.QueryRowContext(ctx, args...)
 	}
 	return x.tx.QueryRowContext(ctx, query, args...)
 }
+
+// refusedRow is the row of a query that was not run.
+type refusedRow struct{ err error }
+
+// Scan returns why.
+func (r refusedRow) Scan(...any) error { return r.err }
 
 // compiled finds the query among those compiled. A new one is noted, to be
 // compiled when the transaction has given its connection back: it may be the

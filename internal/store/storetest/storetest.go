@@ -88,6 +88,7 @@ func Run(t *testing.T, database func(t *testing.T) Open) {
 		{"Quotas", testQuotas},
 		{"QuotaOfServer", testQuotaOfServer},
 		{"QuotaRace", testQuotaRace},
+		{"Room", testRoom},
 		{"Members", testMembers},
 		{"SignIn", testSignIn},
 		{"Sessions", testSessions},
