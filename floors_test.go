@@ -21,7 +21,7 @@ var floors = []struct {
 	floor int
 	rooms string
 }{
-	{0, ". internal/awsname internal/issuer internal/printable internal/nearest internal/atomicfile"},
+	{0, ". internal/awsname internal/issuer internal/printable internal/nearest internal/sarif internal/atomicfile"},
 	{1, "api internal/access internal/seal internal/config internal/reference internal/iam internal/spec internal/egress internal/audit internal/logs internal/parts internal/reserve"},
 	{2, "client internal/backup internal/broker internal/provision internal/identity internal/signin internal/webhook internal/runner internal/helper"},
 	{3, "internal/store internal/oci internal/aws internal/docker internal/agent internal/kubernetes internal/doctor internal/source internal/validate internal/delivery internal/catalog internal/gitops internal/sandbox internal/httpapi internal/web"},

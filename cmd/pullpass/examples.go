@@ -39,6 +39,10 @@ var examples = map[string][]string{
 		"pullpass env create web --project payments --image ghcr.io/acme/payments:1.4",
 		"pullpass env create job --project payments --image ghcr.io/acme/tool:2 -- tool --check",
 	},
+	"images": {
+		"pullpass images",
+		"pullpass images ../shop --input TAG=1.4 --sarif",
+	},
 	"env list":      {"pullpass env list --project payments"},
 	"env show":      {"pullpass env show web"},
 	"env start":     {"pullpass env start web"},

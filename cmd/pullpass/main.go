@@ -45,6 +45,7 @@ type commandLine struct {
 	Project     projectCommand     `cmd:"" group:"daily" help:"Projects: repositories whose environments share registries."`
 	Registry    registryCommand    `cmd:"" group:"daily" help:"Container registries and how they are opened."`
 	Env         envCommand         `cmd:"" group:"daily" help:"Environments: services that run from images."`
+	Images      imagesCommand      `cmd:"" group:"daily" help:"List the images that a repository asks for, and what keeps them from being started."`
 	Doctor      doctorCommand      `cmd:"" group:"daily" help:"Check one pull step by step: where it breaks, why, and what to do."`
 	Login       loginCommand       `cmd:"" group:"people" help:"Remember a server and a token."`
 	Logout      logoutCommand      `cmd:"" group:"people" help:"End the session, and forget the server and the token."`

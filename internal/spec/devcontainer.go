@@ -268,7 +268,7 @@ func (d *devcontainerReader) environment() map[string]string {
 	for _, e := range entries {
 		value, missing := expandDevcontainer(e.value.str(), d.r.in)
 		if len(missing) > 0 {
-			d.r.warn(CodeMissingInput, e.at, "containerEnv."+e.key+" is empty in part", "nobody declares "+strings.Join(missing, ", "), "declare it: --input "+missing[0]+"=VALUE")
+			d.r.warn(CodeMissingInput, e.at, "containerEnv."+e.key+" is empty in part", "nobody declares "+strings.Join(missing, ", "), "pullpass images --input "+missing[0]+"=VALUE")
 		}
 		values[e.key] = value
 	}

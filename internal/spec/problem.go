@@ -36,7 +36,6 @@ const (
 	CodeSyntax       = "syntax"           // the file is not of its format
 	CodeUnknownKey   = "unknown_key"      // a key that the format does not have
 	CodeWrongType    = "wrong_type"       // a value of another type than the format's
-	CodeDuplicate    = "duplicate"        // two things of one name
 	CodeMissingFile  = "missing_file"     // a file that is named and is not there
 	CodeOutside      = "outside"          // a path that leads out of the repository
 	CodeTooMuch      = "too_much"         // more than is read

@@ -55,7 +55,7 @@ func (s *Spec) Failed() bool {
 // Read reads one file and what it leads to. The error says that nothing could be read
 // at all; what is wrong within is in the spec's problems, with its place.
 func Read(tree fs.FS, c Candidate, in Inputs) (Spec, error) {
-	r := &reader{tree: newTree(tree), in: in, out: Spec{Format: c.Format, File: c.File}}
+	r := &reader{tree: newTree(tree), in: in, out: Spec{Format: c.Format, File: c.File, References: []Reference{}}}
 	read := map[Format]func(string){
 		FormatGitpod: r.gitpod, FormatDevcontainer: r.devcontainer, FormatRelease: r.release,
 		FormatGitLab: r.gitlab, FormatCompose: r.compose, FormatDockerfile: r.dockerfileAlone,
@@ -115,16 +115,15 @@ func (r *reader) refer(ref Reference) {
 		r.problem(severity, CodeMissingInput, ref.Position,
 			"the name of the image "+quote(ref.Raw)+" is not known",
 			"nobody declares "+strings.Join(ref.Missing, ", "),
-			"declare it: --input "+ref.Missing[0]+"=VALUE")
+			"pullpass images --input "+ref.Missing[0]+"=VALUE")
 	}
 	r.out.References = append(r.out.References, ref)
 }
 
 func (r *reader) problem(severity pullpass.Severity, code string, at Position, what, cause, hint string) {
-	if len(r.out.Problems) < maxReferences {
-		r.out.Problems = append(r.out.Problems, Problem{
-			Code: code, Severity: severity, What: what, Cause: cause, Hint: hint, Position: at,
-		})
+	p := Problem{Code: code, Severity: severity, What: what, Cause: cause, Hint: hint, Position: at}
+	if len(r.out.Problems) < maxReferences && !slices.Contains(r.out.Problems, p) { // two services may share a line
+		r.out.Problems = append(r.out.Problems, p)
 	}
 }
 
