@@ -23,10 +23,16 @@ type issuing struct {
 	login  helper.Login
 }
 
-func serverIssuer() (helper.Issuer, error) {
+func serverIssuer() (helper.Issuer, error) { return projectIssuer("") }
+
+// projectIssuer is serverIssuer for a project, by name or id; "" is that of the login.
+func projectIssuer(project string) (helper.Issuer, error) {
 	login, err := helper.CurrentLogin()
 	if err != nil {
 		return nil, err
+	}
+	if project != "" {
+		login.Project = pullpass.ProjectID(project)
 	}
 	c, err := connect()
 	if err != nil {

@@ -71,6 +71,8 @@ type commandLine struct {
 	Version     versionCommand     `cmd:"" group:"program" help:"Print the version."`
 	Greet       greetCommand       `cmd:"" hidden:""`
 	Issue       issueCommand       `cmd:"" name:"credential-issue" hidden:""`
+
+	Delivery deliveryVerbs `embed:""`
 }
 
 func main() {

@@ -1,0 +1,201 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/internal/delivery"
+	"github.com/pullpass/pullpass/internal/helper"
+	"github.com/pullpass/pullpass/internal/reference"
+)
+
+// deliveryVerbs are the commands that hand credentials to the programs of others.
+type deliveryVerbs struct {
+	DockerConfig dockerConfigCommand `cmd:"" group:"ci" help:"Write what docker, podman, GitLab and Kubernetes read to find a credential."`
+}
+
+type dockerConfigCommand struct {
+	Write dockerConfigWrite `cmd:"" default:"withargs" help:"Write or merge the configuration that clients read."`
+}
+
+// hostFlags say which registries are meant.
+type hostFlags struct {
+	Host    []string `placeholder:"HOST" help:"A registry host; can be repeated. Without it, the hosts that the login opens."`
+	Project string   `env:"PULLPASS_PROJECT" placeholder:"NAME" help:"Whose registries; the login's project unless given."`
+}
+
+// hosts are those that were named, or those that the login opens.
+func (f hostFlags) hosts(ctx context.Context) ([]reference.Host, error) {
+	written := f.Host
+	if len(written) == 0 {
+		issuer, err := f.issuer()
+		if err != nil {
+			return nil, withHostHint(err)
+		}
+		if written, err = issuer.Hosts(ctx); err != nil {
+			return nil, err
+		}
+		if len(written) == 0 {
+			return nil, &pullpass.Error{
+				Kind: pullpass.NotFound, What: "there is no registry to configure", Cause: "the login opens none",
+				Hint: "name them: --host HOST, or add one: pullpass registry add NAME --host HOST",
+			}
+		}
+	}
+	return delivery.ParseHosts(written, reference.ParseHost)
+}
+
+// withHostHint says what goes without a login, too.
+func withHostHint(err error) error {
+	if pullpass.CodeOf(err) != "not_logged_in" {
+		return err
+	}
+	return &pullpass.Error{
+		Kind: pullpass.Unauthenticated, Code: "not_logged_in", What: "cannot tell which registries to configure", Err: err,
+		Hint: "name them: --host HOST, or log in: pullpass login URL",
+	}
+}
+
+// issuer is who gives credentials here: the agent socket inside an environment, the
+// server elsewhere.
+func (f hostFlags) issuer() (helper.Issuer, error) {
+	socket, err := helper.FindSocket()
+	if err != nil || socket != nil {
+		return socket, err
+	}
+	return projectIssuer(f.Project)
+}
+
+// hostIssuer asks for a credential for pulling from a whole host.
+type hostIssuer struct{ issuer helper.Issuer }
+
+func (i hostIssuer) Credential(ctx context.Context, host string) (pullpass.Credential, error) {
+	return i.issuer.Credential(ctx, helper.Ask{Host: host, Action: pullpass.ActionPull})
+}
+
+type dockerConfigWrite struct {
+	hostFlags `embed:""`
+	Form      string `enum:"docker,containers,variable,kubernetes" default:"docker" placeholder:"FORM" help:"docker: config.json; containers: auth.json of podman, skopeo, buildah; variable: a DOCKER_AUTH_CONFIG, printed; kubernetes: a Secret, printed."`
+	File      string `placeholder:"PATH" help:"The file, instead of where its clients look for it."`
+	Store     bool   `help:"Have the helper asked for every registry (credsStore), not for these hosts only."`
+	Auths     bool   `help:"Write logins that expire instead of naming the helper, where no helper can run. They are secrets."`
+	Replace   bool   `help:"Take the place of another helper that is configured for the same hosts."`
+	Backup    bool   `help:"Keep the file as it was, beside it."`
+	DryRun    bool   `name:"dry-run" help:"Say what would change."`
+	Name      string `default:"pullpass-registries" placeholder:"NAME" help:"Of the Secret."`
+	Namespace string `placeholder:"NAME" help:"Of the Secret."`
+}
+
+// Help says what each client reads.
+func (*dockerConfigWrite) Help() string {
+	return strings.TrimSpace(`
+What is in the file stays there, in its order, with keys that Pullpass does not know. Another helper for the same
+host is a conflict.
+
+Docker reads credHelpers and credsStore of config.json; podman, skopeo and buildah credHelpers of auth.json and
+config.json; GitLab Runner all three fields of DOCKER_AUTH_CONFIG; docker since 28 only auths of it; the kubelet only
+auths of a Secret. A login that is written out (--auths) expires.`)
+}
+
+func (w *dockerConfigWrite) Run(ctx context.Context, t *terminal) error {
+	form := delivery.Form(w.Form)
+	wanted := delivery.Wanted{Form: form, Store: w.Store, Replace: w.Replace}
+	switch {
+	case w.Store && w.Auths:
+		return misuse("--store names a helper, --auths writes logins: they exclude each other", "give one of them")
+	case w.Store && form == delivery.FormContainers:
+		return misuse("auth.json has no credsStore", "leave out --store: its helpers are named for each host")
+	case w.File != "" && (form == delivery.FormVariable || form == delivery.FormKubernetes):
+		return misuse("--form "+w.Form+" is printed, not written into a file", "leave out --file, and say > FILE")
+	}
+	var err error
+	if !w.Store {
+		if wanted.Hosts, err = w.hosts(ctx); err != nil {
+			return err
+		}
+	}
+	var logins []pullpass.Credential
+	if w.Auths || form == delivery.FormKubernetes {
+		issuer, err := w.issuer()
+		if err != nil {
+			return err
+		}
+		wanted.Issuer = hostIssuer{issuer}
+		if logins, err = wanted.Logins(ctx); err != nil {
+			return err
+		}
+	}
+	if form == delivery.FormVariable || form == delivery.FormKubernetes {
+		return w.print(t, wanted, logins)
+	}
+	return w.write(t, wanted, logins)
+}
+
+// printed is a form that is no file.
+type printed struct {
+	Form    delivery.Form `json:"form"`
+	Value   string        `json:"value"`
+	Expires time.Time     `json:"expires,omitzero"`
+}
+
+func (w *dockerConfigWrite) print(t *terminal, wanted delivery.Wanted, logins []pullpass.Credential) error {
+	c, err := delivery.ParseConfig(nil)
+	if err != nil {
+		return err
+	}
+	if err := wanted.Apply(c, logins); err != nil {
+		return err
+	}
+	out := printed{Form: wanted.Form, Value: c.Line(), Expires: delivery.Expires(logins)}
+	if wanted.Form == delivery.FormKubernetes {
+		out.Value = strings.TrimSpace(string(delivery.Secret(c, w.Name, w.Namespace, out.Expires)))
+	}
+	if !out.Expires.IsZero() {
+		t.say("It holds a login that ends %s.", day(out.Expires))
+	}
+	return t.show(out, func(io.Writer) { _, _ = fmt.Fprintln(t.raw, out.Value) })
+}
+
+func (w *dockerConfigWrite) write(t *terminal, wanted delivery.Wanted, logins []pullpass.Credential) error {
+	path := w.File
+	if path == "" {
+		var err error
+		if path, err = wanted.Form.DefaultPath(os.Getenv, os.Getuid()); err != nil {
+			return err
+		}
+	}
+	updated, err := delivery.Update(path, delivery.Options{Backup: w.Backup, DryRun: w.DryRun}, func(c *delivery.Config) error {
+		return wanted.Apply(c, logins)
+	})
+	if err != nil {
+		return err
+	}
+	verb := "Wrote"
+	if w.DryRun {
+		verb = "Would write"
+	}
+	switch {
+	case len(updated.Changes) == 0:
+		t.say("%s is as it should be.", path)
+	default:
+		t.say("%s %s:", verb, path)
+		for _, change := range updated.Changes {
+			t.say("  %s", change)
+		}
+	}
+	if updated.Backup != "" {
+		t.say("What was there is in %s.", updated.Backup)
+	}
+	for _, key := range updated.Shadowed {
+		t.say("The login for %s in the file is no longer used: the helper is asked. docker logout %s removes it.", key, key)
+	}
+	if end := delivery.Expires(logins); !end.IsZero() {
+		t.say("The logins end %s.", day(end))
+	}
+	return t.show(updated, func(io.Writer) {})
+}
