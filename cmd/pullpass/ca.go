@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/x509"
+	"log/slog"
 	"os"
 
 	"github.com/pullpass/pullpass"
@@ -18,6 +19,13 @@ func ourOptions() client.Option {
 	return func(c *client.Client) {
 		client.WithUserAgent("pullpass/" + version)(c)
 		client.WithCAFile(os.Getenv(caFileVariable))(c)
+	}
+}
+
+// hideNames tells the operator what is not told to those who name hosts.
+func hideNames(log *slog.Logger) func(string, error) {
+	return func(host string, cause error) {
+		log.Info("a name does not lead to the public internet", "host", host, "cause", cause)
 	}
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"log/slog"
 
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/api"
@@ -22,6 +23,7 @@ type serverDoctor struct {
 	hosts  *reference.Hosts
 	allow  []string
 	minter *aws.Minter
+	log    *slog.Logger
 }
 
 // doctorStore is what has to be read to try what is saved.
@@ -34,7 +36,7 @@ type doctorStore interface {
 // TestRegistry implements httpapi.Tester.
 func (s *serverDoctor) TestRegistry(ctx context.Context, t httpapi.RegistryTrial) (api.Diagnosis, error) {
 	// A client of its own: over a kept connection there is no DNS, TCP and TLS to check.
-	out, err := newEgress(egress.Options{Allow: s.allow})
+	out, err := newEgress(egress.Options{Allow: s.allow, HideNames: hideNames(s.log)})
 	if err != nil {
 		return api.Diagnosis{}, err
 	}

@@ -24,13 +24,14 @@ type clinic struct {
 	config  config.Server
 	owner   pullpass.Secret
 	running *runningServer
+	log     io.Writer // of the server
 }
 
 // newClinic starts a server whose operator has mapped the sandbox, and what else
 // the test names.
 func newClinic(t *testing.T, mappings ...string) *clinic {
 	t.Helper()
-	c := &clinic{ward: newWard(t), data: filepath.Join(t.TempDir(), "data")}
+	c := &clinic{ward: newWard(t), data: filepath.Join(t.TempDir(), "data"), log: io.Discard}
 	c.config = config.Server{Listen: "127.0.0.1:0", Data: c.data, AllowEgress: []string{"127.0.0.1"},
 		Hosts: append(mappings, c.mapped(sickOwner, sickHome))}
 	c.start()
@@ -49,7 +50,7 @@ func newClinic(t *testing.T, mappings ...string) *clinic {
 func (c *clinic) start() {
 	c.t.Helper()
 	config := c.config
-	running, err := startServer(c.t.Context(), &config, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	running, err := startServer(c.t.Context(), &config, slog.New(slog.NewTextHandler(c.log, nil)))
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -101,7 +101,7 @@ func runAgent(ctx context.Context, c *config.Runner, id runnerIdentity, state *r
 		return err
 	}
 	defer func() { _ = sockets.Shutdown(context.WithoutCancel(ctx)) }()
-	trials, err := newRunnerTrials(c, port, id.Name)
+	trials, err := newRunnerTrials(c, port, id.Name, log)
 	if err != nil {
 		return err
 	}

@@ -226,7 +226,7 @@ func (p *parts) make(ctx context.Context, c *config.Server, url string, log *slo
 	p.closers = append(p.closers, func() { _ = p.door.Close() })
 	refusals := audit.NewRefusals(p.door, 0, nil)
 	p.closers = append(p.closers, refusals.Close)
-	if p.out, err = newEgress(egress.Options{Allow: c.AllowEgress}); err != nil {
+	if p.out, err = newEgress(egress.Options{Allow: c.AllowEgress, HideNames: hideNames(log)}); err != nil {
 		return err
 	}
 	p.closers = append(p.closers, p.out.Close)
@@ -268,7 +268,7 @@ func (p *parts) make(ctx context.Context, c *config.Server, url string, log *slo
 		Programs: offered, Downloads: operatorsPrograms(c), URL: url, Proxies: proxies,
 		SignIn: signIn, Hooks: webhook.Sender{HTTP: p.out, Now: time.Now},
 		Prover: &aws.Prover{HTTP: p.out, STSEndpoint: stsOfMappings(hosts)},
-		Tester: &serverDoctor{store: p.db, hosts: hosts, allow: c.AllowEgress, minter: minter},
+		Tester: &serverDoctor{store: p.db, hosts: hosts, allow: c.AllowEgress, minter: minter, log: log},
 	})
 	return err
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"time"
 
 	"github.com/pullpass/pullpass"
@@ -26,14 +27,15 @@ type runnerTrials struct {
 	hosts *reference.Hosts
 	allow []string
 	aws   aws.Options
+	log   *slog.Logger
 }
 
-func newRunnerTrials(c *config.Runner, port serverPort, name string) (*runnerTrials, error) {
+func newRunnerTrials(c *config.Runner, port serverPort, name string, log *slog.Logger) (*runnerTrials, error) {
 	hosts, err := newHosts(c.Hosts)
 	if err != nil {
 		return nil, err
 	}
-	return &runnerTrials{port: port, name: name, hosts: hosts, allow: c.AllowEgress, aws: ownAWS(c, hosts)}, nil
+	return &runnerTrials{port: port, name: name, hosts: hosts, allow: c.AllowEgress, aws: ownAWS(c, hosts), log: log}, nil
 }
 
 const (
@@ -71,7 +73,11 @@ func (r *runnerTrials) try(ctx context.Context, work api.TrialWork) (api.TrialRe
 		return api.TrialReport{Integration: &out}, nil
 	}
 	// A client of its own: over a kept connection there is no DNS, TCP and TLS to check.
-	out, err := newEgress(egress.Options{Allow: r.allow})
+	o := egress.Options{Allow: r.allow}
+	if work.HideAddresses {
+		o.HideNames = hideNames(r.log)
+	}
+	out, err := newEgress(o)
 	if err != nil {
 		return api.TrialReport{}, err
 	}

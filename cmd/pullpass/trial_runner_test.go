@@ -50,7 +50,7 @@ func (c *clinic) beside(name string, o config.Runner) (stop func()) {
 	registries, closeRegistries, err := newRegistries(o.Hosts, o.AllowEgress)
 	must(err)
 	port := serverPort{server, native}
-	trials, err := newRunnerTrials(&o, port, name)
+	trials, err := newRunnerTrials(&o, port, name, slog.New(slog.DiscardHandler))
 	must(err)
 	r, err := runner.New(runner.Options{ID: made.ID, Version: "test", Server: port, Driver: drivertest.NewFake().Driver(made.ID), AWSIdentity: own.current,
 		Resolver: resolver{registries}, Agents: noSockets{}, Trials: trials, Log: slog.New(slog.DiscardHandler)})

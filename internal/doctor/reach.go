@@ -57,6 +57,9 @@ func (d *Doctor) broken(r *report, at *url.URL, p phases, host reference.Host, e
 	err = explainTimeout(host, err)
 	code := pullpass.CodeOf(err)
 	switch {
+	case code == "name_not_public":
+		r.fail(StepDNS, 0, at.Hostname(), err) // without the time: it could tell whether there is one
+		r.skip("there is no address to connect to", StepTCP, StepTLS)
 	case code == "dns_not_found" || code == "dns_failed" || (p.resolving && !p.resolvedOnce && !p.connecting):
 		r.fail(StepDNS, p.resolve, at.Hostname(), err)
 		r.skip("the name did not resolve", StepTCP, StepTLS)

@@ -15,6 +15,12 @@ var pullSymptoms = []Symptom{
 		errors: codes("dns_not_found", "dns_failed"),
 	},
 	{
+		Code: "name_not_public", Seen: "the name does not lead to an address on the public internet",
+		Cause:  "The server does not say whether a name that is not public exists: this one does not resolve, or its address is private, and the operator has not allowed that.",
+		Fix:    "Check the spelling. If a private registry is meant, the operator allows its network or host:port: --allow-egress 10.20.0.0/16; the server's log tells which of the two it was.",
+		errors: codes("name_not_public"),
+	},
+	{
 		Code: "egress_forbidden", Seen: "egress is not allowed",
 		Cause:  "The registry, or where it redirects to, is at an address that the operator has not allowed: loopback, private or link-local.",
 		Fix:    "If that is meant, the operator allows the network or host:port: --allow-egress 10.20.0.0/16.",

@@ -21,6 +21,11 @@ type Options struct {
 	RootCAs  *x509.CertPool // nil: the system's
 	Resolver *net.Resolver  // nil: the system's
 	Limits   Limits         // of clients that With does not change
+	// HideNames keeps it from whoever gets the answers which names exist that are not
+	// public: a name that does not resolve and one that leads to a forbidden address
+	// give the same error, after a time that tells nothing. It is told the cause of
+	// each. Nil: the two are told apart.
+	HideNames func(host string, cause error)
 }
 
 // Limits bound one request. A zero field takes the default.
@@ -44,6 +49,7 @@ type Client struct {
 	transport *http.Transport
 	allow     allowance
 	limits    Limits
+	hideNames func(host string, cause error)
 }
 
 // New returns a client. Close it to end its idle connections.
@@ -52,7 +58,7 @@ func New(o Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{allow: allow, limits: o.Limits.orDefault()}
+	c := &Client{allow: allow, limits: o.Limits.orDefault(), hideNames: o.HideNames}
 	c.transport = &http.Transport{
 		DialContext: (&dialer{allow: allow, resolver: o.Resolver}).dial,
 		Proxy:       o.Proxy,
@@ -104,9 +110,13 @@ func (c *Client) Do(req *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 	}
+	began := time.Now()
 	out := req.Clone(context.WithValue(ctx, dialKey{}, d))
 	resp, err := c.transport.RoundTrip(out)
 	if err != nil {
+		if c.hidden(req, err) {
+			err = c.hide(ctx, req, err, began)
+		}
 		cancel()
 		return nil, explain(req, err)
 	}

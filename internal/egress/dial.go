@@ -2,6 +2,7 @@ package egress
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/netip"
 	"net/url"
@@ -48,7 +49,7 @@ func (d *dialer) check(asked *dial, address string) error {
 	case d.allow.address(ip):
 		return nil
 	case !public(ip):
-		return errForbidden
+		return fmt.Errorf("%w: %s", errForbidden, ip)
 	case asked.plain:
 		return errPlain
 	}

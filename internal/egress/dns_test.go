@@ -13,7 +13,7 @@ import (
 // answers, the last one for good.
 type dnsServer struct {
 	conn    net.PacketConn
-	list    []net.IP
+	list    []net.IP // empty: there is no such name
 	answers atomic.Int64
 }
 
@@ -64,6 +64,10 @@ func (s *dnsServer) answer(q []byte) []byte {
 	out := append([]byte{}, q[:end]...)
 	out[2], out[3] = 0x84, 0 // an authoritative answer, no error
 	clear(out[6:12])
+	if len(s.list) == 0 {
+		out[3] = 3
+		return out
+	}
 	if kind != 1 { // AAAA: there is none
 		return out
 	}
