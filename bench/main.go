@@ -28,6 +28,7 @@ func measurements() []measurement {
 		{"policy", measurePolicy},
 		{"issue", measureIssue},
 		{"herd", measureHerd},
+		{"crowd", measureCrowd},
 		{"store", measureStore},
 		{"start", measureStart},
 		{"tokens", measureTokens},

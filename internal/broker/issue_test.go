@@ -332,3 +332,38 @@ func TestSecretsDoNotShow(t *testing.T) {
 		t.Errorf("the secret shows in %s", text.String())
 	}
 }
+
+// TestWhatAStartLeftOut asks for registries that the environment was started
+// without: the refusal is that of the registry, or says that a restart helps.
+func TestWhatAStartLeftOut(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		in     pullpass.Inside
+		host   string
+		inside bool
+		code   string
+		hint   string
+	}{
+		{"opened since", pullpass.InsideLogin, "late.example", true, "no_registry", "pullpass env restart dev"},
+		{"added since, for the start", pullpass.InsideNever, "late.example", false, "no_registry", "pullpass env restart dev"},
+		{"closed", pullpass.InsideNever, "late.example", true, "credential_denied", "pullpass registry update late --inside login"},
+		{"not configured", pullpass.InsideLogin, "nowhere.example", true, "no_registry", "pullpass registry add --host nowhere.example"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := newScene(t, broker.Options{})
+			e := s.environment(ecrHost + "/team/app:1")
+			e.Name = "dev"
+			s.store.environments[e.ID] = e
+			s.store.inForce = append(s.store.inForce, pullpass.Registry{ID: pullpass.NewRegistryID(), Organization: s.org, Name: "late",
+				Host: "late.example", Auth: pullpass.AuthBasic, Inside: test.in, Generation: 1})
+			caller := s.asRunner()
+			if test.inside {
+				caller = s.asEnvironment(e)
+			}
+			got, err := s.broker.Issue(t.Context(), caller, broker.Ask{Environment: e.ID, Host: test.host, Repository: "team/app", Inside: test.inside})
+			if pullpass.CodeOf(err) != test.code || !strings.Contains(pullpass.HintOf(err), test.hint) || !got.Credential.Secret.Empty() {
+				t.Errorf("Issue = %v (%s, hint %q), want %s and the hint %q", err, pullpass.CodeOf(err), pullpass.HintOf(err), test.code, test.hint)
+			}
+		})
+	}
+}

@@ -46,8 +46,7 @@ func (b *Broker) decide(ctx context.Context, caller pullpass.Caller, ask Ask, p 
 	}
 	registry, ok := Choose(registries, ask.Host, ask.Repository)
 	if !ok {
-		return &pullpass.Error{Kind: pullpass.NotFound, Code: "no_registry", What: "cannot issue a credential for " + place(ask),
-			Cause: "no registry is configured for it", Hint: "pullpass registry add --host " + ask.Host}
+		return b.noRegistry(ctx, ask, env, p)
 	}
 	p.registry = registry
 	if err := b.allowed(ask, p); err != nil {
@@ -81,6 +80,32 @@ func (b *Broker) decide(ctx context.Context, caller pullpass.Caller, ask Ask, p 
 		return err
 	}
 	return runnerAllowed(ask, p, "integration "+p.integration.Name, p.integration.Runners)
+}
+
+// noRegistry explains that there is none to choose. An environment has what it could
+// use when it was started: what it had not is refused as it would be if it had it, or
+// waits for a restart.
+func (b *Broker) noRegistry(ctx context.Context, ask Ask, env *pullpass.Environment, p *plan) error {
+	none := &pullpass.Error{Kind: pullpass.NotFound, Code: "no_registry", What: "cannot issue a credential for " + place(ask),
+		Cause: "no registry is configured for it", Hint: "pullpass registry add --host " + ask.Host}
+	if env == nil {
+		return none
+	}
+	list, err := b.store.RegistriesInForce(ctx, env.Organization, env.Project)
+	if err != nil {
+		return err
+	}
+	registry, ok := Choose(list, ask.Host, ask.Repository)
+	if !ok {
+		return none
+	}
+	p.registry = registry
+	if err := b.allowed(ask, p); err != nil {
+		return err
+	}
+	none.Cause = "the registry " + registry.Name + " was added or opened after the environment was started"
+	none.Hint = "pullpass env restart " + env.Name
+	return none
 }
 
 // registries lists what the ask chooses from, after access has said yes: the

@@ -77,30 +77,6 @@ func (x *tx) start(e *pullpass.Environment) error {
 	return x.saveEnvironment(e, x.db.now())
 }
 
-// pinAnew pins what is in force now. A registry that was deleted stays with the
-// environments that had it until they are deleted, too, unless another one has taken
-// its place.
-func (x *tx) pinAnew(e *pullpass.Environment) error {
-	_, err := x.exec(`DELETE FROM environment_registries WHERE organization = $1 AND environment = $2
-		AND NOT EXISTS (SELECT 1 FROM registries d WHERE d.organization = $1 AND d.id = environment_registries.registry AND d.deleted_at <> 0
-			AND NOT EXISTS (SELECT 1 FROM registries r WHERE r.organization = $1 AND COALESCE(r.project, '') = COALESCE(d.project, '')
-				AND r.host = d.host AND r.path_prefix = d.path_prefix AND r.deleted_at = 0))`, e.Organization, e.ID)
-	if err != nil {
-		return err
-	}
-	kept, err := all(x.ctx, x, scanGeneration, `SELECT registry, generation FROM environment_registries WHERE organization = $1 AND environment = $2`,
-		e.Organization, e.ID)
-	if err != nil {
-		return err
-	}
-	if err := x.pin(e); err != nil {
-		return err
-	}
-	e.Registries = append(e.Registries, kept...)
-	sortGenerations(e.Registries)
-	return nil
-}
-
 func errDeleted(what string) error {
 	return errConflict("environment_deleted", what, "it is deleted, or about to be", "create a new one")
 }

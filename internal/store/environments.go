@@ -206,63 +206,6 @@ func (db *DB) CreateEnvironment(ctx context.Context, e pullpass.Environment) (pu
 	return e, nil
 }
 
-// pin gives e the registries in force now, however many, with one statement. It
-// locks the rows that it reads, so that no generation is superseded, and
-// collected, between reading and pinning it.
-func (x *tx) pin(e *pullpass.Environment) error {
-	list, err := all(x.ctx, x, scanGeneration, `INSERT INTO environment_registries (organization, environment, registry, generation)
-		SELECT organization, $3, id, generation FROM registries
-			WHERE organization = $1 AND COALESCE(project, '') IN ('', $2) AND deleted_at = 0
-			ORDER BY COALESCE(project, ''), id`+x.db.dialect.ForShare+`
-		RETURNING registry, generation`, e.Organization, e.Project, e.ID)
-	if err != nil {
-		return err
-	}
-	sortGenerations(list)
-	e.Registries = list
-	return nil
-}
-
-func scanGeneration(row scanner) (g pullpass.RegistryGeneration, err error) {
-	err = row.Scan(&g.Registry, &g.Generation)
-	return g, err
-}
-
-// unpin lets go of e's generations and collects those that nobody else has.
-func (x *tx) unpin(e *pullpass.Environment) error {
-	if _, err := x.exec(`DELETE FROM environment_registries WHERE organization = $1 AND environment = $2`, e.Organization, e.ID); err != nil {
-		return err
-	}
-	had := e.Registries
-	e.Registries = nil
-	return x.collectAll(e.Organization, had)
-}
-
-// collectAll collects what had generations that may be superseded. Almost all of
-// them are in force, which one look tells.
-func (x *tx) collectAll(org pullpass.OrganizationID, had []pullpass.RegistryGeneration) error {
-	if len(had) == 0 {
-		return nil
-	}
-	inForce, err := all(x.ctx, x, scanGeneration, `SELECT id, generation FROM registries WHERE organization = $1 AND deleted_at = 0`, org)
-	if err != nil {
-		return err
-	}
-	current := make(map[pullpass.RegistryGeneration]bool, len(inForce))
-	for _, g := range inForce {
-		current[g] = true
-	}
-	for _, g := range had {
-		if current[g] {
-			continue
-		}
-		if err := x.collect(org, g.Registry); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // saveEnvironment writes what can change of e as its next revision, and tells e's
 // runner: what it has to do may have changed.
 func (x *tx) saveEnvironment(e *pullpass.Environment, now time.Time) error {

@@ -81,7 +81,11 @@ func testIntegrationInUse(t *testing.T, open Open) {
 	must(t, "CreateRegistry", err)
 	_, err = w.RegistrySecret(ctx, w.org, reg)
 	wantKind(t, "the password of a registry that has none", err, pullpass.NotFound)
-	env := w.newEnvironment("dev")
+	idle := w.newEnvironment("idle")
+	env := w.environment("dev")
+	env.Services[0].Image = reg.Host + "/team/app:1"
+	env, err = w.CreateEnvironment(ctx, env)
+	must(t, "CreateEnvironment", err)
 	err = w.DeleteIntegration(ctx, w.org, integration.ID)
 	wantKind(t, "deleting an integration that a registry uses", err, pullpass.Conflict)
 	if pullpass.HintOf(err) == "" {
@@ -89,6 +93,9 @@ func testIntegrationInUse(t *testing.T, open Open) {
 	}
 	must(t, "DeleteRegistry", w.DeleteRegistry(ctx, w.org, reg.ID))
 	wantKind(t, "deleting an integration that an environment needs", w.DeleteIntegration(ctx, w.org, integration.ID), pullpass.Conflict)
+	if len(idle.Registries) != 0 {
+		t.Errorf("an environment of other hosts has %d registries, want none", len(idle.Registries))
+	}
 	w.delete(env)
 	must(t, "DeleteIntegration", w.DeleteIntegration(ctx, w.org, integration.ID))
 }

@@ -38,6 +38,7 @@ func Run(t *testing.T, database func(t *testing.T) Open) {
 		{"RegistryTies", testRegistryTies},
 		{"Generations", testGenerations},
 		{"GenerationsOfDeleted", testGenerationsOfDeleted},
+		{"Pins", testPins},
 		{"UpdateRegistryRace", testUpdateRegistryRace},
 		{"Integrations", testIntegrations},
 		{"IntegrationInUse", testIntegrationInUse},
