@@ -21,6 +21,7 @@ type deliveryVerbs struct {
 
 type dockerConfigCommand struct {
 	Write dockerConfigWrite `cmd:"" default:"withargs" help:"Write or merge the configuration that clients read."`
+	Check dockerConfigCheck `cmd:"" help:"Say which entry of which file each client would use for an image, and why."`
 }
 
 // hostFlags say which registries are meant.
@@ -95,10 +96,10 @@ type dockerConfigWrite struct {
 func (*dockerConfigWrite) Help() string {
 	return strings.TrimSpace(`
 What is in the file stays there, in its order, with keys that Pullpass does not know. Another helper for the same
-host is a conflict.
+host is a conflict. Which entry a client would then use: pullpass docker-config check IMAGE.
 
 Docker reads credHelpers and credsStore of config.json; podman, skopeo and buildah credHelpers of auth.json and
-config.json; GitLab Runner all three fields of DOCKER_AUTH_CONFIG; docker since 28 only auths of it; the kubelet only
+config.json; GitLab Runner all three fields of DOCKER_AUTH_CONFIG; docker since 28.3 only auths of it; the kubelet only
 auths of a Secret. A login that is written out (--auths) expires.`)
 }
 

@@ -24,7 +24,7 @@ type Form string
 const (
 	FormDocker     Form = "docker"     // config.json of docker, buildx, crane, ko, oras, helm
 	FormContainers Form = "containers" // auth.json of podman, skopeo, buildah
-	FormVariable   Form = "variable"   // DOCKER_AUTH_CONFIG of GitLab Runner, and of docker since 28
+	FormVariable   Form = "variable"   // DOCKER_AUTH_CONFIG of GitLab Runner, and of docker since 28.3
 	FormKubernetes Form = "kubernetes" // a Secret of type kubernetes.io/dockerconfigjson
 )
 
