@@ -34,10 +34,16 @@ type Environment struct {
 
 // Service is one container of an environment.
 type Service struct {
-	Name    string            `json:"name"`
-	Image   string            `json:"image"`
-	Command []string          `json:"command,omitempty"`
-	Env     map[string]string `json:"env,omitempty"`
+	Name    string   `json:"name"`
+	Image   string   `json:"image"`
+	Command []string `json:"command,omitempty"`
+	// Entrypoint, User and WorkingDir take the place of the image's own.
+	Entrypoint []string `json:"entrypoint,omitempty"`
+	User       string   `json:"user,omitempty"`
+	WorkingDir string   `json:"working_dir,omitempty"`
+	// DependsOn are services of the same environment that are started before this one.
+	DependsOn []string          `json:"depends_on,omitempty"`
+	Env       map[string]string `json:"env,omitempty"`
 	// EnvNames are the names of the variables, where they are told without values.
 	EnvNames []string `json:"env_names,omitempty"`
 }

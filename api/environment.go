@@ -37,20 +37,30 @@ type NewEnvironment struct {
 
 // NewService asks for one container of an environment.
 type NewService struct {
-	Name    string            `json:"name"`
-	Image   string            `json:"image"`
-	Command []string          `json:"command,omitempty"`
-	Env     map[string]string `json:"env,omitempty" doc:"Variables. Their values are sealed, and shown to those who may create environments there."`
+	Name       string            `json:"name"`
+	Image      string            `json:"image"`
+	Command    []string          `json:"command,omitempty"`
+	Entrypoint []string          `json:"entrypoint,omitempty" doc:"Instead of the image's own."`
+	User       string            `json:"user,omitempty" maxLength:"127" doc:"Instead of the image's own: a name or id, with :group."`
+	WorkingDir string            `json:"working_dir,omitempty" maxLength:"1023" doc:"Instead of the image's own; absolute."`
+	DependsOn  []string          `json:"depends_on,omitempty" maxItems:"100" doc:"Services of this environment that are started first."`
+	Env        map[string]string `json:"env,omitempty" doc:"Variables. Their values are sealed, and shown to those who may create environments there."`
 }
 
 // FromService is what is asked for to get a service like s.
 func FromService(s pullpass.Service) NewService {
-	return NewService{Name: s.Name, Image: s.Image, Command: s.Command, Env: s.Env}
+	return NewService{
+		Name: s.Name, Image: s.Image, Command: s.Command, Env: s.Env,
+		Entrypoint: s.Entrypoint, User: s.User, WorkingDir: s.WorkingDir, DependsOn: s.DependsOn,
+	}
 }
 
 // Service is what is asked for.
 func (s NewService) Service() pullpass.Service {
-	return pullpass.Service{Name: s.Name, Image: s.Image, Command: s.Command, Env: s.Env}
+	return pullpass.Service{
+		Name: s.Name, Image: s.Image, Command: s.Command, Env: s.Env,
+		Entrypoint: s.Entrypoint, User: s.User, WorkingDir: s.WorkingDir, DependsOn: s.DependsOn,
+	}
 }
 
 // Output is the end of what a service has printed, at most 64 KiB.

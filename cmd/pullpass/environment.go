@@ -27,10 +27,11 @@ type envCommand struct {
 }
 
 type envCreate struct {
-	Name     string   `arg:"" help:"Name, unique in the project."`
-	Project  string   `env:"PULLPASS_PROJECT" placeholder:"NAME" help:"Project it belongs to; the only one, unless given."`
-	Image    string   `placeholder:"IMAGE" help:"Image of its one service."`
-	Service  []string `placeholder:"NAME=IMAGE" help:"A service. Can be repeated; instead of --image."`
+	Name    string   `arg:"" help:"Name, unique in the project."`
+	Project string   `env:"PULLPASS_PROJECT" placeholder:"NAME" help:"Project it belongs to; the only one, unless given."`
+	Image   string   `placeholder:"IMAGE" help:"Image of its one service."`
+	Service []string `placeholder:"NAME=IMAGE" help:"A service. Can be repeated; instead of --image."`
+	envSource
 	Runner   string   `placeholder:"NAME" help:"Runner to start it on; not needed where there is only one."`
 	Ref      string   `placeholder:"REF" help:"Branch or tag of the project's repository; the server looks up its commit. Identity tokens name both."`
 	NoWait   bool     `xor:"wait" help:"Do not wait until it runs."`
@@ -43,7 +44,7 @@ type envCreate struct {
 const lookAgain = 2 * time.Second
 
 func (e *envCreate) Run(ctx context.Context, t *terminal) error {
-	services, err := e.services()
+	services, err := e.services(t)
 	if err != nil {
 		return err
 	}
@@ -76,7 +77,7 @@ func (e *envCreate) Run(ctx context.Context, t *terminal) error {
 	return settle(ctx, c, t, made, e.NoWait)
 }
 
-func (e *envCreate) services() ([]pullpass.Service, error) {
+func (e *envCreate) services(t *terminal) ([]pullpass.Service, error) {
 	command := e.Command
 	if len(command) > 0 {
 		if command[0] != "--" {
@@ -85,6 +86,12 @@ func (e *envCreate) services() ([]pullpass.Service, error) {
 		command = command[1:]
 	}
 	switch {
+	case e.From != "" && (e.Image != "" || len(e.Service) > 0 || len(command) > 0):
+		return nil, misuse("--from says what to start, and so do --image, --service and a command", "give one of them")
+	case e.From != "":
+		return e.read(t)
+	case e.File != "" || len(e.Input) > 0:
+		return nil, misuse("--file and --input are for --from", "add --from DIR")
 	case e.Image != "" && len(e.Service) == 0:
 		return []pullpass.Service{{Name: "main", Image: e.Image, Command: command}}, nil
 	case e.Image == "" && len(e.Service) > 0 && len(command) == 0:
@@ -98,7 +105,7 @@ func (e *envCreate) services() ([]pullpass.Service, error) {
 		}
 		return services, nil
 	}
-	return nil, misuse("an environment needs one image, or several services", "give --image IMAGE, or --service NAME=IMAGE for each")
+	return nil, misuse("an environment needs one image, or several services", "give --image IMAGE, or --service NAME=IMAGE for each, or --from DIR")
 }
 
 // settle waits until an environment is as wanted, and shows it.

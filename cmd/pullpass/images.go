@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"io"
-	"os"
 	"slices"
 	"strings"
 
@@ -48,9 +47,9 @@ func (i *imagesCommand) Run(_ context.Context, t *terminal) error {
 
 // read reads the file that is named, or all that are found.
 func (i *imagesCommand) read() ([]spec.Spec, error) {
-	root, err := os.OpenRoot(i.Dir)
+	root, err := openRepository(i.Dir)
 	if err != nil {
-		return nil, &pullpass.Error{Kind: pullpass.Invalid, What: "cannot read the repository", Err: err, Hint: "name its directory: pullpass images DIR"}
+		return nil, err
 	}
 	defer func() { _ = root.Close() }() // read only
 	var found []spec.Candidate

@@ -159,6 +159,7 @@ func (e *Engine) config(s runner.StartRequest) *container.Config {
 	}
 	return &container.Config{
 		Image: s.Reference, Cmd: s.Service.Command, Env: env, Labels: e.labels(s),
+		Entrypoint: s.Service.Entrypoint, User: s.Service.User, WorkingDir: s.Service.WorkingDir,
 	}
 }
 

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -78,8 +79,55 @@ func (s *Server) services(in []api.NewService) ([]pullpass.Service, error) {
 				return nil, unfitEnvironment("variable_invalid", "a variable of the service "+service.Name+" has an empty name or one with = in it", "correct its name")
 			}
 		}
+		if err := checkProcess(*service); err != nil {
+			return nil, err
+		}
 	}
-	return services, nil
+	return services, checkOrder(services)
+}
+
+// checkProcess refuses what no engine could start a container with.
+func checkProcess(s pullpass.Service) error {
+	if s.WorkingDir != "" && !path.IsAbs(s.WorkingDir) {
+		return unfitEnvironment("working_dir_invalid", "the working directory of the service "+s.Name+" is not an absolute path", "begin it with /")
+	}
+	return nil
+}
+
+// checkOrder refuses services that wait for one that is not there, or for each other.
+func checkOrder(services []pullpass.Service) error {
+	const waiting, done = 1, 2
+	state := map[string]int{}
+	byName := map[string]pullpass.Service{}
+	for _, s := range services {
+		byName[s.Name] = s
+	}
+	var visit func(string) error
+	visit = func(name string) error {
+		switch state[name] {
+		case done:
+			return nil
+		case waiting:
+			return unfitEnvironment("depends_on_itself", "the service "+name+" depends on itself, through others perhaps", "remove one of its depends_on")
+		}
+		state[name] = waiting
+		for _, other := range byName[name].DependsOn {
+			if _, there := byName[other]; !there {
+				return unfitEnvironment("depends_on_missing", "the service "+name+" depends on "+strconv.Quote(other)+", which is no service of this environment", "name one of its services")
+			}
+			if err := visit(other); err != nil {
+				return err
+			}
+		}
+		state[name] = done
+		return nil
+	}
+	for _, s := range services {
+		if err := visit(s.Name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // chooseRunner takes the runner that was asked for, or the only one that works,

@@ -26,6 +26,7 @@ const (
 	CodeNetworkFailed     = "network_failed"
 	CodeMetadataReachable = "metadata_reachable" // by the person inside: the machine's own identity
 	CodeStartFailed       = "start_failed"
+	CodeDependencyFailed  = "dependency_failed" // a service that it depends on was not started
 	CodeStopFailed        = "stop_failed"
 	CodeAgentFailed       = "agent_failed"
 	CodeServiceExited     = "service_exited"

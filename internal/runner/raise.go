@@ -50,12 +50,7 @@ func (w *worker) raise(ctx context.Context, e pullpass.Environment, there []Actu
 	if len(earlier) > 0 {
 		return w.replace(ctx, jobs, earlier)
 	}
-	return each(jobs, func(j *job) error {
-		if err := j.prepare(ctx); err != nil {
-			return err
-		}
-		return j.launch(ctx)
-	})
+	return startAll(ctx, jobs)
 }
 
 // errVariables keeps a service from running with other settings than its own.
@@ -102,7 +97,7 @@ func (w *worker) replace(ctx context.Context, jobs []*job, earlier []Actual) err
 		}
 	}
 	w.view.clear(func(c pullpass.Condition) bool { return c.Code == CodeEarlierStartRuns })
-	return each(jobs, func(j *job) error { return j.launch(ctx) })
+	return startAll(ctx, jobs)
 }
 
 // each does the same for all services at once.
@@ -163,10 +158,10 @@ func (j *job) settled() bool {
 	return j.there != nil && (j.there.State == Running || (j.there.State == Exited && !j.isLost()))
 }
 
-// prepare brings the image to the engine, unless a container of this very start is
-// there: its image was checked when it was made, so it only has to run.
+// prepare brings the image to the engine, once, unless a container of this very start
+// is there: its image was checked when it was made, so it only has to run.
 func (j *job) prepare(ctx context.Context) (err error) {
-	if j.there == nil {
+	if j.there == nil && j.resolved.Reference == "" {
 		j.resolved, err = j.fetch(ctx)
 	}
 	return err

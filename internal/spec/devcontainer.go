@@ -57,6 +57,9 @@ func (d *devcontainerReader) read() {
 		d.compose(compose)
 	} else {
 		d.single(&service)
+		if d.root.get("overrideCommand").str() != "false" {
+			service.stay() // the default for an image or a build, not for Compose
+		}
 		d.r.out.Services = append(d.r.out.Services, service)
 	}
 	d.features(d.root.get("features"), service.Name, nil)
@@ -268,7 +271,7 @@ func (d *devcontainerReader) environment() map[string]string {
 	for _, e := range entries {
 		value, missing := expandDevcontainer(e.value.str(), d.r.in)
 		if len(missing) > 0 {
-			d.r.warn(CodeMissingInput, e.at, "containerEnv."+e.key+" is empty in part", "nobody declares "+strings.Join(missing, ", "), "pullpass images --input "+missing[0]+"=VALUE")
+			d.r.warn(CodeMissingInput, e.at, "containerEnv."+e.key+" is empty in part", "nobody declares "+strings.Join(missing, ", "), "declare it: --input "+missing[0]+"=VALUE")
 		}
 		values[e.key] = value
 	}

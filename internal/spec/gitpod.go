@@ -56,6 +56,7 @@ func (r *reader) gitpod(file string) {
 			}
 		}
 	}
+	service.stay() // Gitpod runs its supervisor in the place of the image's command
 	r.gitpodTasks(root.get("tasks"))
 	r.gitpodPorts(root.get("ports"))
 	r.out.Services = append(r.out.Services, service)

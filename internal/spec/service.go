@@ -16,6 +16,13 @@ type Service struct {
 	Position
 }
 
+// stay makes a service wait for people instead of running its image's own command,
+// which for images of tools ends at once. A signal ends it.
+func (s *Service) stay() {
+	s.Entrypoint = []string{"/bin/sh"}
+	s.Command = []string{"-c", "trap 'exit 0' TERM INT; while :; do sleep 3600 & wait $!; done"}
+}
+
 // Build is how an image of the repository is made. Paths are relative to its root.
 type Build struct {
 	Context    string            `json:"context"`

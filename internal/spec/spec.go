@@ -115,7 +115,7 @@ func (r *reader) refer(ref Reference) {
 		r.problem(severity, CodeMissingInput, ref.Position,
 			"the name of the image "+quote(ref.Raw)+" is not known",
 			"nobody declares "+strings.Join(ref.Missing, ", "),
-			"pullpass images --input "+ref.Missing[0]+"=VALUE")
+			"declare it: --input "+ref.Missing[0]+"=VALUE")
 	}
 	r.out.References = append(r.out.References, ref)
 }

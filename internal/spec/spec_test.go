@@ -72,6 +72,9 @@ func write(out *strings.Builder, s *spec.Spec) {
 		if !service.Needed {
 			out.WriteString(", not needed")
 		}
+		if len(service.Command) > 0 {
+			fmt.Fprintf(out, ", runs %.20q", strings.Join(append(service.Entrypoint, service.Command...), " "))
+		}
 		if len(service.DependsOn) > 0 {
 			fmt.Fprintf(out, ", after %v", service.DependsOn)
 		}
