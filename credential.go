@@ -23,6 +23,9 @@ type Credential struct {
 	Username string
 	Secret   Secret
 	Expires  time.Time // zero: the registry sets no end (a stored password)
+	// Native says that the runner's own identity made it: it never passed the server,
+	// and goes nowhere on the server's word alone.
+	Native bool
 	// Unscoped says that it opens more than was asked for, because the registry
 	// or the identity behind it cannot be narrowed.
 	Unscoped bool

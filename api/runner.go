@@ -126,9 +126,22 @@ type RunnerEnvironments struct {
 	Next pullpass.EnvironmentID `json:"next,omitempty" doc:"Give it as ?after= for the environments that follow."`
 	// Trials wait to be taken; a runner that does not know them leaves them.
 	Trials []pullpass.TrialID `json:"trials,omitempty" nullable:"false" doc:"What somebody waits to have tried."`
+	// Hosts are the operator's mappings of these environments' images.
+	Hosts []HostMapping `json:"hosts,omitempty" nullable:"false" doc:"Where the server's operator has the hosts of these images, for a runner whose own operator has not said it."`
 	// Reported names the phases that the server has: a runner whose own differ says
 	// them again.
 	Reported string `json:"reported,omitempty"`
+}
+
+// HostMapping is an operator's word on one registry host.
+type HostMapping struct {
+	Host     string `json:"host" maxLength:"253"`
+	Account  string `json:"account,omitempty" maxLength:"12"`
+	Region   string `json:"region,omitempty" maxLength:"64"`
+	API      string `json:"api,omitempty" maxLength:"512" doc:"ECR's API."`
+	STS      string `json:"sts,omitempty" maxLength:"512"`
+	Registry string `json:"registry,omitempty" maxLength:"512" doc:"Where the registry is reached."`
+	Realm    string `json:"realm,omitempty" maxLength:"512" doc:"Its token service on another host."`
 }
 
 // Status is what a runner reports of one environment.

@@ -25,6 +25,7 @@ type TrialWork struct {
 	LoginOnly     bool               `json:"login_only,omitempty"`
 	Why           string             `json:"why,omitempty" doc:"Why this registry."`
 	HideAddresses bool               `json:"hide_addresses,omitempty" doc:"What names resolve to is not the asker's business."`
+	Hosts         []HostMapping      `json:"hosts,omitempty" nullable:"false" doc:"The server's operator's mapping of the image's host."`
 	Seconds       int                `json:"seconds" doc:"How long it may take: then nobody waits any more."`
 
 	Environment pullpass.EnvironmentID `json:"environment,omitempty" doc:"Ask for a credential as its start does."`

@@ -15,7 +15,8 @@ type Wanted struct {
 	State        string // give it to the next Wanted
 	Unchanged    bool   // Environments is empty: what was seen still holds
 	Trials       []pullpass.TrialID
-	Reported     string // the phases that the server has
+	Reported     string            // the phases that the server has
+	Hosts        []api.HostMapping // the operator's mappings of their images' hosts
 }
 
 // Wanted returns the wanted environments of the client's runner as soon as they
@@ -24,17 +25,17 @@ func (c *Client) Wanted(ctx context.Context, seen string, wait time.Duration) (W
 	query := url.Values{}
 	set(query, "seen", seen)
 	w, err := do[api.RunnerEnvironments](ctx, c, get(api.PathRunnerEnvironments, query).waiting(wait))
-	all := w.Items
+	all, hosts := w.Items, w.Hosts
 	for next := w.Next; err == nil && next != ""; {
 		var more api.RunnerEnvironments
 		more, err = do[api.RunnerEnvironments](ctx, c, get(api.PathRunnerEnvironments, url.Values{"after": {string(next)}}))
-		all, next = append(all, more.Items...), more.Next
+		all, hosts, next = append(all, more.Items...), append(hosts, more.Hosts...), more.Next
 	}
 	if err != nil {
 		return Wanted{}, err // half of what is wanted would read as the rest being unwanted
 	}
 	// The state is that of the first answer: what changed since is news for the next.
-	return Wanted{Environments: each(all, environment), State: w.State, Unchanged: w.Unchanged, Trials: w.Trials, Reported: w.Reported}, nil
+	return Wanted{Environments: each(all, environment), State: w.State, Unchanged: w.Unchanged, Trials: w.Trials, Reported: w.Reported, Hosts: hosts}, nil
 }
 
 // Heartbeat tells how the client's runner is.

@@ -178,7 +178,7 @@ func awaitError(t *testing.T, ctx context.Context, s *process.Server, e pullpass
 	t.Helper()
 	for {
 		for _, c := range e.Conditions {
-			if c.Severity == pullpass.SeverityError {
+			if c.Severity == pullpass.SeverityError && !strings.HasPrefix(c.Code, "runner_") { // not that its runner is still to come
 				if c.What == "" || c.Cause == "" || c.Fix == "" {
 					t.Errorf("condition %+v lacks one of its three parts", c)
 				}

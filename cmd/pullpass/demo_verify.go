@@ -13,7 +13,11 @@ import (
 // pullVerified asks for a credential and pulls the whole image with it into an
 // OCI layout, each byte checked: what the demo does where no engine answers.
 func (s *stage) pullVerified(ctx context.Context) (oci.Pulled, error) {
-	hosts, allow := s.mappings()
+	lines, allow := s.mappings()
+	hosts, err := newHosts(lines)
+	if err != nil {
+		return oci.Pulled{}, err
+	}
 	registries, closeRegistries, err := newRegistries(hosts, allow)
 	if err != nil {
 		return oci.Pulled{}, err

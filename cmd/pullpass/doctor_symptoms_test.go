@@ -307,7 +307,7 @@ func networkVisits() []visit {
 				w.t.Cleanup(server.Close)
 				return none(strings.TrimPrefix(server.URL, "https://")+"/team/app:1", "--anonymous")
 			}},
-		{name: "http where https is wanted", symptom: "tls_not_spoken", step: "tls", fix: "mapping",
+		{name: "http where https is wanted", symptom: "tls_not_spoken", step: "tls", fix: "--host host=127.0.0.1:",
 			ill: func(w *ward) (string, []string) {
 				return "canary-right", []string{basicRegistry(w.t) + "/team/app:1", "--username", "ada"}
 			},

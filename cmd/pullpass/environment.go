@@ -142,7 +142,7 @@ func verdict(e pullpass.Environment) error {
 	case e.Phase != pullpass.PhaseFailed:
 		return nil
 	case slices.ContainsFunc(e.Conditions, func(c pullpass.Condition) bool {
-		return c.Severity == pullpass.SeverityError && c.Code != runner.CodeServiceExited
+		return c.Severity == pullpass.SeverityError && c.Code != runner.CodeServiceExited && !runnerAbsent(c.Code)
 	}):
 		return exitCode(exitFailed)
 	}

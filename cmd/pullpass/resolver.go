@@ -9,7 +9,11 @@ import (
 )
 
 // resolver joins the runner to the registry client.
-type resolver struct{ registries *oci.Client }
+type resolver struct {
+	registries *oci.Client
+	own        *oci.Client // knows the mappings of this runner's operator alone
+	mappings   *runner.Mappings
+}
 
 func (r resolver) Parse(image string) (runner.Image, error) {
 	parsed, err := r.registries.Parse(image)
@@ -24,9 +28,13 @@ func (r resolver) Resolve(ctx context.Context, image runner.Image, c pullpass.Cr
 	if err != nil {
 		return runner.Resolved{}, err
 	}
-	found, err := r.registries.Resolve(ctx, parsed, c)
+	registries := r.registries
+	if c.Native {
+		registries = r.own
+	}
+	found, err := registries.Resolve(ctx, parsed, c)
 	if err != nil {
-		return runner.Resolved{}, err
+		return runner.Resolved{}, r.mappings.Explain(parsed.Host, c.Native, err)
 	}
 	return runner.Resolved{Digest: found.Digest, Reference: found.Reference, Bytes: found.Bytes, Probe: found.Probe, Auth: runner.RegistryAuth{
 		Host: found.Auth.ServerAddress, Username: found.Auth.Username,

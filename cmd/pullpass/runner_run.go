@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"sync"
@@ -15,6 +16,7 @@ import (
 	"github.com/pullpass/pullpass/internal/docker"
 	"github.com/pullpass/pullpass/internal/egress"
 	"github.com/pullpass/pullpass/internal/oci"
+	"github.com/pullpass/pullpass/internal/reference"
 	"github.com/pullpass/pullpass/internal/runner"
 )
 
@@ -68,11 +70,24 @@ func runAgent(ctx context.Context, c *config.Runner, id runnerIdentity, state *r
 		return err
 	}
 	defer func() { _ = engine.Close() }()
-	registries, closeRegistries, err := newRegistries(c.Hosts, c.AllowEgress)
+	mappings, err := newMappings(c, log)
+	if err != nil {
+		return err
+	}
+	registries, closeRegistries, err := newRegistries(mappings.Hosts(), c.AllowEgress)
 	if err != nil {
 		return err
 	}
 	defer closeRegistries()
+	ownHosts, err := newHosts(c.Hosts)
+	if err != nil {
+		return err
+	}
+	own, closeOwn, err := newRegistries(ownHosts, c.AllowEgress)
+	if err != nil {
+		return err
+	}
+	defer closeOwn()
 	keys, err := newGrantKeys(server, id, state.write, log)
 	if err != nil {
 		return err
@@ -82,14 +97,14 @@ func runAgent(ctx context.Context, c *config.Runner, id runnerIdentity, state *r
 		return err
 	}
 	defer native.Close()
-	own := &ownIdentity{native: native, server: server, log: log}
+	identity := &ownIdentity{native: native, server: server, log: log}
 	background, stop := context.WithCancel(ctx)
 	var loops sync.WaitGroup
 	defer loops.Wait()
 	defer stop()
-	loops.Go(func() { own.run(background) })
+	loops.Go(func() { identity.run(background) })
 	loops.Go(func() { keys.run(background) })
-	port := serverPort{server, native}
+	port := serverPort{server, native, mappings}
 	bin, err := mountedPrograms(c.State, log)
 	if err != nil {
 		return err
@@ -106,8 +121,8 @@ func runAgent(ctx context.Context, c *config.Runner, id runnerIdentity, state *r
 		return err
 	}
 	r, err := runner.New(runner.Options{
-		ID: id.Runner, Version: version, Server: port, Driver: engine, AWSIdentity: own.current, Machine: machineName(),
-		Resolver: resolver{registries}, Agents: sockets, Trials: trials, Log: log, Parallel: c.Parallel, MaxImage: int64(max(0, c.MaxImage)),
+		ID: id.Runner, Version: version, Server: port, Driver: engine, AWSIdentity: identity.current, Machine: machineName(),
+		Resolver: resolver{registries, own, mappings}, Agents: sockets, Trials: trials, Log: log, Parallel: c.Parallel, MaxImage: int64(max(0, c.MaxImage)),
 		ImageSpace: int64(max(0, c.ImageSpace)), ImageAge: c.ImageAge,
 	})
 	if err != nil {
@@ -137,12 +152,18 @@ func machineName() string {
 	return name
 }
 
-// newRegistries makes the registry client of a process.
-func newRegistries(mappings, allow []string) (*oci.Client, func(), error) {
-	hosts, err := newHosts(mappings)
+// newMappings are the runner's own host mappings, to which the server's are added.
+func newMappings(c *config.Runner, log *slog.Logger) (*runner.Mappings, error) {
+	hosts, err := newHosts(c.Hosts)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
+	at, err := url.Parse(c.Server)
+	return runner.NewMappings(hosts, err == nil && reference.IsLoopback(at.Hostname()), log), nil
+}
+
+// newRegistries makes a registry client.
+func newRegistries(hosts *reference.Hosts, allow []string) (*oci.Client, func(), error) {
 	out, err := newEgress(egress.Options{Allow: allow})
 	if err != nil {
 		return nil, nil, err

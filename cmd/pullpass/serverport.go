@@ -10,6 +10,7 @@ import (
 	"github.com/pullpass/pullpass/client"
 	"github.com/pullpass/pullpass/internal/aws"
 	"github.com/pullpass/pullpass/internal/broker"
+	"github.com/pullpass/pullpass/internal/reference"
 	"github.com/pullpass/pullpass/internal/runner"
 )
 
@@ -18,8 +19,9 @@ const wantedWait = 20 * time.Second
 
 // serverPort joins the runner to its server through the typed client.
 type serverPort struct {
-	c      *client.Client
-	native *aws.Native // mints what the server only grants
+	c        *client.Client
+	native   *aws.Native // mints what the server only grants
+	mappings *runner.Mappings
 }
 
 func (s serverPort) Heartbeat(ctx context.Context, r pullpass.RunnerReport) error {
@@ -29,6 +31,9 @@ func (s serverPort) Heartbeat(ctx context.Context, r pullpass.RunnerReport) erro
 
 func (s serverPort) Wanted(ctx context.Context, seen string) (runner.Wanted, error) {
 	w, err := s.c.Wanted(ctx, seen, wantedWait)
+	if err == nil && !w.Unchanged {
+		s.mappings.Learn(ctx, mappingsOf(w.Hosts))
+	}
 	return runner.Wanted{State: w.State, Environments: w.Environments, Unchanged: w.Unchanged, Reported: w.Reported, Trials: w.Trials}, err
 }
 
@@ -48,8 +53,17 @@ func (s serverPort) Credential(ctx context.Context, r runner.CredentialRequest) 
 	if err != nil || issued.Grant.Empty() {
 		return issued.Credential, err
 	}
-	return s.native.Credential(ctx, issued.Grant, broker.Ask{
+	c, err := s.native.Credential(ctx, issued.Grant, broker.Ask{
 		Environment: r.Environment, Host: r.Host, Repository: r.Repository, Action: cmp.Or(r.Action, pullpass.ActionPull), Inside: r.Inside,
 		Refused: r.Refused,
 	})
+	return c, s.mappings.Explain(r.Host, true, err)
+}
+
+func mappingsOf(hosts []api.HostMapping) []reference.Mapping {
+	list := make([]reference.Mapping, len(hosts))
+	for i, h := range hosts {
+		list[i] = reference.Mapping{Host: h.Host, Account: h.Account, Region: h.Region, APIEndpoint: h.API, STSEndpoint: h.STS, RegistryURL: h.Registry, Realm: h.Realm}
+	}
+	return list
 }

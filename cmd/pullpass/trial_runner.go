@@ -24,7 +24,8 @@ import (
 type runnerTrials struct {
 	port  serverPort
 	name  string
-	hosts *reference.Hosts
+	hosts *reference.Hosts // the mappings of this runner's operator
+	lines []string         // the same, as given
 	allow []string
 	aws   aws.Options
 	log   *slog.Logger
@@ -35,7 +36,7 @@ func newRunnerTrials(c *config.Runner, port serverPort, name string, log *slog.L
 	if err != nil {
 		return nil, err
 	}
-	return &runnerTrials{port: port, name: name, hosts: hosts, allow: c.AllowEgress, aws: ownAWS(c, hosts), log: log}, nil
+	return &runnerTrials{port: port, name: name, hosts: hosts, lines: c.Hosts, allow: c.AllowEgress, aws: ownAWS(c, hosts), log: log}, nil
 }
 
 const (
@@ -54,7 +55,11 @@ func (r *runnerTrials) Try(ctx context.Context, id pullpass.TrialID) error {
 	within := max(time.Duration(work.Seconds)*time.Second-reportWithin, shortestTrial)
 	trying, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	report, err := r.try(trying, work)
+	hosts := r.hosts
+	if work.Native == nil {
+		hosts = r.mapped(ctx, work)
+	}
+	report, err := r.try(trying, work, hosts)
 	if ctx.Err() != nil {
 		err = &pullpass.Error{Kind: pullpass.Unavailable, What: "cannot try it on the runner " + r.name, Cause: "the runner was stopped meanwhile", Hint: "start it again: pullpass runner run"}
 	}
@@ -66,7 +71,18 @@ func (r *runnerTrials) Try(ctx context.Context, id pullpass.TrialID) error {
 	return errors.Join(err, r.port.c.ReportTrial(telling, id, report))
 }
 
-func (r *runnerTrials) try(ctx context.Context, work api.TrialWork) (api.TrialReport, error) {
+// mapped are this runner's mappings, and below them the server's of what is tried.
+func (r *runnerTrials) mapped(ctx context.Context, work api.TrialWork) *reference.Hosts {
+	hosts, err := newHosts(r.lines)
+	if err != nil {
+		return r.hosts
+	}
+	m := r.port.mappings.Like(hosts)
+	m.Learn(ctx, mappingsOf(work.Hosts))
+	return hosts
+}
+
+func (r *runnerTrials) try(ctx context.Context, work api.TrialWork, hosts *reference.Hosts) (api.TrialReport, error) {
 	where := doctor.OnRunner(r.name)
 	if work.Kind == pullpass.TrialIntegration && work.Native != nil {
 		out := climbed(ctx, r.own(work.Native), work.Native.Region, where)
@@ -82,7 +98,7 @@ func (r *runnerTrials) try(ctx context.Context, work api.TrialWork) (api.TrialRe
 		return api.TrialReport{}, err
 	}
 	defer out.Close()
-	registries, err := oci.New(oci.Options{Egress: out, Hosts: r.hosts, UserAgent: "pullpass/" + version})
+	registries, err := oci.New(oci.Options{Egress: out, Hosts: hosts, UserAgent: "pullpass/" + version})
 	if err != nil {
 		return api.TrialReport{}, err
 	}
@@ -94,12 +110,12 @@ func (r *runnerTrials) try(ctx context.Context, work api.TrialWork) (api.TrialRe
 	case work.Opened != nil:
 		p.Opener = openedByServer{work.Opened}
 	case work.Environment != "":
-		p.Opener = startOpener{r.port, work.Environment}
+		p.Opener = startOpener{r.port, work.Environment, hosts}
 	default:
 		return api.TrialReport{}, &pullpass.Error{Kind: pullpass.Invalid, What: "cannot try it on the runner " + r.name,
 			Cause: "the server asks for something that this runner does not know", Hint: "update the runner to the server's version"}
 	}
-	d := doctor.New(doctor.Options{HTTP: out, Registries: doctorRegistries{registries}, Hosts: r.hosts, Where: where, HideAddresses: work.HideAddresses})
+	d := doctor.New(doctor.Options{HTTP: out, Registries: doctorRegistries{registries}, Hosts: hosts, Where: where, HideAddresses: work.HideAddresses})
 	diagnosis := d.Examine(ctx, p)
 	return api.TrialReport{Diagnosis: &diagnosis}, nil
 }
@@ -153,6 +169,7 @@ func wireRung(r doctor.Rung) api.TrialRung {
 type startOpener struct {
 	port        serverPort
 	environment pullpass.EnvironmentID
+	hosts       *reference.Hosts
 }
 
 // Open implements doctor.Opener.
@@ -161,6 +178,10 @@ func (o startOpener) Open(ctx context.Context, host reference.Host, repository s
 	if isNoRegistry(err) {
 		tell(asNobody)
 		return pullpass.Credential{Host: host.Name}, nil
+	}
+	if err == nil && c.Native && o.hosts.Learned(host.Name) {
+		err = o.port.mappings.Explain(host.Name, true, &pullpass.Error{Kind: pullpass.Invalid, Code: "mapping_missing",
+			What: "cannot ask " + host.Name + " with this runner's own identity"})
 	}
 	tell(doctor.Rung{Step: doctor.StepIdentity, Detail: "what the environment's start gets", Err: err})
 	if err == nil && c.Unscoped && host.ECR != nil {

@@ -47,13 +47,15 @@ func (c *clinic) beside(name string, o config.Runner) (stop func()) {
 	must(err)
 	own := &ownIdentity{native: native, server: server, log: slog.New(slog.DiscardHandler)}
 	own.look(ctx)
-	registries, closeRegistries, err := newRegistries(o.Hosts, o.AllowEgress)
+	mappings, err := newMappings(&o, slog.New(slog.DiscardHandler))
 	must(err)
-	port := serverPort{server, native}
+	registries, closeRegistries, err := newRegistries(mappings.Hosts(), o.AllowEgress)
+	must(err)
+	port := serverPort{server, native, mappings}
 	trials, err := newRunnerTrials(&o, port, name, slog.New(slog.DiscardHandler))
 	must(err)
 	r, err := runner.New(runner.Options{ID: made.ID, Version: "test", Server: port, Driver: drivertest.NewFake().Driver(made.ID), AWSIdentity: own.current,
-		Resolver: resolver{registries}, Agents: noSockets{}, Trials: trials, Log: slog.New(slog.DiscardHandler)})
+		Resolver: resolver{registries, registries, mappings}, Agents: noSockets{}, Trials: trials, Log: slog.New(slog.DiscardHandler)})
 	must(err)
 	done := make(chan struct{})
 	go func() {

@@ -75,6 +75,7 @@ func (n *Native) Credential(ctx context.Context, grant pullpass.Secret, ask brok
 		g.Repositories = []string{ask.Repository} // narrower than granted, never wider
 		m, err = n.get(ctx, g, host, ask.Refused)
 	}
+	m.Credential.Native = true
 	return m.Credential, err
 }
 

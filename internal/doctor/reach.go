@@ -54,7 +54,7 @@ func (d *Doctor) reach(ctx context.Context, r *report, host reference.Host) bool
 
 // broken finds out in which phase the request ended.
 func (d *Doctor) broken(r *report, at *url.URL, p phases, host reference.Host, err error) {
-	err = explainTimeout(host, err)
+	err = d.explainPlain(host, explainTimeout(host, err))
 	code := pullpass.CodeOf(err)
 	switch {
 	case code == "name_not_public":
@@ -125,6 +125,17 @@ func explainTimeout(host reference.Host, err error) error {
 	region := "com.amazonaws." + host.ECR.Region
 	named.Hint = "check the route and the firewall; in a VPC without internet access it needs the endpoints " +
 		region + ".ecr.dkr, " + region + ".ecr.api and " + region + ".s3"
+	return &named
+}
+
+// explainPlain prints the mapping of a registry that speaks plain http.
+func (d *Doctor) explainPlain(host reference.Host, err error) error {
+	var e *pullpass.Error
+	if !errors.As(err, &e) || e.Code != "tls_not_spoken" {
+		return err
+	}
+	named := *e
+	named.Hint = "use the registry's https port; or, if plain http is meant, map it on the server and its runners: --host " + d.o.Hosts.OverHTTP(host)
 	return &named
 }
 

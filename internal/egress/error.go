@@ -46,10 +46,10 @@ func explain(req *http.Request, err error) error {
 	switch {
 	case errors.Is(err, errForbidden):
 		return forbid(at, "it leads to an address that is not on the public internet (loopback, private, link-local or metadata)",
-			"if it is meant, the server's operator allows the network or host:port for egress")
+			"if it is meant, its operator allows it on whichever asks, server or runner: --allow-egress "+req.URL.Host)
 	case errors.Is(err, errPlain):
 		return forbid(at, "plain http would show credentials to everyone on the way",
-			"use https, or let the server's operator allow this host:port for egress")
+			"use https; or, where nobody else is on the way, allow it on whichever asks, server or runner: --allow-egress "+req.URL.Host)
 	case errors.Is(err, context.Canceled):
 		return fail("canceled", "the request was given up", "")
 	case errors.As(err, &dns) && dns.IsNotFound:
@@ -61,7 +61,7 @@ func explain(req *http.Request, err error) error {
 	case errors.As(err, &authority), errors.As(err, &name), errors.As(err, &expired):
 		return fail("tls_untrusted", "the server's certificate is not trusted for this name", "install the registry's CA on this machine, or correct the host name; check the clock")
 	case errors.As(err, &record):
-		return fail("tls_not_spoken", "the server does not speak TLS on this port", "check the port; plain http needs an operator's mapping")
+		return fail("tls_not_spoken", "the server does not speak TLS on this port", "check the port, and that https is spoken there")
 	case errors.As(err, &opErr) && opErr.Op == "dial":
 		return fail("connect_failed", "the connection was refused or there is no route", "check the port, the route and the firewall")
 	}

@@ -54,6 +54,7 @@ func (s *Server) takeTrial(ctx context.Context, c pullpass.Caller, in *trialPath
 		s.giveUp(ctx, t, err)
 		return nil, err
 	}
+	work.Hosts = s.mappingsOf(work.Image)
 	work.Seconds = int((testWithin - s.now().Sub(t.CreatedAt)) / time.Second)
 	return answer(work), nil
 }

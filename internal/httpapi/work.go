@@ -77,12 +77,12 @@ func (s *Server) wanted(ctx context.Context, c pullpass.Caller, in *struct {
 		if err != nil {
 			return api.RunnerEnvironments{}, false, err
 		}
-		state := stateOf(all, trials)
+		state := stateOf(all, trials, s.mappingsOf(imagesOf(all)...))
 		if in.After == "" && state == in.Seen {
 			return api.RunnerEnvironments{Items: []api.Environment{}, State: state, Unchanged: true, Reported: reportedOf(all)}, false, nil
 		}
 		items, next, err := wantedPage(all, in.After)
-		return api.RunnerEnvironments{Items: items, State: state, Next: next, Trials: trials}, true, err
+		return api.RunnerEnvironments{Items: items, State: state, Next: next, Trials: trials, Hosts: s.mappingsOf(imagesIn(items)...)}, true, err
 	})
 	if err != nil {
 		return nil, err
@@ -132,13 +132,16 @@ func (s *Server) wantedOf(ctx context.Context, c pullpass.Caller) ([]pullpass.En
 
 // stateOf names what is wanted, and nothing that the runner itself reports: it
 // must not be woken by its own words.
-func stateOf(all []pullpass.Environment, trials []pullpass.TrialID) string {
+func stateOf(all []pullpass.Environment, trials []pullpass.TrialID, hosts []api.HostMapping) string {
 	h := sha256.New()
 	for _, e := range all {
 		_, _ = fmt.Fprintf(h, "%s %s %d\n", e.ID, e.Wanted, e.Start) // a hash takes everything
 	}
 	for _, id := range trials {
 		_, _ = fmt.Fprintln(h, id)
+	}
+	for _, m := range hosts {
+		_, _ = fmt.Fprintf(h, "%+v\n", m)
 	}
 	const enough = 16
 	return hex.EncodeToString(h.Sum(nil)[:enough])

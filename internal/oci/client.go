@@ -82,7 +82,7 @@ func (c *Client) ping(ctx context.Context, h reference.Host) (Challenge, error) 
 	at := h.URL() + "/v2/"
 	resp, err := c.frontDoor(ctx, at)
 	if err != nil {
-		return Challenge{}, wrap(what, err)
+		return Challenge{}, c.spoken(h, wrap(what, err))
 	}
 	defer drain(resp)
 	switch resp.StatusCode {
@@ -98,6 +98,15 @@ func (c *Client) ping(ctx context.Context, h reference.Host) (Challenge, error) 
 		return ch, nil
 	}
 	return Challenge{}, atFrontDoor(explain(subject{what: what, host: h}, resp))
+}
+
+// spoken adds to the error of a port that speaks plain http the mapping that says so.
+func (c *Client) spoken(h reference.Host, err error) error {
+	var e *pullpass.Error
+	if errors.As(err, &e) && e.Code == "tls_not_spoken" {
+		e.Hint = "use the registry's https port; or, if plain http is meant, map it on the server and its runners: --host " + c.hosts.OverHTTP(h)
+	}
+	return err
 }
 
 // frontDoor asks at /v2/ and follows one redirect, if it stays at the registry: a

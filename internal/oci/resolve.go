@@ -41,7 +41,7 @@ func (c *Client) Resolve(ctx context.Context, image reference.Image, cred pullpa
 	}
 	r := Resolved{
 		Digest: top.Digest, MediaType: top.MediaType, Size: int64(len(top.Raw)),
-		Reference: image.WithDigest(top.Digest).String(),
+		Reference: forEngine(s.on.host, image.WithDigest(top.Digest)),
 		Image:     d.Digest, Config: m.Config.Digest, Layers: len(m.Layers), Auth: s.EngineAuth(), session: s,
 	}
 	for _, l := range m.Layers {
@@ -51,6 +51,12 @@ func (c *Client) Resolve(ctx context.Context, image reference.Image, cred pullpa
 		}
 	}
 	return r, nil
+}
+
+// forEngine names the image as the engine reaches it.
+func forEngine(host reference.Host, image reference.Image) string {
+	image.Host = host.EngineName()
+	return image.String()
 }
 
 // probeBytes of its largest layer show that a registry sends what it has.

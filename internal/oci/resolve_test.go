@@ -28,7 +28,8 @@ func TestResolveBasic(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.Digest != digest || got.Image != digest || got.Layers != 3 || got.Bytes == 0 || got.Size == 0 || got.Reference != "registry.test/team/app@"+digest {
+	pinned := strings.TrimPrefix(s.URL, "https://") + "/team/app@" + digest // where the mapping has it: engines know no mappings
+	if got.Digest != digest || got.Image != digest || got.Layers != 3 || got.Bytes == 0 || got.Size == 0 || got.Reference != pinned {
 		t.Errorf("Resolve = %+v, want digest %s and 3 layers", got, digest)
 	}
 	if got.Auth.Username != "puller" || got.Auth.Password.Reveal() != password || !got.Auth.RegistryToken.Empty() || got.Auth.ServerAddress != "registry.test" {

@@ -1,6 +1,7 @@
 package reference
 
 import (
+	"net/url"
 	"strings"
 
 	"github.com/pullpass/pullpass"
@@ -105,6 +106,15 @@ func (h Host) URL() string {
 		return "https://registry-1.docker.io"
 	}
 	return "https://" + h.Name
+}
+
+// EngineName is the host that an engine is told to pull from: where the operator's
+// mapping has the registry, else its name. Engines know no mappings.
+func (h Host) EngineName() string {
+	if u, err := url.Parse(h.url); err == nil && u.Host != "" {
+		return u.Host
+	}
+	return h.Name
 }
 
 // ConfigKey returns the key under which Docker's config.json keeps the host.

@@ -1,9 +1,11 @@
 package reference
 
 import (
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/internal/awsname"
@@ -26,7 +28,10 @@ type Mapping struct {
 
 // Hosts is a set of mappings over the grammar. The zero value and nil know the
 // grammar alone.
-type Hosts struct{ byName map[string]mapped }
+type Hosts struct {
+	byName  map[string]mapped
+	learned atomic.Pointer[map[string]mapped] // what somebody else maps: only where byName has nothing
+}
 
 type mapped struct {
 	host    Host
@@ -56,11 +61,46 @@ func (h *Hosts) Parse(s string) (Host, error) {
 		return Host{}, err
 	}
 	if h != nil {
-		if m, ok := h.byName[name]; ok {
+		if m, ok := h.find(name); ok {
 			return m.host.clone(), nil
 		}
 	}
 	return hostNamed(name)
+}
+
+func (h *Hosts) find(name string) (mapped, bool) {
+	if m, ok := h.byName[name]; ok {
+		return m, true
+	}
+	if learned := h.learned.Load(); learned != nil {
+		m, ok := (*learned)[name]
+		return m, ok
+	}
+	return mapped{}, false
+}
+
+// Learn puts further mappings in force, in the place of those learned before. The
+// operator's own stay: what is mapped twice is as it was. It may be called while
+// others read.
+func (h *Hosts) Learn(mappings ...Mapping) error {
+	more, err := NewHosts(mappings...)
+	if err != nil {
+		return err
+	}
+	h.learned.Store(&more.byName)
+	return nil
+}
+
+// Own reports whether host is mapped by the operator, not learned.
+func (h *Hosts) Own(host string) bool {
+	_, ok := h.byName[host]
+	return ok
+}
+
+// Learned reports whether a learned mapping of host is in force.
+func (h *Hosts) Learned(host string) bool {
+	_, ok := h.find(host)
+	return ok && !h.Own(host)
 }
 
 // Mappings lists the mappings in order of host.
@@ -71,6 +111,13 @@ func (h *Hosts) Mappings() []Mapping {
 	all := make([]Mapping, 0, len(h.byName))
 	for _, m := range h.byName {
 		all = append(all, m.mapping)
+	}
+	if learned := h.learned.Load(); learned != nil {
+		for name, m := range *learned {
+			if !h.Own(name) {
+				all = append(all, m.mapping)
+			}
+		}
 	}
 	slices.SortFunc(all, func(a, b Mapping) int { return strings.Compare(a.Host, b.Host) })
 	return all
@@ -137,6 +184,50 @@ func validEndpoint(s string) bool {
 		return false
 	}
 	return u.Scheme+"://"+u.Host == s
+}
+
+// OverHTTP is the mapping with which host is asked over plain http at the address where
+// it is asked now, as --host takes it.
+func (h *Hosts) OverHTTP(host Host) string {
+	m := Mapping{Host: host.Name}
+	if h != nil {
+		if known, ok := h.find(host.Name); ok {
+			m = known.mapping
+		}
+	}
+	if u, err := url.Parse(host.URL()); err == nil {
+		m.RegistryURL = "http://" + u.Host
+	}
+	return m.String()
+}
+
+// String writes the mapping as ParseMapping reads it, for --host.
+func (m Mapping) String() string {
+	parts := []string{"host=" + m.Host}
+	for _, field := range [][2]string{{"account", m.Account}, {"region", m.Region}, {"api", m.APIEndpoint}, {"sts", m.STSEndpoint},
+		{"registry", m.RegistryURL}, {"realm", m.Realm}} {
+		if field[1] != "" {
+			parts = append(parts, field[0]+"="+field[1])
+		}
+	}
+	return strings.Join(parts, ",")
+}
+
+// OfThisMachine reports whether the mapping leads to the machine that it is used on:
+// on another one it would lead somewhere else.
+func (m Mapping) OfThisMachine() bool {
+	for _, at := range []string{m.RegistryURL, m.Realm} {
+		if u, err := url.Parse(at); err == nil && IsLoopback(u.Hostname()) {
+			return true
+		}
+	}
+	return false
+}
+
+// IsLoopback reports whether a host name or address is the machine itself.
+func IsLoopback(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || (err == nil && addr.Unmap().IsLoopback())
 }
 
 // ParseMapping reads a mapping from one line, for flags and variables:

@@ -102,3 +102,89 @@ func TestParseMapping(t *testing.T) {
 		}
 	}
 }
+
+// What is printed of a mapping is read back as the same one.
+func TestMappingsAreWrittenAsTheyAreRead(t *testing.T) {
+	for _, line := range []string{
+		"host=registry.example",
+		"host=127.0.0.1:5001,account=222222222222,region=eu-west-1,api=http://127.0.0.1:1,sts=http://127.0.0.1:2,registry=http://127.0.0.1:5001",
+		"host=registry.example,registry=https://vpce.example,realm=https://auth.example",
+	} {
+		m, err := reference.ParseMapping(line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := m.String(); got != line {
+			t.Errorf("%q is written as %q", line, got)
+		}
+	}
+}
+
+// Learned mappings are below the operator's own, and replaced as a whole.
+func TestLearnedMappings(t *testing.T) {
+	own := reference.Mapping{Host: "own.example", RegistryURL: "https://a.example"}
+	hosts, err := reference.NewHosts(own)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := func(host string) string {
+		t.Helper()
+		h, err := hosts.Parse(host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return h.URL()
+	}
+	learn := func(want bool, mappings ...reference.Mapping) {
+		t.Helper()
+		if err := hosts.Learn(mappings...); (err == nil) != want {
+			t.Errorf("Learn(%v) = %v", mappings, err)
+		}
+	}
+	learn(true, reference.Mapping{Host: "own.example", RegistryURL: "https://evil.example"}, reference.Mapping{Host: "more.example", RegistryURL: "https://b.example"})
+	if at("own.example") != "https://a.example" || at("more.example") != "https://b.example" {
+		t.Errorf("own at %s, learned at %s", at("own.example"), at("more.example"))
+	}
+	if !hosts.Own("own.example") || hosts.Learned("own.example") || hosts.Own("more.example") || !hosts.Learned("more.example") {
+		t.Error("own and learned are not told apart")
+	}
+	if got := hosts.Mappings(); len(got) != 2 || got[1] != own {
+		t.Errorf("Mappings = %v, want both, each once", got)
+	}
+	learn(false, reference.Mapping{Host: "more.example", RegistryURL: "ftp://b.example"})
+	if at("more.example") != "https://b.example" {
+		t.Error("what cannot be learned has changed what was")
+	}
+	learn(true)
+	if at("more.example") != "https://more.example" {
+		t.Errorf("forgotten, and still at %s", at("more.example"))
+	}
+}
+
+// The mapping of a registry that speaks plain http can be pasted.
+func TestOverHTTP(t *testing.T) {
+	m, err := reference.ParseMapping("host=ecr.example,account=222222222222,region=eu-west-1,registry=https://10.0.0.5:5000")
+	if err != nil {
+		t.Fatal(err)
+	}
+	hosts, err := reference.NewHosts(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for host, want := range map[string]string{
+		"127.0.0.1:18600": "host=127.0.0.1:18600,registry=http://127.0.0.1:18600",
+		"ecr.example":     "host=ecr.example,account=222222222222,region=eu-west-1,registry=http://10.0.0.5:5000",
+	} {
+		h, err := hosts.Parse(host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := hosts.OverHTTP(h)
+		if got != want {
+			t.Errorf("OverHTTP(%s) = %s, want %s", host, got, want)
+		}
+		if _, err := reference.ParseMapping(got); err != nil {
+			t.Errorf("%s: %v", got, err)
+		}
+	}
+}
