@@ -35,12 +35,12 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo; echo "On a fresh machine with Go, \`make demo\` and \`make test\` need nothing first."
 
-build: ## build bin/pullpass and bin/docker-credential-pullpass: static, reproducible
+build: ## build bin/pullpass, bin/docker-credential-pullpass, bin/pullpass-aws: static, reproducible
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
 
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64
 
-dist: ## build both programs for five platforms into dist/, as the server's --downloads takes them: reproducible
+dist: ## build the programs for five platforms into dist/, as the server's --downloads takes them: reproducible
 	@for platform in $(PLATFORMS); do \
 		os=$${platform%/*} arch=$${platform#*/}; echo "dist/$$os-$$arch"; \
 		CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o dist/$$os-$$arch/ ./cmd/...; \

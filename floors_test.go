@@ -23,10 +23,10 @@ var floors = []struct {
 }{
 	{0, ". internal/awsname internal/issuer internal/printable internal/nearest internal/sarif internal/atomicfile"},
 	{1, "api internal/access internal/seal internal/config internal/reference internal/iam internal/spec internal/egress internal/audit internal/logs internal/parts internal/reserve"},
-	{2, "client internal/backup internal/broker internal/provision internal/identity internal/signin internal/webhook internal/runner internal/helper"},
-	{3, "internal/store internal/oci internal/aws internal/docker internal/agent internal/kubernetes internal/doctor internal/source internal/validate internal/delivery internal/catalog internal/gitops internal/sandbox internal/httpapi internal/web"},
+	{2, "client internal/backup internal/broker internal/provision internal/identity internal/signin internal/webhook internal/runner internal/helper internal/awscall"},
+	{3, "internal/store internal/oci internal/aws internal/awslogin internal/docker internal/agent internal/kubernetes internal/doctor internal/source internal/validate internal/delivery internal/catalog internal/gitops internal/sandbox internal/httpapi internal/web"},
 	{4, "internal/store/sqlite internal/store/postgres internal/store/storetest internal/runner/drivertest e2e/process"},
-	{5, "cmd/pullpass cmd/docker-credential-pullpass e2e bench"},
+	{5, "cmd/pullpass cmd/docker-credential-pullpass cmd/pullpass-aws e2e bench"},
 }
 
 // testOnly lists the rooms that only tests, e2e and bench may import: they start
@@ -39,7 +39,7 @@ var forbiddenNames = []string{"util", "utils", "common", "helpers", "misc", "sha
 // helperMay lists everything outside the standard library that the credential
 // helper may link: docker starts it for every pull, and each linked package costs
 // start-up time even when nothing calls it.
-var helperMay = []string{".", "api", "client", "internal/helper", "internal/printable", "internal/nearest", "internal/atomicfile", "github.com/docker/docker-credential-helpers"}
+var helperMay = []string{".", "api", "client", "internal/helper", "internal/printable", "internal/nearest", "internal/atomicfile", "internal/awsname", "github.com/docker/docker-credential-helpers"}
 
 // room is what the check needs to know of a package; `go list -json` prints it.
 type room struct {

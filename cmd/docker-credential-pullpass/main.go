@@ -4,9 +4,10 @@
 //
 //	{"credHelpers": {"222222222222.dkr.ecr.eu-west-1.amazonaws.com": "pullpass"}}
 //
-// Inside an environment it asks the agent socket, elsewhere the server of
-// `pullpass login` (or of PULLPASS_SERVER and PULLPASS_TOKEN) through the program
-// pullpass beside it: this one stays small and quick, and links no HTTPS.
+// It asks the agent socket of an environment, a Pullpass server, or AWS with an
+// identity of this machine, in the order of its configuration. What needs HTTPS is
+// asked through the programs pullpass-aws and pullpass beside it: this one stays small
+// and quick.
 package main
 
 import (
@@ -21,20 +22,8 @@ import (
 var version = "devel"
 
 func main() {
-	h := helper.Helper{Version: version, Issuer: issuer, Cache: cache(), Logins: logins()}
+	h := helper.Helper{Version: version, Sources: helper.Sources(), Cache: cache(), Logins: logins()}
 	os.Exit(h.Run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
-}
-
-// issuer is the agent socket where there is one, and the server elsewhere.
-func issuer() (helper.Issuer, error) {
-	socket, err := helper.FindSocket()
-	if err != nil {
-		return nil, err
-	}
-	if socket != nil {
-		return socket, nil
-	}
-	return helper.NewCommand()
 }
 
 // cache is off for a user without a home, as some containers have.

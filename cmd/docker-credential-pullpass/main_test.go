@@ -40,7 +40,7 @@ const (
 
 func TestMain(m *testing.M) {
 	if len(os.Args) == 2 && os.Args[1] == "credential-issue" {
-		err := helper.Serve(context.Background(), func() (helper.Issuer, error) { return told{}, nil }, os.Stdin, os.Stdout)
+		err := helper.Serve(context.Background(), func(helper.Question) (helper.Issuer, error) { return told{}, nil }, os.Stdin, os.Stdout)
 		if err != nil {
 			log.Fatal(err)
 		}

@@ -7,6 +7,7 @@ import (
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/api"
 	"github.com/pullpass/pullpass/client"
+	"github.com/pullpass/pullpass/internal/awslogin"
 	"github.com/pullpass/pullpass/internal/helper"
 )
 
@@ -14,7 +15,7 @@ import (
 type issueCommand struct{}
 
 func (issueCommand) Run(ctx context.Context, t *terminal) error {
-	return helper.Serve(ctx, serverIssuer, t.in, t.raw)
+	return helper.Serve(ctx, issuerFor, t.in, t.raw)
 }
 
 // issuing asks the server of the login for credentials.
@@ -23,7 +24,13 @@ type issuing struct {
 	login  helper.Login
 }
 
-func serverIssuer() (helper.Issuer, error) { return projectIssuer("") }
+// issuerFor is AWS where pullpass-aws is not installed, and else the server.
+func issuerFor(q helper.Question) (helper.Issuer, error) {
+	if q.AWS != nil {
+		return awslogin.New(*q.AWS), nil
+	}
+	return projectIssuer(string(q.Project))
+}
 
 // projectIssuer is serverIssuer for a project, by name or id; "" is that of the login.
 func projectIssuer(project string) (helper.Issuer, error) {

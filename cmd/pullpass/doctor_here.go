@@ -17,6 +17,7 @@ import (
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/api"
 	"github.com/pullpass/pullpass/internal/aws"
+	"github.com/pullpass/pullpass/internal/awscall"
 	"github.com/pullpass/pullpass/internal/broker"
 	"github.com/pullpass/pullpass/internal/doctor"
 	"github.com/pullpass/pullpass/internal/egress"
@@ -171,7 +172,7 @@ func (h *here) load(ctx context.Context, profile string, host reference.Host) (a
 	if profile != "" {
 		options = append(options, awsconfig.WithSharedConfigProfile(profile))
 	}
-	cfg, err := aws.LoadAmbient(ctx, options...)
+	cfg, err := awscall.LoadAmbient(ctx, options...)
 	if err != nil {
 		return cfg, misuseError{&pullpass.Error{Kind: pullpass.Invalid, What: "cannot read the AWS configuration", Err: err, Hint: "aws configure list-profiles"}}
 	}

@@ -14,13 +14,13 @@ import (
 	"github.com/pullpass/pullpass/internal/httpapi"
 )
 
-// offeredPrograms opens this program and the credential helper beside it for
-// /downloads/. They are not copied: a server starts on a full disk, and gives out
+// offeredPrograms opens this program and those beside it, the credential helper and
+// what it asks AWS with, for /downloads/. They are not copied: a server starts on a full disk, and gives out
 // what it is. They stay open, so that an upgrade beneath it changes nothing.
 func (p *parts) offeredPrograms(c *config.Server, log *slog.Logger) ([]httpapi.Program, error) {
 	platform := runtime.GOOS + "-" + runtime.GOARCH
 	var offered []httpapi.Program
-	for _, program := range programs {
+	for _, program := range append([]string{"pullpass-aws"}, programs...) {
 		from, err := programPath(program)
 		if err != nil {
 			return nil, err

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/internal/awscall"
 	"github.com/pullpass/pullpass/internal/broker"
 )
 
@@ -137,10 +138,10 @@ func (l *ladder) first(ctx context.Context) (rung, []pullpass.RoleHop, error) {
 			return rung{}, nil, err // such as an identity that is there and not lent
 		}
 		if err != nil {
-			return rung{}, nil, errNoIdentity
+			return rung{}, nil, awscall.ErrNoIdentity
 		}
 		if c.Credentials == nil {
-			return rung{}, nil, errNoIdentity
+			return rung{}, nil, awscall.ErrNoIdentity
 		}
 		if _, err := c.Credentials.Retrieve(ctx); err != nil {
 			var refused smithy.APIError
@@ -150,7 +151,7 @@ func (l *ladder) first(ctx context.Context) (rung, []pullpass.RoleHop, error) {
 			case errors.As(err, &refused):
 				return rung{}, nil, err // there is an identity, and AWS does not take it
 			}
-			return rung{}, nil, errNoIdentity
+			return rung{}, nil, awscall.ErrNoIdentity
 		}
 		return rung{provider: c.Credentials}, i.Chain, nil
 	case pullpass.ModeWebIdentity:
@@ -178,7 +179,7 @@ func (l *ladder) assume(ctx context.Context, from rung, hop pullpass.RoleHop, po
 	}
 	out, err := l.sts(from.provider).AssumeRole(ctx, in)
 	if err != nil {
-		return rung{}, &hopError{hop.RoleARN, err}
+		return rung{}, &awscall.HopError{Role: hop.RoleARN, Err: err}
 	}
 	at, err := session(out.Credentials, hop.RoleARN, policy != "")
 	at.webIdentity = from.webIdentity
@@ -199,27 +200,16 @@ func (l *ladder) assumeByToken(ctx context.Context, hop pullpass.RoleHop, policy
 		WebIdentityToken: aws.String(identity.Token.Reveal()), Policy: optional(policy),
 	})
 	if err != nil {
-		return rung{}, &hopError{hop.RoleARN, err}
+		return rung{}, &awscall.HopError{Role: hop.RoleARN, Err: err}
 	}
 	at, err := session(out.Credentials, hop.RoleARN, policy != "")
 	at.webIdentity = identity.ID
 	return at, err
 }
 
-// hopError remembers at which role the ladder broke.
-type hopError struct {
-	role string
-	err  error
-}
-
-func (e *hopError) Error() string { return "assuming role " + e.role }
-func (e *hopError) Unwrap() error { return e.err }
-
-var errNoSession = errors.New("STS gave no session")
-
 func session(c *types.Credentials, principal string, narrowed bool) (rung, error) {
 	if c == nil || c.AccessKeyId == nil || c.SecretAccessKey == nil || c.SessionToken == nil || c.Expiration == nil {
-		return rung{}, errNoSession
+		return rung{}, awscall.ErrNoSession
 	}
 	return rung{
 		provider: credentials.NewStaticCredentialsProvider(*c.AccessKeyId, *c.SecretAccessKey, *c.SessionToken),

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/internal/awscall"
 	"github.com/pullpass/pullpass/internal/broker"
 	"github.com/pullpass/pullpass/internal/reference"
 )
@@ -101,7 +102,7 @@ func (m *Minter) mint(ctx context.Context, r broker.MintRequest) (minted broker.
 	top, err := l.climb(ctx, policy)
 	if err != nil {
 		stale = m.forget(l.key, err)
-		return broker.Minted{}, stale, explain(what, err, m.o.Now())
+		return broker.Minted{}, stale, awscall.Explain(what, err, m.o.Now())
 	}
 	client := ecr.NewFromConfig(m.config(r.Host.ECR.Region, top.provider, l.wait(broker.ServiceECR)), func(o *ecr.Options) {
 		o.BaseEndpoint = aws.String(r.Host.ECR.APIEndpoint())
@@ -109,7 +110,7 @@ func (m *Minter) mint(ctx context.Context, r broker.MintRequest) (minted broker.
 	out, err := client.GetAuthorizationToken(ctx, &ecr.GetAuthorizationTokenInput{})
 	if err != nil {
 		stale = m.forget(l.key, err)
-		return broker.Minted{}, stale, explain(what, err, m.o.Now())
+		return broker.Minted{}, stale, awscall.Explain(what, err, m.o.Now())
 	}
 	credential, err := readToken(what, r.Host.Name, out)
 	if err != nil {
@@ -161,12 +162,12 @@ func (m *Minter) Identify(ctx context.Context, i pullpass.Integration, secret pu
 	top, err := l.climb(ctx, "")
 	if err != nil {
 		m.forget(l.key, err)
-		return Identity{}, explain(what, err, m.o.Now())
+		return Identity{}, awscall.Explain(what, err, m.o.Now())
 	}
 	out, err := l.sts(top.provider).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	if err != nil {
 		m.forget(l.key, err)
-		return Identity{}, explain(what, err, m.o.Now())
+		return Identity{}, awscall.Explain(what, err, m.o.Now())
 	}
 	id := Identity{Principal: aws.ToString(out.Arn), Account: aws.ToString(out.Account), Region: l.region}
 	if n := len(i.Chain); n > 0 {

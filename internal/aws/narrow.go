@@ -12,6 +12,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/internal/awscall"
 	"github.com/pullpass/pullpass/internal/awsname"
 	"github.com/pullpass/pullpass/internal/reference"
 )
@@ -76,7 +77,7 @@ func (l *ladder) narrow(ctx context.Context, at rung, policy string) (rung, erro
 	}
 	c, err := at.provider.Retrieve(ctx)
 	if err != nil {
-		return rung{}, errNoIdentity
+		return rung{}, awscall.ErrNoIdentity
 	}
 	var out rung
 	if role, ok := awsname.RoleOfSession(at.principal); ok {
@@ -98,7 +99,7 @@ func (l *ladder) narrow(ctx context.Context, at rung, policy string) (rung, erro
 func (l *ladder) wide(ctx context.Context, at rung) (rung, error) {
 	c, err := at.provider.Retrieve(ctx)
 	if err != nil {
-		return rung{}, errNoIdentity
+		return rung{}, awscall.ErrNoIdentity
 	}
 	if c.CanExpire {
 		at.expires = c.Expires

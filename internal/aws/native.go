@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/internal/awscall"
 	"github.com/pullpass/pullpass/internal/awsname"
 	"github.com/pullpass/pullpass/internal/broker"
 	"github.com/pullpass/pullpass/internal/reference"
@@ -144,7 +145,7 @@ func (n *Native) Sign(ctx context.Context, challenge, bound string) (pullpass.Id
 // passing reports whether a failure says nothing of whether there is an identity.
 func passing(err error) bool {
 	var e *pullpass.Error
-	if errors.As(err, &e) && e.Code == errNoIdentity.Code {
+	if errors.As(err, &e) && e.Code == awscall.ErrNoIdentity.Code {
 		return false
 	}
 	return pullpass.IsKind(err, pullpass.Unavailable) || pullpass.IsKind(err, pullpass.Limited)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"github.com/pullpass/pullpass/internal/awscall"
 	"github.com/pullpass/pullpass/internal/broker"
 )
 
@@ -18,7 +19,7 @@ func (m *Minter) PoliciesOf(ctx context.Context, r broker.MintRequest) (*Policie
 	l.key.integration = "" // not to be found among the known
 	at, _, err := l.first(ctx)
 	if err != nil {
-		return nil, explain("cannot read policies", err, m.o.Now())
+		return nil, awscall.Explain("cannot read policies", err, m.o.Now())
 	}
 	cfg := m.config(l.region, at.provider, l.wait(broker.ServiceSTS))
 	if ecr := r.Host.ECR; ecr != nil && ecr.APIEndpoint() == l.endpoint {

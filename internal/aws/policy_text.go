@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/internal/awscall"
 )
 
 // RepositoryPolicyText reads the policy of a repository as it stands, nothing if it
@@ -23,7 +24,7 @@ func RepositoryPolicyText(ctx context.Context, cfg aws.Config, account, region, 
 		return nil, nil
 	}
 	if err != nil {
-		return nil, explain("cannot read the policy in force", err, time.Now())
+		return nil, awscall.Explain("cannot read the policy in force", err, time.Now())
 	}
 	return []byte(aws.ToString(out.PolicyText)), nil
 }
@@ -33,7 +34,7 @@ func RepositoryPolicyText(ctx context.Context, cfg aws.Config, account, region, 
 func RegistryPolicyText(ctx context.Context, cfg aws.Config, account, region string) ([]byte, error) {
 	who, err := sts.NewFromConfig(cfg).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	if err != nil {
-		return nil, explain("cannot read the policy in force", err, time.Now())
+		return nil, awscall.Explain("cannot read the policy in force", err, time.Now())
 	}
 	if got := aws.ToString(who.Account); got != account {
 		return nil, &pullpass.Error{Kind: pullpass.Invalid, What: "cannot read the policy in force",
@@ -46,7 +47,7 @@ func RegistryPolicyText(ctx context.Context, cfg aws.Config, account, region str
 		return nil, nil
 	}
 	if err != nil {
-		return nil, explain("cannot read the policy in force", err, time.Now())
+		return nil, awscall.Explain("cannot read the policy in force", err, time.Now())
 	}
 	return []byte(aws.ToString(out.PolicyText)), nil
 }

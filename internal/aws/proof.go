@@ -17,6 +17,7 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
 	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/internal/awscall"
 	"github.com/pullpass/pullpass/internal/awsname"
 )
 
@@ -41,11 +42,11 @@ func (m *Minter) Sign(ctx context.Context, challenge, bound string) (pullpass.Id
 		return pullpass.IdentityProof{}, err
 	}
 	if c.Credentials == nil {
-		return pullpass.IdentityProof{}, errNoIdentity
+		return pullpass.IdentityProof{}, awscall.ErrNoIdentity
 	}
 	keys, err := c.Credentials.Retrieve(ctx)
 	if err != nil {
-		return pullpass.IdentityProof{}, explain(what, err, m.o.Now())
+		return pullpass.IdentityProof{}, awscall.Explain(what, err, m.o.Now())
 	}
 	c.Region = cmp.Or(c.Region, "us-east-1")
 	endpoint, err := url.Parse(m.o.STSEndpoint(c.Region))
@@ -61,7 +62,7 @@ func (m *Minter) Sign(ctx context.Context, challenge, bound string) (pullpass.Id
 	req.URL.RawQuery = query.Encode()
 	signed, _, err := v4.NewSigner().PresignHTTP(ctx, keys, req, emptyHash(), "sts", c.Region, m.o.Now())
 	if err != nil {
-		return pullpass.IdentityProof{}, explain(what, err, m.o.Now())
+		return pullpass.IdentityProof{}, awscall.Explain(what, err, m.o.Now())
 	}
 	u, err := url.Parse(signed)
 	if err != nil {

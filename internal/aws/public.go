@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 	"github.com/aws/aws-sdk-go-v2/service/ecrpublic"
 
+	"github.com/pullpass/pullpass/internal/awscall"
 	"github.com/pullpass/pullpass/internal/broker"
 	"github.com/pullpass/pullpass/internal/reference"
 )
@@ -23,7 +24,7 @@ func (m *Minter) mintPublic(ctx context.Context, r broker.MintRequest) (broker.M
 	top, err := l.climb(ctx, publicPolicy)
 	if err != nil {
 		m.forget(l.key, err)
-		return broker.Minted{}, explain(what, err, m.o.Now())
+		return broker.Minted{}, awscall.Explain(what, err, m.o.Now())
 	}
 	client := ecrpublic.NewFromConfig(m.config(reference.ECRPublicRegion, top.provider, l.wait(broker.ServiceECR)), func(o *ecrpublic.Options) {
 		o.BaseEndpoint = aws.String(reference.ECRPublicAPIEndpoint)
@@ -31,7 +32,7 @@ func (m *Minter) mintPublic(ctx context.Context, r broker.MintRequest) (broker.M
 	out, err := client.GetAuthorizationToken(ctx, &ecrpublic.GetAuthorizationTokenInput{})
 	if err != nil {
 		m.forget(l.key, err)
-		return broker.Minted{}, explain(what, err, m.o.Now())
+		return broker.Minted{}, awscall.Explain(what, err, m.o.Now())
 	}
 	data := &ecr.GetAuthorizationTokenOutput{}
 	if d := out.AuthorizationData; d != nil {

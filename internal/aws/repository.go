@@ -14,6 +14,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/internal/awscall"
 	"github.com/pullpass/pullpass/internal/awsname"
 	"github.com/pullpass/pullpass/internal/broker"
 	"github.com/pullpass/pullpass/internal/iam/generate"
@@ -29,12 +30,12 @@ func (m *Minter) Principal(ctx context.Context, id provision.Identity) (account,
 	top, err := l.climb(ctx, "")
 	if err != nil {
 		m.forget(l.key, err)
-		return "", "", explain(what, err, m.o.Now())
+		return "", "", awscall.Explain(what, err, m.o.Now())
 	}
 	out, err := l.sts(top.provider).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	if err != nil {
 		m.forget(l.key, err)
-		return "", "", explain(what, err, m.o.Now())
+		return "", "", awscall.Explain(what, err, m.o.Now())
 	}
 	if n := len(id.Integration.Chain); n > 0 {
 		return aws.ToString(out.Account), id.Integration.Chain[n-1].RoleARN, nil
@@ -79,7 +80,7 @@ func (m *Minter) keeping(ctx context.Context, w provision.Wanted, policyOf func(
 	l := m.ladder(asMint(w.Identity))
 	if k.top, err = l.climb(ctx, string(k.policy.Compact())); err != nil {
 		m.forget(l.key, err)
-		return nil, explain(k.what(), err, m.o.Now())
+		return nil, awscall.Explain(k.what(), err, m.o.Now())
 	}
 	k.kept.Unscoped = !k.top.narrowed
 	k.ecr = ecr.NewFromConfig(m.config(w.Host.ECR.Region, k.top.provider, l.wait(broker.ServiceECR)), func(o *ecr.Options) {
@@ -94,7 +95,7 @@ func (k *keeping) what() string {
 
 // explain adds to a refusal the very statement that is missing.
 func (k *keeping) explain(err error) error {
-	out := explain(k.what(), err, k.m.o.Now())
+	out := awscall.Explain(k.what(), err, k.m.o.Now())
 	var e *pullpass.Error
 	if errors.As(out, &e) && e.Code == "aws_denied" && !strings.Contains(e.Cause, "explicit deny") {
 		e.Code = "repository_denied"
@@ -211,7 +212,7 @@ func (k *keeping) ours(tags map[string]string) error {
 		have, ok := tags[key]
 		unmarked = unmarked && !ok
 		if ok && have != value {
-			return &pullpass.Error{Kind: pullpass.Conflict, Code: "repository_of_another", Cause: "it exists and its tag " + key + " says that it is kept for another one: " + printable.Line(have, maxShown),
+			return &pullpass.Error{Kind: pullpass.Conflict, Code: "repository_of_another", Cause: "it exists and its tag " + key + " says that it is kept for another one: " + printable.Line(have, awscall.MaxShown),
 				Hint: "choose another name: --name; or remove that tag in AWS if nobody keeps it any more"}
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	ecrtypes "github.com/aws/aws-sdk-go-v2/service/ecr/types"
 
 	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/internal/awscall"
 	"github.com/pullpass/pullpass/internal/iam/generate"
 	"github.com/pullpass/pullpass/internal/printable"
 )
@@ -61,7 +62,7 @@ func (k *keeping) policyIs(ctx context.Context, want generate.Policy) error {
 	_, err = k.ecr.SetRepositoryPolicy(ctx, &ecr.SetRepositoryPolicyInput{RegistryId: k.registry(), RepositoryName: k.name(), PolicyText: aws.String(text)})
 	var invalid *ecrtypes.InvalidParameterException
 	if errors.As(err, &invalid) {
-		return &pullpass.Error{Kind: pullpass.Invalid, Code: "repository_policy", Cause: "ECR does not take its policy: " + printable.Line(invalid.ErrorMessage(), maxShown),
+		return &pullpass.Error{Kind: pullpass.Invalid, Code: "repository_policy", Cause: "ECR does not take its policy: " + printable.Line(invalid.ErrorMessage(), awscall.MaxShown),
 			Hint: "a role or user that it names may not exist, or may have a path; where the project's own is named wrongly, let its integration assume a role by its full ARN"}
 	}
 	return err

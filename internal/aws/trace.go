@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/internal/awscall"
 	"github.com/pullpass/pullpass/internal/broker"
 )
 
@@ -77,7 +78,7 @@ func (t *trace) explained(what string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return explain(what, err, t.m.o.Now())
+	return awscall.Explain(what, err, t.m.o.Now())
 }
 
 func (t *trace) climb(ctx context.Context) (rung, error) {

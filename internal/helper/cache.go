@@ -4,13 +4,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/pullpass/pullpass"
@@ -25,14 +23,37 @@ const (
 	maxAge     = time.Hour
 	endlessAge = 5 * time.Minute // for stored passwords, which have no end
 
-	// askTime is how long a server is waited for where there is something to fall back
-	// upon; silence is for how long nobody asks again after that.
-	askTime = Deadline / 2
+	// silence is for how long nobody asks again who has not answered, where there is
+	// something to fall back upon.
 	silence = 15 * time.Second
 	// refusedAge is how long it is remembered that a client had an answer erased, as
 	// clients do when a registry did not take it.
 	refusedAge = 15 * time.Minute
+
+	// mostFiles bounds the directory: each new access key is another identity.
+	mostFiles = 2000
 )
+
+// Terms is what an Issuer may say of how its answers are kept.
+type Terms struct {
+	// WholeHost: an answer opens the whole host, whatever was asked for.
+	WholeHost bool
+	// HalfLife: the principal behind the Identity cannot change, so an answer is used
+	// until half of its life is over, not for an hour.
+	HalfLife bool
+	// Failures are remembered for some seconds: who asks at once gets the same.
+	Failures bool
+}
+
+// termed is an Issuer with terms; others have none.
+type termed interface{ Terms() Terms }
+
+func termsOf(i Issuer) Terms {
+	if t, ok := i.(termed); ok {
+		return t.Terms()
+	}
+	return Terms{}
+}
 
 // Cache keeps answers in a directory of this user alone: one file for each issuer,
 // host and repository, so that entries never overwrite each other. It never gives
@@ -49,6 +70,7 @@ type entry struct {
 	Expires  time.Time  `json:"expires,omitzero"`
 	Kept     time.Time  `json:"kept"`
 	Silent   time.Time  `json:"silent,omitzero"` // when the server last did not answer
+	HalfLife bool       `json:"half_life,omitempty"`
 }
 
 // erased is what is left of an answer that a client had erased.
@@ -63,11 +85,18 @@ func (c *Cache) get(ctx context.Context, issuer Issuer, ask Ask) (pullpass.Crede
 	if c == nil || c.prepare() != nil {
 		return issuer.Credential(ctx, ask)
 	}
+	terms := termsOf(issuer)
+	if terms.WholeHost {
+		ask.Repository, ask.Action = "", ""
+	}
 	path := c.path(issuer.Identity(), ask)
 	if e, ok := c.read(path); ok && c.fresh(e) {
 		return e.credential(ask), nil
 	}
-	unlock, err := lock(ctx, path+".lock")
+	if err := c.failed(path, terms); err != nil {
+		return pullpass.Credential{}, err
+	}
+	unlock, err := lock(ctx, path+lockSuffix)
 	if ctx.Err() != nil {
 		return pullpass.Credential{}, ctx.Err()
 	}
@@ -78,6 +107,9 @@ func (c *Cache) get(ctx context.Context, issuer Issuer, ask Ask) (pullpass.Crede
 	if ok && c.fresh(kept) {
 		return kept.credential(ask), nil
 	}
+	if err := c.failed(path, terms); err != nil {
+		return pullpass.Credential{}, err
+	}
 	fallback := ok && !kept.Expires.IsZero() && kept.credential(ask).ValidFor(least, c.now())
 	if fallback && c.now().Sub(kept.Silent) < silence && c.now().After(kept.Silent) {
 		return kept.credential(ask), nil
@@ -87,18 +119,20 @@ func (c *Cache) get(ctx context.Context, issuer Issuer, ask Ask) (pullpass.Crede
 	case err == nil:
 	case isRefusal(err):
 		_ = os.Remove(path) // not given out again
+		c.remember(ctx, path, terms, ask, err)
 		return pullpass.Credential{}, err
 	case fallback: // it outlives the outage
 		kept.Silent = c.now()
 		_ = saveJSON(path, kept)
 		return kept.credential(ask), nil
 	default:
+		c.remember(ctx, path, terms, ask, err)
 		return pullpass.Credential{}, err
 	}
 	c.sweep()
 	// What cannot be kept is asked for again.
 	_ = saveJSON(path, entry{
-		Username: issued.Username, Secret: api.NewSecret(issued.Secret), Expires: issued.Expires, Kept: c.now(),
+		Username: issued.Username, Secret: api.NewSecret(issued.Secret), Expires: issued.Expires, Kept: c.now(), HalfLife: terms.HalfLife,
 	})
 	return issued, nil
 }
@@ -106,13 +140,13 @@ func (c *Cache) get(ctx context.Context, issuer Issuer, ask Ask) (pullpass.Crede
 // issue asks, and leaves time for the fallback where there is one. It tells which
 // credential was erased since: a registry may have refused it.
 func (c *Cache) issue(ctx context.Context, issuer Issuer, ask Ask, path string, fallback bool) (pullpass.Credential, error) {
-	if fallback {
+	if end, ok := ctx.Deadline(); ok && fallback {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, askTime)
+		ctx, cancel = context.WithTimeout(ctx, time.Until(end)/2)
 		defer cancel()
 	}
 	var gone erased
-	if readJSON(path+erasedSuffix, &gone) == nil && c.now().Sub(gone.At) < refusedAge {
+	if readTrusted(path+erasedSuffix, &gone) && c.now().Sub(gone.At) < refusedAge {
 		ask.Refused = gone.Fingerprint
 	}
 	issued, err := issuer.Credential(ctx, ask)
@@ -136,7 +170,12 @@ func isRefusal(err error) bool {
 	return false
 }
 
-const erasedSuffix = ".erased"
+// What lies beside an entry, under its name.
+const (
+	erasedSuffix = ".erased"
+	failedSuffix = ".failed"
+	lockSuffix   = ".lock"
+)
 
 // forget removes what is kept for a host or repository, of any issuer.
 func (c *Cache) forget(ask Ask) error {
@@ -146,6 +185,13 @@ func (c *Cache) forget(ask Ask) error {
 	found, err := filepath.Glob(filepath.Join(c.Dir, "*-"+name(ask)+".json"))
 	if err != nil {
 		return err
+	}
+	if ask.Repository != "" { // an answer for the whole host was one for the repository, too
+		whole, err := filepath.Glob(filepath.Join(c.Dir, "*-"+name(Ask{Host: ask.Host})+".json"))
+		if err != nil {
+			return err
+		}
+		found = append(found, whole...)
 	}
 	for _, path := range found {
 		if e, ok := c.read(path); ok {
@@ -191,15 +237,9 @@ func hash(parts ...string) string {
 }
 
 func (c *Cache) read(path string) (entry, bool) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return entry{}, false
-	}
 	var e entry
-	if json.Unmarshal(text, &e) != nil {
-		return entry{}, false
-	}
-	return e, true
+	ok := readTrusted(path, &e)
+	return e, ok && e.Username != "" && !e.Kept.IsZero()
 }
 
 func (c *Cache) fresh(e entry) bool {
@@ -210,30 +250,17 @@ func (c *Cache) fresh(e entry) bool {
 	if e.Expires.IsZero() {
 		return age < endlessAge
 	}
-	return age < maxAge && e.Expires.Sub(c.now()) >= enough
+	most := maxAge
+	if e.HalfLife {
+		most = e.Expires.Sub(e.Kept) / 2
+		// A session of an hour would be asked for each half: it serves to near its end.
+		most = max(most, min(maxAge, e.Expires.Sub(e.Kept)-enough))
+	}
+	return age < most && e.Expires.Sub(c.now()) >= enough
 }
 
 func (e entry) credential(a Ask) pullpass.Credential {
 	return pullpass.Credential{Host: a.Host, Username: e.Username, Secret: e.Secret.Secret(), Expires: e.Expires}
-}
-
-// sweep removes what no longer serves anybody, so that the directory stays small.
-func (c *Cache) sweep() {
-	files, err := os.ReadDir(c.Dir)
-	if err != nil {
-		return
-	}
-	for _, f := range files {
-		path := filepath.Join(c.Dir, f.Name())
-		info, err := f.Info()
-		if err != nil || c.now().Sub(info.ModTime()) < maxAge {
-			continue
-		}
-		if e, ok := c.read(path); ok && strings.HasSuffix(path, ".json") && c.now().Before(e.Expires) {
-			continue
-		}
-		_ = os.Remove(path)
-	}
 }
 
 func (c *Cache) now() time.Time {

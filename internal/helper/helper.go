@@ -22,11 +22,19 @@ const (
 // Usage is printed for anything but the five verbs.
 const Usage = "usage: docker-credential-pullpass get|store|erase|list|version"
 
-// CodeNoRegistry is the server's word that nothing is configured for a host.
-const CodeNoRegistry = "no_registry"
+// CodeNoRegistry is the server's word that nothing is configured for a host;
+// CodeTimeout is ours that there was no answer in time.
+const (
+	CodeNoRegistry = "no_registry"
+	CodeTimeout    = "helper_timeout"
+)
 
-// Deadline is the longest that the helper takes: the person waits for docker.
-const Deadline = 10 * time.Second
+// DefaultTimeout is the longest that the helper takes unless the configuration says
+// otherwise: the person waits for docker.
+const DefaultTimeout = 5 * time.Second
+
+// timeoutKey is where a context says how long it is for.
+type timeoutKey struct{}
 
 const maxInput = 1 << 20
 
@@ -36,6 +44,9 @@ type Ask struct {
 	Repository string // empty: the whole host
 	Action     pullpass.Action
 	Refused    string // fingerprint of an earlier answer that the registry did not take
+
+	// key is one of Docker Hub's special keys: a login under exactly it is meant.
+	key string
 }
 
 // Issuer gives credentials: the server, or the agent socket of the environment.
@@ -51,36 +62,91 @@ type Issuer interface {
 // Helper answers one invocation.
 type Helper struct {
 	Version string
-	// Issuer is called when an answer has to be fetched; its error is shown.
-	Issuer func() (Issuer, error)
-	Cache  *Cache  // may be nil
-	Logins *Logins // what `docker login` stored; may be nil
+	// Config is the configuration, read once it is needed; nil: LoadConfig.
+	Config func() (*Config, error)
+	// Sources are those that the configuration chooses from.
+	Sources []Source
+	Cache   *Cache  // may be nil
+	Logins  *Logins // what `docker login` stored; may be nil
 }
 
 // Run answers args as the credential helper protocol wants, and returns the exit
 // code.
 func (h *Helper) Run(ctx context.Context, args []string, in io.Reader, out, explain io.Writer) int {
-	ctx, cancel := context.WithTimeout(ctx, Deadline)
-	defer cancel()
-	verbs := map[string]func(context.Context, string, io.Writer) error{
+	verbs := map[string]func(context.Context, request, io.Writer) error{
 		"get": h.get, "store": h.store, "erase": h.erase, "list": h.list, "version": h.version,
 	}
 	if len(args) != 1 || verbs[args[0]] == nil {
 		_, _ = fmt.Fprintln(out, Usage)
 		return 1
 	}
-	var input string
-	if verb := args[0]; verb != "list" && verb != "version" { // they need none, and a terminal would never end
-		text, err := io.ReadAll(io.LimitReader(in, maxInput))
-		if err != nil {
-			return fail(out, explain, fmt.Errorf("reading standard input: %w", err))
-		}
-		input = strings.TrimSpace(string(text))
+	if args[0] == "version" {
+		return h.done(out, explain, h.version(ctx, request{}, out))
 	}
-	if err := verbs[args[0]](ctx, input, out); err != nil {
+	q := request{explain: explain}
+	var err error
+	if q.config, err = h.config(); err != nil {
+		return fail(out, explain, err)
+	}
+	timeout, err := q.config.Deadline()
+	if err != nil {
+		return fail(out, explain, err)
+	}
+	ctx, cancel := context.WithTimeout(context.WithValue(ctx, timeoutKey{}, timeout), timeout)
+	defer cancel()
+	if args[0] != "list" { // it needs no input, and a terminal would never end
+		if q.input, err = read(ctx, in); err != nil {
+			return fail(out, explain, err)
+		}
+	}
+	return h.done(out, explain, verbs[args[0]](ctx, q, out))
+}
+
+// request is one invocation.
+type request struct {
+	input   string
+	config  *Config
+	explain io.Writer
+}
+
+func (h *Helper) config() (*Config, error) {
+	if h.Config != nil {
+		return h.Config()
+	}
+	return LoadConfig()
+}
+
+func (h *Helper) done(out, explain io.Writer, err error) int {
+	if err != nil {
 		return fail(out, explain, err)
 	}
 	return 0
+}
+
+// read reads what the client sends. A client that does not close its end must not hold
+// us for ever; what then waits for it ends with the process.
+func read(ctx context.Context, in io.Reader) (string, error) {
+	type result struct {
+		text []byte
+		err  error
+	}
+	done := make(chan result, 1)
+	go func() {
+		text, err := io.ReadAll(io.LimitReader(in, maxInput))
+		done <- result{text, err}
+	}()
+	select {
+	case r := <-done:
+		if r.err != nil {
+			return "", fmt.Errorf("reading standard input: %w", r.err)
+		}
+		return strings.TrimSpace(string(r.text)), nil
+	case <-ctx.Done():
+		return "", &pullpass.Error{
+			Kind: pullpass.Invalid, Code: CodeTimeout, What: "cannot read what is asked for",
+			Cause: "standard input was not closed in time", Hint: "echo HOST | docker-credential-pullpass get",
+		}
+	}
 }
 
 // fixed is an error whose text is part of the protocol.
@@ -108,109 +174,7 @@ type answer struct {
 	Secret    string
 }
 
-func (h *Helper) get(ctx context.Context, url string, out io.Writer) error {
-	ask, err := parseURL(url)
-	if err != nil {
-		return err
-	}
-	if inClear(url) {
-		return fixed(notFound) // the client goes on without one
-	}
-	if l, ok, err := h.Logins.find(ask); err != nil {
-		return err
-	} else if ok {
-		return write(out, answer{ServerURL: url, Username: l.Username, Secret: l.Secret.Secret().Reveal()})
-	}
-	if ask.Action, err = wantedAction(); err != nil {
-		return err
-	}
-	issuer, err := h.Issuer()
-	if err != nil {
-		return err
-	}
-	c, err := h.Cache.get(ctx, issuer, ask)
-	if err != nil {
-		return explained(ctx, ask, err)
-	}
-	return write(out, answer{ServerURL: url, Username: c.Username, Secret: c.Secret.Reveal()})
-}
-
-// explained names the host, and turns the server's word that there is no registry,
-// and nothing else, into the text that makes clients go on without a credential.
-func explained(ctx context.Context, ask Ask, err error) error {
-	var e *pullpass.Error
-	if errors.As(err, &e) {
-		if e.Kind == pullpass.NotFound && e.Code == CodeNoRegistry {
-			return fixed(notFound)
-		}
-		return err
-	}
-	if ctx.Err() != nil {
-		return &pullpass.Error{
-			Kind: pullpass.Unavailable, What: "no credential for " + ask.Host,
-			Cause: fmt.Sprintf("there was no answer within %s", Deadline),
-			Hint:  "check that the server, or inside an environment its runner, can be reached",
-		}
-	}
-	return fmt.Errorf("asking for a credential for %s: %w", ask.Host, err)
-}
-
-func (h *Helper) store(ctx context.Context, input string, _ io.Writer) error {
-	var a answer
-	if json.Unmarshal([]byte(input), &a) != nil {
-		return &pullpass.Error{Kind: pullpass.Invalid, What: "cannot store the login", Cause: "it is not the JSON that docker sends"}
-	}
-	if a.ServerURL == "" {
-		return fixed(noURL)
-	}
-	if a.Username == "" {
-		return fixed(noUsername)
-	}
-	if _, err := parseURL(a.ServerURL); err != nil {
-		return err
-	}
-	if inClear(a.ServerURL) {
-		return &pullpass.Error{
-			Kind: pullpass.Invalid, What: "cannot store the login", Cause: "its address begins with http://, so the password would be sent in clear text",
-			Hint: "log in to the registry's https address; plain http is for registries on this machine",
-		}
-	}
-	return h.Logins.keep(ctx, a)
-}
-
-func (h *Helper) erase(ctx context.Context, url string, _ io.Writer) error {
-	ask, err := parseURL(url)
-	if err != nil {
-		return err
-	}
-	if err := h.Cache.forget(ask); err != nil {
-		return err
-	}
-	return h.Logins.drop(ctx, ask)
-}
-
-func (h *Helper) list(ctx context.Context, _ string, out io.Writer) error {
-	found, err := h.Logins.list()
-	if err != nil {
-		return err
-	}
-	issuer, err := h.Issuer()
-	if err != nil {
-		return err
-	}
-	hosts, err := issuer.Hosts(ctx)
-	if err != nil {
-		return explained(ctx, Ask{Host: "any host"}, err)
-	}
-	for _, host := range hosts {
-		if _, own := found[host]; !own {
-			found[host] = "pullpass" // the true name is not known before `get`
-		}
-	}
-	return write(out, found)
-}
-
-func (h *Helper) version(_ context.Context, _ string, out io.Writer) error {
+func (h *Helper) version(_ context.Context, _ request, out io.Writer) error {
 	_, err := fmt.Fprintf(out, "docker-credential-pullpass (github.com/pullpass/pullpass) %s\n", h.Version)
 	return err
 }

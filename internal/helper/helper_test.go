@@ -53,6 +53,7 @@ var errSilent = errors.New("silent")
 type bench struct {
 	*helper.Helper
 	issuer *fakeIssuer
+	config helper.Config
 	now    time.Time
 }
 
@@ -65,7 +66,8 @@ func newBench(t *testing.T) *bench {
 	}}
 	b.Helper = &helper.Helper{
 		Version: "1.2",
-		Issuer:  func() (helper.Issuer, error) { return b.issuer, nil },
+		Config:  func() (*helper.Config, error) { return &b.config, nil },
+		Sources: []helper.Source{{Name: helper.SourceServer, Find: func(helper.Ask, *helper.Rule) (helper.Issuer, error) { return b.issuer, nil }}},
 		Cache:   &helper.Cache{Dir: filepath.Join(dir, "cache"), Now: func() time.Time { return b.now }},
 		Logins:  &helper.Logins{Path: filepath.Join(dir, "config", "docker-logins.json")},
 	}
@@ -213,7 +215,7 @@ func TestFailuresAreNotAnonymous(t *testing.T) {
 		}
 	}
 	b := newBench(t)
-	b.Helper.Issuer = func() (helper.Issuer, error) {
+	b.Sources[0].Find = func(helper.Ask, *helper.Rule) (helper.Issuer, error) {
 		return nil, &pullpass.Error{Kind: pullpass.Unauthenticated, What: "not logged in"}
 	}
 	if code, out, _ := b.run(t.Context(), "get", "registry.example"); code != 1 || !strings.Contains(out, "not logged in") {
@@ -224,10 +226,10 @@ func TestFailuresAreNotAnonymous(t *testing.T) {
 func TestSilentServerEnds(t *testing.T) {
 	b := newBench(t)
 	b.issuer.err = errSilent
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond) // stands for Deadline
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond) // stands for the timeout
 	defer cancel()
 	code, out, explain := b.run(ctx, "get", "registry.example")
-	if code != 1 || !strings.Contains(out, "no answer") || !strings.Contains(explain, "can be reached") {
+	if code != 1 || !strings.Contains(out, "no answer") || !strings.Contains(explain, "check the route") {
 		t.Errorf("get = %d, %q, %q", code, out, explain)
 	}
 }
@@ -409,7 +411,7 @@ func TestOnlyARefusalRemovesAKeptCredential(t *testing.T) {
 				if kept := code == 0 && strings.Contains(out, canary); kept != test.kept {
 					t.Errorf("the kept credential was given: %v, want %v (%s)", kept, test.kept, out)
 				}
-				if took := time.Since(began); took >= helper.Deadline {
+				if took := time.Since(began); took >= helper.DefaultTimeout {
 					t.Errorf("the fallback came after %s, when the client's time was over", took)
 				}
 				asked := len(b.issuer.asked)

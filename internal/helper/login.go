@@ -36,6 +36,12 @@ func wantedAction() (pullpass.Action, error) {
 	}
 }
 
+// The codes of a login that is not there.
+const (
+	codeNotLoggedIn = "not_logged_in"
+	codeNoHome      = "no_home"
+)
+
 // Login is what `pullpass login` remembers: which server, and who one is there.
 type Login struct {
 	Server    string
@@ -59,7 +65,7 @@ func LoginPath() (string, error) {
 	dir, err := os.UserConfigDir()
 	if err != nil {
 		return "", &pullpass.Error{
-			Kind: pullpass.Invalid, Code: "no_home", What: "cannot find the login", Err: err,
+			Kind: pullpass.Invalid, Code: codeNoHome, What: "cannot find the login", Err: err,
 			Hint: "set HOME, or " + EnvServer + " and " + EnvToken,
 		}
 	}
@@ -94,7 +100,7 @@ func CurrentLogin() (Login, error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return Login{}, &pullpass.Error{
-			Kind: pullpass.Unauthenticated, Code: "not_logged_in",
+			Kind: pullpass.Unauthenticated, Code: codeNotLoggedIn,
 			What: "not logged in to a Pullpass server", Cause: "there is no " + path,
 			Hint: "pullpass login https://pullpass.example.com, or set " + EnvServer + " and " + EnvToken,
 		}
@@ -108,7 +114,7 @@ func CurrentLogin() (Login, error) {
 	if server != "" && server != l.Server {
 		// The token of one server must not go to another.
 		return Login{}, &pullpass.Error{
-			Kind: pullpass.Unauthenticated, Code: "not_logged_in",
+			Kind: pullpass.Unauthenticated, Code: codeNotLoggedIn,
 			What: "not logged in to " + server, Cause: EnvServer + " names another server than the login in " + path,
 			Hint: "pullpass login " + server + ", or set " + EnvToken + " too",
 		}

@@ -85,7 +85,7 @@ func TestServe(t *testing.T) {
 	i := &fakeIssuer{hosts: []string{"a", "b"}, cred: pullpass.Credential{Username: "AWS", Secret: pullpass.NewSecret(canary), Expires: expires}}
 	ask := func(in string) (out map[string]any, err error) {
 		var b bytes.Buffer
-		err = helper.Serve(context.Background(), func() (helper.Issuer, error) { return i, nil }, strings.NewReader(in), &b)
+		err = helper.Serve(context.Background(), func(helper.Question) (helper.Issuer, error) { return i, nil }, strings.NewReader(in), &b)
 		if err == nil {
 			err = json.Unmarshal(b.Bytes(), &out)
 		}

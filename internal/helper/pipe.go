@@ -5,22 +5,32 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"time"
 
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/api"
 	"github.com/pullpass/pullpass/internal/printable"
 )
 
-// question and reply pass between the helper, which is small because docker starts
-// it for each image, and `pullpass`, which speaks HTTPS. A reply goes through a pipe
-// from one process to its parent, so the secret is in no argument and no file.
-type question struct {
-	Verb       string `json:"verb"` // "credential" or "hosts"
-	Host       string `json:"host,omitempty"`
-	Repository string `json:"repository,omitempty"`
-	Action     string `json:"action,omitempty"` // pull unless given, as by older helpers
-	Refused    string `json:"refused,omitempty"`
+// Question and reply pass between the helper, which is small because docker starts it
+// for each image, and the programs that speak HTTPS: `pullpass` and `pullpass-aws`. A
+// reply goes through a pipe from one process to its parent, so the secret is in no
+// argument and no file.
+type Question struct {
+	Verb       string             `json:"verb"` // verbCredential or verbHosts
+	Host       string             `json:"host,omitempty"`
+	Repository string             `json:"repository,omitempty"`
+	Action     string             `json:"action,omitempty"` // pull unless given, as by older helpers
+	Refused    string             `json:"refused,omitempty"`
+	Project    pullpass.ProjectID `json:"project,omitempty"`
+	AWS        *Mint              `json:"aws,omitempty"` // AWS is to be asked, not the server
+	Deadline   time.Time          `json:"deadline,omitzero"`
 }
+
+const (
+	verbCredential = "credential"
+	verbHosts      = "hosts"
+)
 
 type reply struct {
 	Credential *api.Credential `json:"credential,omitempty"`
@@ -30,23 +40,28 @@ type reply struct {
 
 // Serve answers the one question on in: what `pullpass credential-issue` does. The
 // reply holds the error, so the error that it returns is about in and out only.
-func Serve(ctx context.Context, issuer func() (Issuer, error), in io.Reader, out io.Writer) error {
-	var q question
+func Serve(ctx context.Context, issuer func(Question) (Issuer, error), in io.Reader, out io.Writer) error {
+	var q Question
 	if json.NewDecoder(io.LimitReader(in, maxInput)).Decode(&q) != nil {
 		return &pullpass.Error{
 			Kind: pullpass.Invalid, What: "cannot read the question",
 			Cause: "this verb is for docker-credential-pullpass", Hint: Usage,
 		}
 	}
+	if !q.Deadline.IsZero() {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, q.Deadline)
+		defer cancel()
+	}
 	return json.NewEncoder(out).Encode(ask(ctx, issuer, q))
 }
 
-func ask(ctx context.Context, issuer func() (Issuer, error), q question) reply {
-	i, err := issuer()
+func ask(ctx context.Context, issuer func(Question) (Issuer, error), q Question) reply {
+	i, err := issuer(q)
 	if err != nil {
 		return reply{Problem: problem(err)}
 	}
-	if q.Verb == "hosts" {
+	if q.Verb == verbHosts {
 		hosts, err := i.Hosts(ctx)
 		if err != nil {
 			return reply{Problem: problem(err)}

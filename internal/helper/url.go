@@ -27,7 +27,7 @@ func parseURL(s string) (Ask, error) {
 	}
 	host, repository, _ := strings.Cut(rest, "/")
 	repository = strings.Trim(repository, "/")
-	if !plain(host) || host == "" || !plain(repository) || len(s) > 1024 {
+	if !plain(host, 0) || host == "" || !plain(repository, 0) || len(s) > 1024 {
 		// What was asked is not repeated: it may hold a password.
 		return Ask{}, &pullpass.Error{
 			Kind: pullpass.Invalid, What: "cannot read the registry's address",
@@ -39,10 +39,21 @@ func parseURL(s string) (Ask, error) {
 	case dockerHub, "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com":
 		host = dockerHub
 	}
-	if repository == "v1" || repository == "v2" {
-		repository = "" // the root of the registry's API, not a repository
+	a := Ask{Host: host, Repository: repository}
+	switch repository {
+	case "v1", "v2":
+		a.Repository = "" // the root of the registry's API, not a repository
+	case "v1/access-token", "v1/refresh-token", "access-token", "refresh-token":
+		if host == dockerHub {
+			a.Repository, a.key = "", strings.TrimPrefix(repository, "v1/")
+		}
 	}
-	return Ask{Host: host, Repository: repository}, nil
+	return a, nil
+}
+
+// sameHost is a host however it is spelled: clients send it as people wrote it.
+func sameHost(host string) string {
+	return strings.TrimSuffix(strings.TrimSuffix(strings.ToLower(host), ":443"), ".")
 }
 
 // inClear reports whether a client that asks with this address will send what it is
@@ -64,12 +75,12 @@ func inClear(url string) bool {
 	return err != nil || !address.Unmap().IsLoopback()
 }
 
-// plain reports whether s holds only what hosts and repositories are made of.
-func plain(s string) bool {
+// plain reports whether s holds only what hosts and repositories are made of, or also.
+func plain(s string, also byte) bool {
 	for _, c := range []byte(s) {
 		switch {
 		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9':
-		case strings.IndexByte("-._:/[]", c) >= 0:
+		case strings.IndexByte("-._:/[]", c) >= 0, also != 0 && c == also:
 		default:
 			return false
 		}

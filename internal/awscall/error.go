@@ -1,4 +1,4 @@
-package aws
+package awscall
 
 import (
 	"context"
@@ -13,12 +13,12 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/pullpass/pullpass"
-	"github.com/pullpass/pullpass/internal/broker"
 	"github.com/pullpass/pullpass/internal/iam"
 	"github.com/pullpass/pullpass/internal/printable"
 )
 
-var errNoIdentity = &pullpass.Error{Kind: pullpass.Unavailable, Code: "aws_no_identity",
+// ErrNoIdentity says that this machine has no AWS identity.
+var ErrNoIdentity = &pullpass.Error{Kind: pullpass.Unavailable, Code: "aws_no_identity",
 	Cause: "this machine has no AWS identity: no key, profile, web identity, container or instance role was found",
 	Hint:  "give it one, or use an integration with a role or an access key; on EC2 check that IMDSv2 answers with a hop limit that reaches this process"}
 
@@ -30,11 +30,15 @@ func (f *failure) Error() string { return "AWS: " + f.code + " (request " + f.re
 
 const (
 	clockEdge = 4 * time.Minute // AWS refuses from 5 on
-	maxShown  = 600
+	// MaxShown is how many characters of AWS's own words are shown.
+	MaxShown = 600
 )
 
-// explain turns an AWS error into kind, cause and hint.
-func explain(what string, err error, now time.Time) error {
+// CodePolicyTooLarge is AWS's word that a session policy with its tags is too large.
+const CodePolicyTooLarge = "session_policy_too_large"
+
+// Explain turns an AWS error into kind, cause and hint.
+func Explain(what string, err error, now time.Time) error {
 	var ours *pullpass.Error
 	if errors.As(err, &ours) {
 		out := *ours
@@ -61,7 +65,7 @@ func explain(what string, err error, now time.Time) error {
 		e.Code, e.Cause, e.Hint, e.Err = "canceled", "the request was given up", "", context.Canceled
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		e.Code, e.Cause, e.Err = "aws_timeout", "AWS did not answer in time", context.DeadlineExceeded
-	case errors.Is(err, errNoSession):
+	case errors.Is(err, ErrNoSession):
 		e.Code, e.Cause = "aws_answer", "STS's answer holds no usable session"
 	}
 	return at(err, e)
@@ -69,15 +73,15 @@ func explain(what string, err error, now time.Time) error {
 
 // at adds the role at which the ladder broke.
 func at(err error, e *pullpass.Error) error {
-	var hop *hopError
+	var hop *HopError
 	if errors.As(err, &hop) && e.Cause != "" {
-		e.Cause = "at role " + hop.role + ": " + e.Cause
+		e.Cause = "at role " + hop.Role + ": " + e.Cause
 	}
 	return e
 }
 
 func fromCode(api smithy.APIError) *pullpass.Error {
-	message := printable.Line(api.ErrorMessage(), maxShown)
+	message := printable.Line(api.ErrorMessage(), MaxShown)
 	is := func(kind pullpass.Kind, code, cause, hint string) *pullpass.Error {
 		return &pullpass.Error{Kind: kind, Code: code, Cause: cause, Hint: hint}
 	}
@@ -104,16 +108,16 @@ func fromCode(api smithy.APIError) *pullpass.Error {
 	case "RegionDisabledException":
 		return is(pullpass.Denied, "aws_region_disabled", "STS is not enabled for this region in the account", "enable the region's STS endpoint in the account's settings, or set another region in the integration")
 	case "PackedPolicyTooLarge", "PackedPolicyTooLargeException":
-		return is(pullpass.Invalid, broker.CodePolicyTooLarge, message, "use fewer session tags")
+		return is(pullpass.Invalid, CodePolicyTooLarge, message, "use fewer session tags")
 	case "MalformedPolicyDocument", "MalformedPolicyDocumentException":
 		return is(pullpass.Invalid, "aws_policy", message, "use fewer session tags, or fewer repositories in one environment")
 	case "ValidationError", "ValidationException", "InvalidParameterException", "InvalidParameterValue":
 		return is(pullpass.Invalid, "aws_invalid", message, "check the integration's role ARNs, external ids and tags")
 	default:
 		if api.ErrorFault() == smithy.FaultClient {
-			return is(pullpass.Denied, "aws_refused", printable.Line(code, maxShown)+": "+message, "")
+			return is(pullpass.Denied, "aws_refused", printable.Line(code, MaxShown)+": "+message, "")
 		}
-		return is(pullpass.Unavailable, "aws_failed", "AWS failed: "+printable.Line(code, maxShown), "try again in a moment")
+		return is(pullpass.Unavailable, "aws_failed", "AWS failed: "+printable.Line(code, MaxShown), "try again in a moment")
 	}
 }
 
@@ -145,7 +149,7 @@ func tokenHint(message string) string {
 func requestID(err error) string {
 	var r interface{ ServiceRequestID() string }
 	if errors.As(err, &r) {
-		return strconv.Quote(printable.Line(r.ServiceRequestID(), maxShown))
+		return strconv.Quote(printable.Line(r.ServiceRequestID(), MaxShown))
 	}
 	return "unknown"
 }
@@ -170,3 +174,15 @@ func clockSkew(err error, now time.Time) (time.Duration, bool) {
 	skew := now.Sub(theirs)
 	return skew, skew.Abs() > clockEdge
 }
+
+// ErrNoSession says that STS answered without a session.
+var ErrNoSession = errors.New("STS gave no session")
+
+// HopError remembers at which role a ladder of roles broke.
+type HopError struct {
+	Role string
+	Err  error
+}
+
+func (e *HopError) Error() string { return "assuming role " + e.Role }
+func (e *HopError) Unwrap() error { return e.Err }
