@@ -17,6 +17,7 @@ import (
 // deliveryVerbs are the commands that hand credentials to the programs of others.
 type deliveryVerbs struct {
 	DockerConfig dockerConfigCommand `cmd:"" group:"ci" help:"Write what docker, podman, GitLab and Kubernetes read to find a credential."`
+	Gitlab       gitlabCommand       `cmd:"" group:"ci" help:"GitLab: print what its runners need, and check what is missing in each place."`
 }
 
 type dockerConfigCommand struct {

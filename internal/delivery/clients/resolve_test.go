@@ -28,7 +28,7 @@ import (
 // TestMain stands in for crane: go-containerregistry reads its variables once in a
 // process.
 func TestMain(m *testing.M) {
-	code := 0
+	var code int
 	if image := os.Getenv("AS_CRANE"); image != "" {
 		code = crane(image)
 	} else {
