@@ -281,7 +281,7 @@ func mustRun(t *testing.T, ctx context.Context, args ...string) {
 func TestUnitFiles(t *testing.T) {
 	analyze := parts.Command(t, "systemd-analyze")
 	dir := t.TempDir()
-	for _, unit := range []string{"pullpass-server.service", "pullpass-runner.service"} {
+	for _, unit := range []string{"pullpass-server.service", "pullpass-runner.service", "pullpass-refresh.service"} {
 		text, err := os.ReadFile(filepath.Join("..", "deploy", unit))
 		if err != nil {
 			t.Fatal(err)

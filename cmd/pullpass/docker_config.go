@@ -18,6 +18,7 @@ import (
 type deliveryVerbs struct {
 	DockerConfig dockerConfigCommand `cmd:"" group:"ci" help:"Write what docker, podman, GitLab and Kubernetes read to find a credential."`
 	Gitlab       gitlabCommand       `cmd:"" group:"ci" help:"GitLab: print what its runners need, and check what is missing in each place."`
+	Refresh      refreshCommand      `cmd:"" group:"ci" help:"Keep the logins in a file fresh, for what reads a file and runs no helper."`
 }
 
 type dockerConfigCommand struct {
@@ -35,12 +36,9 @@ type hostFlags struct {
 func (f hostFlags) hosts(ctx context.Context) ([]reference.Host, error) {
 	written := f.Host
 	if len(written) == 0 {
-		issuer, err := f.issuer()
-		if err != nil {
+		var err error
+		if written, err = f.known(ctx); err != nil {
 			return nil, withHostHint(err)
-		}
-		if written, err = issuer.Hosts(ctx); err != nil {
-			return nil, err
 		}
 		if len(written) == 0 {
 			return nil, &pullpass.Error{
@@ -63,21 +61,87 @@ func withHostHint(err error) error {
 	}
 }
 
-// issuer is who gives credentials here: the agent socket inside an environment, the
-// server elsewhere.
-func (f hostFlags) issuer() (helper.Issuer, error) {
-	socket, err := helper.FindSocket()
-	if err != nil || socket != nil {
-		return socket, err
+// known are the hosts of the project, or those that the helper would list: of the
+// login, and of its configuration.
+func (f hostFlags) known(ctx context.Context) ([]string, error) {
+	config, err := helper.LoadConfig()
+	if err != nil {
+		return nil, err
 	}
-	return projectIssuer(f.Project)
+	if f.Project != "" || len(config.Hosts) == 0 {
+		issuer, err := f.from(helper.SourceServer, helper.Ask{}, nil)
+		if err != nil {
+			return nil, err
+		}
+		return issuer.Hosts(ctx)
+	}
+	hosts := config.Hosts
+	if issuer, err := f.from(helper.SourceServer, helper.Ask{}, nil); err == nil {
+		more, err := issuer.Hosts(ctx)
+		if err != nil {
+			return nil, err
+		}
+		hosts = append(hosts, more...)
+	}
+	return hosts, nil
 }
 
-// hostIssuer asks for a credential for pulling from a whole host.
-type hostIssuer struct{ issuer helper.Issuer }
+// from is one of the helper's sources, or nil where it has nothing to do with what is
+// asked. The server is asked from here, and not through another process.
+func (f hostFlags) from(name helper.SourceName, a helper.Ask, rule *helper.Rule) (helper.Issuer, error) {
+	if name == helper.SourceServer {
+		project := f.Project
+		if project == "" && rule != nil {
+			project = rule.Project
+		}
+		return projectIssuer(project)
+	}
+	for _, s := range helper.Sources() {
+		if s.Name == name {
+			return s.Find(a, rule)
+		}
+	}
+	return nil, nil //nolint:nilnil // a source that is not here
+}
+
+// hostIssuer asks the helper's sources for what pulls from a whole host, in the order
+// of its configuration: an agent socket, the server, AWS.
+type hostIssuer struct{ flags hostFlags }
 
 func (i hostIssuer) Credential(ctx context.Context, host string) (pullpass.Credential, error) {
-	return i.issuer.Credential(ctx, helper.Ask{Host: host, Action: pullpass.ActionPull})
+	config, err := helper.LoadConfig()
+	if err != nil {
+		return pullpass.Credential{}, err
+	}
+	ask := helper.Ask{Host: host, Action: pullpass.ActionPull}
+	rule := config.For(host)
+	var last error
+	for _, name := range config.Order(rule) {
+		issuer, err := i.flags.from(name, ask, rule)
+		if pullpass.CodeOf(err) == "not_logged_in" && i.flags.Project == "" {
+			last = err // the next source may do without a server
+			continue
+		}
+		if err != nil {
+			return pullpass.Credential{}, err
+		}
+		if issuer == nil {
+			continue
+		}
+		c, err := issuer.Credential(ctx, ask)
+		if pullpass.CodeOf(err) == helper.CodeNoRegistry {
+			last = err
+			continue
+		}
+		return c, err
+	}
+	if last == nil {
+		last = &pullpass.Error{
+			Kind: pullpass.NotFound, Code: helper.CodeNoRegistry, What: "no login for " + host, Cause: "no source has one",
+			Hint: "pullpass registry add NAME --host " + host,
+		}
+	}
+	return pullpass.Credential{}, last
 }
 
 type dockerConfigWrite struct {
@@ -101,7 +165,7 @@ host is a conflict. Which entry a client would then use: pullpass docker-config 
 
 Docker reads credHelpers and credsStore of config.json; podman, skopeo and buildah credHelpers of auth.json and
 config.json; GitLab Runner all three fields of DOCKER_AUTH_CONFIG; docker since 28.3 only auths of it; the kubelet only
-auths of a Secret. A login that is written out (--auths) expires.`)
+auths of a Secret. A login that is written out (--auths) expires: pullpass refresh keeps it fresh.`)
 }
 
 func (w *dockerConfigWrite) Run(ctx context.Context, t *terminal) error {
@@ -123,11 +187,7 @@ func (w *dockerConfigWrite) Run(ctx context.Context, t *terminal) error {
 	}
 	var logins []pullpass.Credential
 	if w.Auths || form == delivery.FormKubernetes {
-		issuer, err := w.issuer()
-		if err != nil {
-			return err
-		}
-		wanted.Issuer = hostIssuer{issuer}
+		wanted.Issuer = hostIssuer{w.hostFlags}
 		if logins, err = wanted.Logins(ctx); err != nil {
 			return err
 		}
@@ -197,7 +257,7 @@ func (w *dockerConfigWrite) write(t *terminal, wanted delivery.Wanted, logins []
 		t.say("The login for %s in the file is no longer used: the helper is asked. docker logout %s removes it.", key, key)
 	}
 	if end := delivery.Expires(logins); !end.IsZero() {
-		t.say("The logins end %s.", day(end))
+		t.say("The logins end %s. pullpass refresh keeps them fresh.", day(end))
 	}
 	return t.show(updated, func(io.Writer) {})
 }

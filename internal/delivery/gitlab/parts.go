@@ -90,14 +90,14 @@ func (o Options) fetch() string {
 	fmt.Fprintf(&b, "server=%s\n", o.Server)
 	b.WriteString("case $(uname -m) in\nx86_64) arch=amd64 ;;\naarch64) arch=arm64 ;;\n*) echo \"no programs for $(uname -m)\" >&2; exit 1 ;;\nesac\n")
 	b.WriteString("dir=$(mktemp -d)\ntrap 'rm -rf \"$dir\"' EXIT\n")
-	b.WriteString("for program in pullpass docker-credential-pullpass; do\n")
+	fmt.Fprintf(&b, "for program in %s; do\n", strings.Join(o.offered(), " "))
 	b.WriteString("  curl -fsS --retry 5 --proto '=http,https' -o \"$dir/$program\" \"$server" + api.PathDownloads + "linux-$arch/$program\"\ndone\n")
 	b.WriteString("# The programs that the server gave out when this was written. After an upgrade: pullpass gitlab config\n")
 	b.WriteString("cd \"$dir\"\ncase $arch in\n")
 	for _, arch := range []string{"amd64", "arm64"} {
 		var sums []string
 		for _, p := range o.Programs {
-			if p.OS == "linux" && p.Arch == arch && (p.Name == "pullpass" || p.Name == "docker-credential-pullpass") {
+			if p.OS == "linux" && p.Arch == arch && slices.Contains(o.offered(), p.Name) {
 				sums = append(sums, p.SHA256+"  "+p.Name)
 			}
 		}
@@ -109,8 +109,20 @@ func (o Options) fetch() string {
 		fmt.Fprintf(&b, "%s) sha256sum -c - >&2 <<'SUMS'\n%s\nSUMS\n;;\n", arch, strings.Join(sums, "\n"))
 	}
 	b.WriteString("esac\n")
-	b.WriteString("install -m 0755 pullpass docker-credential-pullpass \"${INSTALL_DIR:-/usr/local/bin}\"\ncd /\n")
+	fmt.Fprintf(&b, "install -m 0755 %s \"${INSTALL_DIR:-/usr/local/bin}\"\ncd /\n", strings.Join(o.offered(), " "))
 	return b.String()
+}
+
+// offered are the programs to install: pullpass-aws where the server has it, as the
+// helper asks AWS through it where it is there.
+func (o Options) offered() []string {
+	programs := []string{"pullpass", "docker-credential-pullpass"}
+	for _, p := range o.Programs {
+		if p.Name == "pullpass-aws" {
+			return append(programs, p.Name)
+		}
+	}
+	return programs
 }
 
 // quoted is a basic string of TOML.
