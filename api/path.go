@@ -17,6 +17,7 @@ const (
 
 	PathProjectProof    = "/api/v1/projects/{project}/proof"
 	PathProjectGitLogin = "/api/v1/projects/{project}/git-login"
+	PathProjectImages   = "/api/v1/projects/{project}/images"
 
 	PathRegistries = "/api/v1/registries"
 	PathRegistry   = "/api/v1/registries/{registry}"

@@ -49,6 +49,20 @@ func TestStartsWhatARepositoryAsksFor(t *testing.T) {
 	if code != 1 || !strings.Contains(out, "say which: --file .gitpod.yml") {
 		t.Errorf("with two files: exit %d\n%s", code, out)
 	}
+	// Before anything is started: is each image there, and who opens it?
+	code, out = cli(ctx, t, s, "images", dir, "--project", "from")
+	if code != 0 || strings.Count(out, "allowed by from-registry") != 3 {
+		t.Errorf("images that are there: exit %d\n%s", code, out)
+	}
+	absent := t.TempDir()
+	text := "image: " + strings.TrimSuffix(image, ":1") + ":2\n"
+	if err := os.WriteFile(filepath.Join(absent, ".gitpod.yml"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, out = cli(ctx, t, s, "images", absent, "--project", "from")
+	if code != 1 || !strings.Contains(out, ".gitpod.yml:1:8: refused: ") || !strings.Contains(out, "hint: ") {
+		t.Errorf("an image that is not there: exit %d\n%s", code, out)
+	}
 	code, out = cli(ctx, t, s, "env", "create", "workspace", "--project", "from", "--runner", string(r.ID), "--from", dir, "--file", ".gitpod.yml")
 	if code != 0 || !strings.Contains(out, "service workspace") {
 		t.Fatalf("from .gitpod.yml: exit %d\n%s", code, out)

@@ -63,6 +63,37 @@ func (s *serverDoctor) TestRegistry(ctx context.Context, t httpapi.RegistryTrial
 	return d.Examine(ctx, p), nil
 }
 
+// FindImage implements httpapi.Tester.
+func (s *serverDoctor) FindImage(
+	ctx context.Context, t httpapi.RegistryTrial, image reference.Image, platform string,
+) (httpapi.ImageFound, error) {
+	out, err := newEgress(egress.Options{Allow: s.allow, HideNames: hideNames(s.log)})
+	if err != nil {
+		return httpapi.ImageFound{}, err
+	}
+	defer out.Close()
+	registries, err := oci.New(oci.Options{Egress: out, Hosts: s.hosts, Platform: platform})
+	if err != nil {
+		return httpapi.ImageFound{}, err
+	}
+	var credential pullpass.Credential
+	if t.Saved {
+		host, err := s.hosts.Parse(image.Host)
+		if err != nil {
+			return httpapi.ImageFound{}, err
+		}
+		opener, err := s.opener(ctx, t)
+		if err != nil {
+			return httpapi.ImageFound{}, err
+		}
+		if credential, err = opener.Open(ctx, host, image.Repository, func(doctor.Rung) {}); err != nil {
+			return httpapi.ImageFound{}, err
+		}
+	}
+	found, err := registries.Resolve(ctx, image, credential)
+	return httpapi.ImageFound{Digest: found.Digest, Bytes: found.Bytes}, err
+}
+
 // OpenRegistry implements httpapi.Tester.
 func (s *serverDoctor) OpenRegistry(ctx context.Context, t httpapi.RegistryTrial) (out httpapi.Opened) {
 	host, err := s.hosts.Parse(t.Registry.Host)

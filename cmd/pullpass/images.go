@@ -7,24 +7,32 @@ import (
 	"strings"
 
 	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/api"
 	"github.com/pullpass/pullpass/internal/printable"
 	"github.com/pullpass/pullpass/internal/spec"
 )
 
 type imagesCommand struct {
-	Dir    string            `arg:"" optional:"" default:"." help:"The repository's directory. Nothing outside it is read."`
-	File   string            `placeholder:"FILE" help:"Read this file only, relative to the directory."`
-	Format string            `enum:"gitpod,devcontainer,release,compose,gitlab,dockerfile," default:"" placeholder:"FORMAT" help:"The file's format, where its name does not tell: gitpod, devcontainer, release, compose, gitlab, dockerfile."`
-	Input  map[string]string `placeholder:"NAME=VALUE" help:"A variable that files may use in names of images. Can be repeated. Variables of this process are never used."`
-	SARIF  bool              `name:"sarif" help:"Print the problems as SARIF 2.1.0, for code scanning."`
+	Dir     string            `arg:"" optional:"" default:"." help:"The repository's directory. Nothing outside it is read."`
+	File    string            `placeholder:"FILE" help:"Read this file only, relative to the directory."`
+	Format  string            `enum:"gitpod,devcontainer,release,compose,gitlab,dockerfile," default:"" placeholder:"FORMAT" help:"The file's format, where its name does not tell: gitpod, devcontainer, release, compose, gitlab, dockerfile."`
+	Input   map[string]string `placeholder:"NAME=VALUE" help:"A variable that files may use in names of images. Can be repeated. Variables of this process are never used."`
+	Project string            `placeholder:"NAME" help:"Ask the server about each image as well: which registry of this project opens it, whether it is there, its digest."`
+	SARIF   bool              `name:"sarif" help:"Print the problems as SARIF 2.1.0, for code scanning."`
 }
 
 // Run lists what the repository asks for. Exit code 1: something would not start;
-// 2: the directory or the file cannot be read.
-func (i *imagesCommand) Run(_ context.Context, t *terminal) error {
+// 2: the directory or the file cannot be read; 3: the server cannot tell.
+func (i *imagesCommand) Run(ctx context.Context, t *terminal) error {
 	specs, err := i.read()
 	if err != nil {
 		return misuseError{err}
+	}
+	var verdicts verdictsOf
+	if i.Project != "" {
+		if verdicts, err = askAbout(ctx, specs, i.Project); err != nil {
+			return err
+		}
 	}
 	if i.SARIF {
 		text, err := spec.SARIF(specs, version)
@@ -35,14 +43,15 @@ func (i *imagesCommand) Run(_ context.Context, t *terminal) error {
 			return err
 		}
 	} else if err := t.show(struct {
-		Specs []spec.Spec `json:"specs"`
-	}{specs}, func(w io.Writer) { writeImages(w, specs) }); err != nil {
+		Specs    []spec.Spec        `json:"specs"`
+		Verdicts []api.ImageVerdict `json:"verdicts,omitempty"`
+	}{specs, verdicts.list()}, func(w io.Writer) { writeImages(w, specs, verdicts) }); err != nil {
 		return err
 	}
 	if slices.ContainsFunc(specs, func(s spec.Spec) bool { return s.Failed() }) {
 		return exitCode(exitFailed)
 	}
-	return nil
+	return verdicts.exit()
 }
 
 // read reads the file that is named, or all that are found.
@@ -87,7 +96,7 @@ func (i *imagesCommand) read() ([]spec.Spec, error) {
 
 // writeImages prints the references of each file, then what is wrong with it, as
 // compilers do: editors and terminals make links of the places.
-func writeImages(w io.Writer, specs []spec.Spec) {
+func writeImages(w io.Writer, specs []spec.Spec, verdicts verdictsOf) {
 	for n, s := range specs {
 		if n > 0 {
 			_, _ = io.WriteString(w, "\n")
@@ -106,10 +115,11 @@ func writeImages(w io.Writer, specs []spec.Spec) {
 			rows = append(rows, []string{"  " + name, use, r.Service, r.Position.String()})
 		}
 		if len(rows) > 1 {
-			columns(w, rows)
+			columns(w, verdicts.beside(rows, s.References))
 		} else {
 			_, _ = io.WriteString(w, "  It names no image.\n")
 		}
+		verdicts.explain(w, s.References)
 		for _, p := range s.Problems {
 			_, _ = io.WriteString(w, strings.TrimSpace(p.String())+"\n")
 			if p.Hint != "" {

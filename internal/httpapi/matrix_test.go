@@ -99,6 +99,7 @@ var bodies = map[string]func(caller pullpass.Caller, o objects) string{
 		return fmt.Sprintf(`{"repository":"team/app","runner":%q}`, o.runner)
 	},
 	"test-integration": func(_ pullpass.Caller, o objects) string { return fmt.Sprintf(`{"runner":%q}`, o.runner) },
+	"check-images":     func(pullpass.Caller, objects) string { return `{"images":[{"image":"alpine"}]}` },
 	"test-environment": func(pullpass.Caller, objects) string { return `{"image":"` + ecrHost + `/team/app:1"}` },
 	"report-trial":     func(pullpass.Caller, objects) string { return `{"failure":{"kind":"unavailable","cause":"none"}}` },
 	"update-registry":  func(_ pullpass.Caller, o objects) string { return fmt.Sprintf(`{"runners":[%q]}`, o.runner) },

@@ -152,6 +152,7 @@ func (s *Server) routes() {
 	s.integrationRoutes()
 	s.repositoryRoutes()
 	s.testRoutes()
+	s.imageRoutes()
 	s.runnerRoutes()
 	s.environmentRoutes()
 	s.credentialRoutes()

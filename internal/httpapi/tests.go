@@ -18,6 +18,9 @@ import (
 type Tester interface {
 	TestRegistry(context.Context, RegistryTrial) (api.Diagnosis, error)
 	TestIntegration(context.Context, pullpass.Integration) (api.IntegrationTest, error)
+	// FindImage asks a registry for an image: with what opens the registry that t has
+	// saved, or anonymously.
+	FindImage(ctx context.Context, t RegistryTrial, image reference.Image, platform string) (ImageFound, error)
 	// OpenRegistry gets what opens a registry, for a runner that makes the pull.
 	OpenRegistry(context.Context, RegistryTrial) Opened
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/pullpass/pullpass/api"
 	"github.com/pullpass/pullpass/client"
 	"github.com/pullpass/pullpass/internal/httpapi"
+	"github.com/pullpass/pullpass/internal/reference"
 )
 
 // tester plays the doctor: what it finds is tested where it works for real.
@@ -22,6 +23,7 @@ type tester struct {
 	// password opens with the settings' own
 	password bool
 	who      api.IntegrationTest
+	find     func(httpapi.RegistryTrial, reference.Image, string) (httpapi.ImageFound, error)
 	err      error
 	hold     chan struct{} // if set, a test waits for it
 	held     chan struct{}
@@ -40,6 +42,16 @@ func (d *tester) TestRegistry(ctx context.Context, t httpapi.RegistryTrial) (api
 		}
 	}
 	return api.Diagnosis{Image: t.Registry.Host, Where: "server", Healthy: true, Steps: []api.DiagnosisStep{}}, err
+}
+
+func (d *tester) FindImage(_ context.Context, t httpapi.RegistryTrial, image reference.Image, platform string) (httpapi.ImageFound, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.trials = append(d.trials, t)
+	if d.find == nil {
+		return httpapi.ImageFound{Digest: "sha256:" + strings.Repeat("a", 64)}, d.err
+	}
+	return d.find(t, image, platform)
 }
 
 func (d *tester) OpenRegistry(_ context.Context, t httpapi.RegistryTrial) httpapi.Opened {
