@@ -41,7 +41,7 @@ func (db *DB) AppendEvents(ctx context.Context, events []pullpass.Event) ([]pull
 		}
 	}
 	var heads map[pullpass.OrganizationID]audit.Head
-	err = db.vital(ctx, whatAppend, func(x *tx) error {
+	err = db.first(ctx, whatAppend, func(x *tx) error {
 		var breaks []pullpass.Event
 		heads = make(map[pullpass.OrganizationID]audit.Head, len(chains))
 		for _, org := range slices.Sorted(maps.Keys(chains)) {

@@ -84,7 +84,7 @@ func (db *DB) ownSigner(ctx context.Context, org pullpass.OrganizationID) (*audi
 	if err != nil {
 		return nil, err
 	}
-	err = db.vital(ctx, whatAppend, func(x *tx) error {
+	err = db.first(ctx, whatAppend, func(x *tx) error {
 		_, err := x.exec(`INSERT INTO audit_keys (organization, id, version, sealed, data_key, created_at) VALUES ($1, $2, 1, $3, $4, $5)
 			ON CONFLICT (organization) DO NOTHING`, org, string(org), fresh.bytes, fresh.key, micros(db.now()))
 		return err

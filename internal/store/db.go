@@ -45,6 +45,7 @@ type DB struct {
 	conns     Connections
 	read      reader
 	writes    *prepared // of the writing pool
+	lanes     *lanes    // to the one connection that writes; nil where there are many
 	keyring   *seal.Keyring
 	sealer    *seal.Sealer
 	now       func() time.Time
@@ -79,6 +80,9 @@ func Open(ctx context.Context, conns Connections, d Dialect, listener Listener, 
 		dialect: d, conns: conns, now: o.Now, hub: newHub(), recent: newRecent(), heads: newHeads(), auditKeys: newAuditKeys(), log: o.Logger, quotas: o.Quotas, disk: o.Disk,
 		read:   reader{conns.Read, newPrepared(conns.Read, d.Prepare), d.Local},
 		writes: newPrepared(conns.Write, d.Prepare),
+	}
+	if d.Local {
+		db.lanes = &lanes{}
 	}
 	db.keyring, db.sealer = keyring, keyring.Sealer(db)
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))

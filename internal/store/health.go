@@ -29,7 +29,7 @@ func (db *DB) Ping(ctx context.Context) error {
 // CheckAudit reports whether the organization's audit chain can be extended: it
 // takes the lock that the next record needs, and gives it back.
 func (db *DB) CheckAudit(ctx context.Context, org pullpass.OrganizationID) error {
-	return db.vital(ctx, whatAppend, func(x *tx) error {
+	return db.first(ctx, whatAppend, func(x *tx) error {
 		_, _, err := x.lockHead(org)
 		return err
 	})

@@ -140,7 +140,7 @@ func (db *DB) TokenByHash(ctx context.Context, hash pullpass.TokenHash) (pullpas
 	t.LastUsedAt = moment(micros(now))
 	noting, cancel := context.WithTimeout(ctx, noteWithin)
 	defer cancel()
-	err = db.tx(noting, what, func(x *tx) error {
+	err = db.first(noting, what, func(x *tx) error {
 		n, err := x.exec(`UPDATE tokens SET last_used_at = $2 WHERE hash = $1`, hash, micros(now))
 		if err == nil && n == 0 {
 			return errNotFound(what) // deleted since we read it

@@ -19,7 +19,7 @@ type tx struct {
 	db      *DB
 	changed []string // payloads for those who watch, sent after the commit
 	fresh   []string // queries that were not compiled
-	vital   bool     // it may add rows whatever the disk
+	lane    lane
 }
 
 // answerWithin is how long any transaction or query may take, whoever asks: a
@@ -43,20 +43,26 @@ const attemptsCut = 3
 // On a disk that is almost full it adds no rows. What it removes and changes is in
 // place of what was there.
 func (db *DB) tx(ctx context.Context, what string, f func(*tx) error) error {
-	return db.run(ctx, what, false, f)
+	return db.run(ctx, what, ordinary, f)
 }
 
 // vital is tx for what must not fail when the disk is almost full: what issuing
 // credentials and their record need, and what makes room.
 func (db *DB) vital(ctx context.Context, what string, f func(*tx) error) error {
-	return db.run(ctx, what, true, f)
+	return db.run(ctx, what, vital, f)
 }
 
-func (db *DB) run(ctx context.Context, what string, vital bool, f func(*tx) error) error {
+// first is vital for what goes before all others: they wait for it, and it does not
+// wait for them.
+func (db *DB) first(ctx context.Context, what string, f func(*tx) error) error {
+	return db.run(ctx, what, first, f)
+}
+
+func (db *DB) run(ctx context.Context, what string, in lane, f func(*tx) error) error {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
 	for attempt := 0; ; attempt++ {
-		err := db.try(ctx, vital, f)
+		err := db.try(ctx, in, f)
 		if err == nil {
 			return nil
 		}
@@ -67,35 +73,52 @@ func (db *DB) run(ctx context.Context, what string, vital bool, f func(*tx) erro
 	}
 }
 
-func (db *DB) try(ctx context.Context, vital bool, f func(*tx) error) error {
+func (db *DB) try(ctx context.Context, in lane, f func(*tx) error) error {
 	if err := db.present(); err != nil {
 		return err
 	}
 	db.disk.Ensure()
-	t, err := db.conns.Write.BeginTx(ctx, nil)
+	ctx, leave, err := db.lanes.enter(ctx, in)
 	if err != nil {
 		return err
 	}
-	x := &tx{ctx: db.statement(ctx), tx: t, db: db, vital: vital}
-	if err := f(x); err != nil {
-		return rollback(t, err)
-	}
-	if err := x.notify(); err != nil {
-		return rollback(t, err)
-	}
-	if err := t.Commit(); err != nil {
-		return err
-	}
-	if err := db.present(); err != nil { // removed meanwhile: it is in no file that anybody finds again
+	x, err := db.transact(ctx, in, f)
+	leave()
+	if err != nil {
+		if errors.Is(context.Cause(ctx), errYield) {
+			return fmt.Errorf("%w: %w", errAgain, errYield)
+		}
 		return err
 	}
 	for _, payload := range x.changed {
 		db.heard(payload)
 	}
+	return nil
+}
+
+// transact is one transaction, in its turn.
+func (db *DB) transact(ctx context.Context, in lane, f func(*tx) error) (*tx, error) {
+	t, err := db.conns.Write.BeginTx(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	x := &tx{ctx: db.statement(ctx), tx: t, db: db, lane: in}
+	if err := f(x); err != nil {
+		return nil, rollback(t, err)
+	}
+	if err := x.notify(); err != nil {
+		return nil, rollback(t, err)
+	}
+	if err := t.Commit(); err != nil {
+		return nil, err
+	}
+	if err := db.present(); err != nil { // removed meanwhile: it is in no file that anybody finds again
+		return nil, err
+	}
 	for _, query := range x.fresh {
 		db.writes.keep(ctx, query)
 	}
-	return nil
+	return x, nil
 }
 
 // statement is the context of a statement inside a transaction. The transaction
@@ -154,7 +177,7 @@ func pause(ctx context.Context, attempt int) bool {
 
 // mayAdd refuses to add rows where there is room for more important ones only.
 func (x *tx) mayAdd(query string) error {
-	if x.vital || !strings.HasPrefix(query, "INSERT") {
+	if x.lane != ordinary || !strings.HasPrefix(query, "INSERT") {
 		return nil
 	}
 	return x.db.disk.Room()

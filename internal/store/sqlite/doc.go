@@ -2,8 +2,8 @@
 // given nothing else.
 //
 // The one idea: one connection writes, many read. SQLite has one writer at a
-// time anyway; queueing for it in the process is fair and fast, and in WAL mode
-// readers never wait. What is acknowledged is on disk: synchronous is FULL.
+// time anyway; queueing for it in the process is fair and fast, audit records go
+// first there, and in WAL mode readers never wait. What is acknowledged is on disk: synchronous is FULL.
 //
 //	key, err := seal.OpenKeyFile("/var/lib/pullpass/pullpass.key")
 //	db, err := sqlite.Open(ctx, "/var/lib/pullpass/pullpass.db", seal.NewKeyring(key), store.Options{})
