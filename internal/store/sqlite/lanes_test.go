@@ -24,7 +24,9 @@ type gate struct {
 	step    chan struct{}
 }
 
-func newGate() *gate { return &gate{arrived: make(chan struct{}, 100), inside: make(chan struct{}, 100), step: make(chan struct{})} }
+func newGate() *gate {
+	return &gate{arrived: make(chan struct{}, 100), inside: make(chan struct{}, 100), step: make(chan struct{})}
+}
 
 func (g *gate) Ensure() {
 	if g.shut.Load() {
