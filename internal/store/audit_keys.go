@@ -77,22 +77,34 @@ func (db *DB) ownSigner(ctx context.Context, org pullpass.OrganizationID) (*audi
 	if s != nil || err != nil {
 		return s, err
 	}
-	const seedSize = 32
-	seed := make([]byte, seedSize)
-	_, _ = rand.Read(seed) // never fails
-	fresh, err := db.seal(ctx, pullpass.NewSecret(base64.StdEncoding.EncodeToString(seed)), auditKeyPlace(org))
+	_, fresh, err := db.newSigner(ctx, org)
 	if err != nil {
 		return nil, err
 	}
 	err = db.first(ctx, whatAppend, func(x *tx) error {
-		_, err := x.exec(`INSERT INTO audit_keys (organization, id, version, sealed, data_key, created_at) VALUES ($1, $2, 1, $3, $4, $5)
-			ON CONFLICT (organization) DO NOTHING`, org, string(org), fresh.bytes, fresh.key, micros(db.now()))
+		_, err := x.exec(insertAuditKey, org, string(org), fresh.bytes, fresh.key, micros(db.now()))
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	return db.signer(ctx, org)
+}
+
+const insertAuditKey = `INSERT INTO audit_keys (organization, id, version, sealed, data_key, created_at) VALUES ($1, $2, 1, $3, $4, $5)
+	ON CONFLICT (organization) DO NOTHING`
+
+// newSigner makes a key, and seals it.
+func (db *DB) newSigner(ctx context.Context, org pullpass.OrganizationID) (*audit.Signer, sealed, error) {
+	const seedSize = 32
+	seed := make([]byte, seedSize)
+	_, _ = rand.Read(seed) // never fails
+	s, err := audit.NewSigner(org, seed)
+	if err != nil {
+		return nil, sealed{}, err
+	}
+	fresh, err := db.seal(ctx, pullpass.NewSecret(base64.StdEncoding.EncodeToString(seed)), auditKeyPlace(org))
+	return s, fresh, err
 }
 
 var auditKeySecrets = sealedTable{
@@ -141,28 +153,51 @@ func (db *DB) Checkpoint(ctx context.Context, org pullpass.OrganizationID) (head
 	return s.Head, s.Signer.Checkpoint(s.Head), s.Signer.Key(), nil
 }
 
-// signHeads signs the heads of a database of before there were signatures.
-func (db *DB) signHeads(ctx context.Context) error {
-	orgs, err := all(ctx, db.read, scanID[pullpass.OrganizationID], `SELECT organization FROM event_heads WHERE signature = '' AND sequence > 0`)
+// signHeads is part of the migration after which unsigned heads are a break: it signs
+// those of before there were signatures, in the migration's own transaction, so that
+// there is no moment between the two. The data key is there (see readyToSeal), and is
+// read beside the transaction.
+func (db *DB) signHeads(ctx context.Context, t *sql.Tx) error {
+	heads, err := unsignedHeads(ctx, t)
 	if err != nil {
 		return err
 	}
-	for _, org := range orgs {
-		signer, err := db.ownSigner(ctx, org)
+	for org, head := range heads {
+		signer, fresh, err := db.newSigner(ctx, org)
 		if err != nil {
 			return err
 		}
-		err = db.tx(ctx, "sign the audit log", func(x *tx) error {
-			head, _, err := x.lockHead(org)
-			if err != nil {
-				return err
-			}
-			_, err = x.exec(`UPDATE event_heads SET signature = $2 WHERE organization = $1 AND signature = ''`, org, signer.Sign(head, audit.PurposeHead))
+		if _, err := t.ExecContext(ctx, insertAuditKey, org, string(org), fresh.bytes, fresh.key, micros(db.now())); err != nil {
 			return err
-		})
+		}
+		_, err = t.ExecContext(ctx, `UPDATE event_heads SET signature = $2 WHERE organization = $1`, org, signer.Sign(head, audit.PurposeHead))
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func unsignedHeads(ctx context.Context, t *sql.Tx) (heads map[pullpass.OrganizationID]audit.Head, err error) {
+	rows, err := t.QueryContext(ctx, `SELECT organization, sequence, hash FROM event_heads WHERE signature = '' AND sequence > 0`)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	heads = map[pullpass.OrganizationID]audit.Head{}
+	for rows.Next() {
+		var org pullpass.OrganizationID
+		var head audit.Head
+		if err := rows.Scan(&org, &head.Sequence, &head.Hash); err != nil {
+			return nil, err
+		}
+		heads[org] = head
+	}
+	return heads, rows.Err()
+}
+
+// readyToSeal sees that there is a data key, which cannot be made within a migration.
+func (db *DB) readyToSeal(ctx context.Context) error {
+	_, err := db.sealer.Seal(ctx, pullpass.NewSecret("none"), seal.AssociatedData{Table: "none"})
+	return err
 }

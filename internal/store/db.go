@@ -87,11 +87,7 @@ func Open(ctx context.Context, conns Connections, d Dialect, listener Listener, 
 	db.keyring, db.sealer = keyring, keyring.Sealer(db)
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	db.stop = stop
-	before, err := db.migrate(ctx)
-	if err == nil && before > 0 && before < auditSeals {
-		err = db.signHeads(ctx)
-	}
-	if err != nil {
+	if err := db.migrate(ctx); err != nil {
 		return nil, errors.Join(db.fault(err), db.Close())
 	}
 	if listener != nil {
@@ -101,17 +97,18 @@ func Open(ctx context.Context, conns Connections, d Dialect, listener Listener, 
 }
 
 // auditSeals is the migration from which on the heads of audit chains are signed.
-const auditSeals = 38
+const auditSeals = 39
 
-// migrate returns the version of the schema before.
-func (db *DB) migrate(ctx context.Context) (before int64, err error) {
+// migrate brings the schema up to date. Each step is one transaction, and can be the
+// last one before a power cut.
+func (db *DB) migrate(ctx context.Context) (err error) {
 	dir, err := fs.Sub(migrations, "migrations")
 	if err != nil {
-		return 0, err
+		return err
 	}
 	options := append([]goose.ProviderOption{
 		goose.WithDisableGlobalRegistry(true),
-		goose.WithGoMigrations(migration(2, db.dialect.AppendOnly), migration(6, sharedTables(db.dialect.Unlogged)), migration(39, db.dialect.Prunable)),
+		goose.WithGoMigrations(migration(2, db.dialect.AppendOnly), migration(6, sharedTables(db.dialect.Unlogged)), migration(auditSeals, db.dialect.Prunable, db.signHeads)),
 		goose.WithLogger(goose.NopLogger()),
 	}, db.dialect.GooseOptions...)
 	pool := db.conns.Write
@@ -121,12 +118,16 @@ func (db *DB) migrate(ctx context.Context) (before int64, err error) {
 	}
 	provider, err := goose.NewProvider(db.dialect.Goose, pool, dir, options...)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	if err := refuseNewer(ctx, provider); err != nil {
-		return 0, err
+		return err
 	}
-	before = versionOf(ctx, pool)
+	if before := versionOf(ctx, pool); before > 0 && before < auditSeals {
+		if err := db.readyToSeal(ctx); err != nil {
+			return err
+		}
+	}
 	_, err = provider.Up(ctx)
 	// Without a lock, of two servers that start on a new database one finds the
 	// other's tables half way. What it did is rolled back, and the next try finds
@@ -134,7 +135,7 @@ func (db *DB) migrate(ctx context.Context) (before int64, err error) {
 	for attempt := 0; err != nil && len(db.dialect.GooseOptions) == 0 && attempt < attempts && pause(ctx, attempt); attempt++ {
 		_, err = provider.Up(ctx)
 	}
-	return before, err
+	return err
 }
 
 // versionOf reads goose's table; where there is none, the database is new.
@@ -145,11 +146,17 @@ func versionOf(ctx context.Context, pool *sql.DB) (version int64) {
 	return version
 }
 
-// migration is one whose statements differ between databases.
-func migration(version int64, statements []string) *goose.Migration {
+// migration is one whose statements differ between databases, or that does more than
+// statements can.
+func migration(version int64, statements []string, more ...func(context.Context, *sql.Tx) error) *goose.Migration {
 	return goose.NewGoMigration(version, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
 		for _, statement := range statements {
 			if _, err := tx.ExecContext(ctx, statement); err != nil {
+				return err
+			}
+		}
+		for _, f := range more {
+			if err := f(ctx, tx); err != nil {
 				return err
 			}
 		}
