@@ -167,6 +167,17 @@ func (s *stage) helper(verb, in string) said {
 	return a
 }
 
+// start starts the helper and does not wait for it.
+func (s *stage) start(verb, in string) *exec.Cmd {
+	s.t.Helper()
+	cmd := exec.CommandContext(s.t.Context(), s.in("bin/docker-credential-pullpass"), verb)
+	cmd.Env, cmd.Stdin = s.env, strings.NewReader(in)
+	if err := cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	return cmd
+}
+
 // opens reports what the registry says to a credential.
 func (s *stage) opens(a said) int {
 	s.t.Helper()

@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -18,13 +19,25 @@ import (
 	"github.com/pullpass/pullpass/internal/printable"
 )
 
-// sessionName is what CloudTrail shows where the configuration says nothing.
-const sessionName = "docker-credential-pullpass"
+const (
+	// sessionName is what CloudTrail shows where the configuration says nothing.
+	sessionName = "docker-credential-pullpass"
+	// sessionLife is the longest that every role allows, also one that is assumed from
+	// another. The SDK asks for 15 minutes, and a token would end with them.
+	sessionLife = time.Hour
+)
 
 // identity is the first identity with the roles above it. The region is the host's: a
 // profile need not have one.
 func (i *Issuer) identity(ctx context.Context) (aws.Config, error) {
-	options := []func(*config.LoadOptions) error{config.WithRegion(i.mint.Region)}
+	options := []func(*config.LoadOptions) error{
+		config.WithRegion(i.mint.Region),
+		config.WithAssumeRoleCredentialOptions(func(o *stscreds.AssumeRoleOptions) {
+			if o.Duration == 0 { // the profile says nothing
+				o.Duration = sessionLife
+			}
+		}),
+	}
 	if i.mint.Profile != "" {
 		options = append(options, config.WithSharedConfigProfile(i.mint.Profile))
 	}
@@ -38,6 +51,9 @@ func (i *Issuer) identity(ctx context.Context) (aws.Config, error) {
 	if i.mint.WebIdentity != nil {
 		options = append(options, config.WithCredentialsProvider(aws.AnonymousCredentials{}))
 	}
+	if err := i.pointSTS(); err != nil {
+		return aws.Config{}, err
+	}
 	cfg, err := awscall.LoadAmbient(ctx, options...)
 	if err != nil {
 		return aws.Config{}, notFound(ctx, err)
@@ -48,13 +64,24 @@ func (i *Issuer) identity(ctx context.Context) (aws.Config, error) {
 	}
 	for _, role := range i.mint.Roles {
 		cfg.Credentials = hop{role.ARN, stscreds.NewAssumeRoleProvider(i.sts(cfg), role.ARN, func(o *stscreds.AssumeRoleOptions) {
-			o.RoleSessionName = cmp.Or(role.SessionName, sessionName)
+			o.RoleSessionName, o.Duration = cmp.Or(role.SessionName, sessionName), sessionLife
 			if role.ExternalID != "" {
 				o.ExternalID = aws.String(role.ExternalID)
 			}
 		})}
 	}
 	return cfg, nil
+}
+
+// pointSTS tells the SDK where STS is for the roles of profiles: it looks for that in no
+// other place than this variable.
+func (i *Issuer) pointSTS() error {
+	const name = "AWS_ENDPOINT_URL_STS"
+	url := cmp.Or(os.Getenv("AWS_ENDPOINT_URL"), i.mint.STS)
+	if url == "" || os.Getenv(name) != "" || os.Getenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") == "true" {
+		return nil
+	}
+	return os.Setenv(name, url)
 }
 
 // sts is asked as whoever cfg is now.
@@ -106,6 +133,7 @@ func reason(err error) string {
 			return known.say
 		}
 	}
+	text = strings.TrimPrefix(text, "failed to refresh cached credentials, ")
 	line, _, _ := strings.Cut(text, "\n")
 	return printable.Line(line, awscall.MaxShown)
 }

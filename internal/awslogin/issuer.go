@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecrpublic"
 	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/internal/awscall"
@@ -109,7 +110,9 @@ func decode(text *string) (username, password string, ok bool) {
 func notFound(ctx context.Context, err error) error {
 	var refused smithy.APIError
 	var known *pullpass.Error
-	if ctx.Err() != nil || errors.As(err, &refused) || errors.As(err, &known) {
+	var unsent *smithyhttp.RequestSendError
+	away := errors.As(err, &unsent) && !strings.Contains(err.Error(), "IMDS") && !strings.Contains(err.Error(), "imds")
+	if ctx.Err() != nil || away || errors.As(err, &refused) || errors.As(err, &known) {
 		return err
 	}
 	return &unfound{err}

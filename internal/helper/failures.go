@@ -47,8 +47,9 @@ func (c *Cache) remember(ctx context.Context, path string, terms Terms, ask Ask,
 	if pullpass.IsKind(err, pullpass.Limited) { // not all again at once
 		age = time.Second + rand.N(failedAge-time.Second) //nolint:gosec // nothing depends on it
 	}
+	now := c.now()
 	// If it cannot be kept, the next one asks.
-	_ = saveJSON(path+failedSuffix, failure{Problem: problem(err), At: c.now(), Until: c.now().Add(age)})
+	_ = saveJSON(path+failedSuffix, failure{Problem: problem(err), At: now, Until: now.Add(age)})
 }
 
 // late says that the time is over.
