@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -16,6 +17,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/internal/sandbox"
@@ -167,15 +169,14 @@ func (s *stage) helper(verb, in string) said {
 	return a
 }
 
-// start starts the helper and does not wait for it.
-func (s *stage) start(verb, in string) *exec.Cmd {
+// killed starts the helper, and kills it after a while.
+func (s *stage) killed(after time.Duration, verb, in string) {
 	s.t.Helper()
-	cmd := exec.CommandContext(s.t.Context(), s.in("bin/docker-credential-pullpass"), verb)
+	ctx, cancel := context.WithTimeout(s.t.Context(), after)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, s.in("bin/docker-credential-pullpass"), verb)
 	cmd.Env, cmd.Stdin = s.env, strings.NewReader(in)
-	if err := cmd.Start(); err != nil {
-		s.t.Fatal(err)
-	}
-	return cmd
+	_ = cmd.Run() // it was killed, or had ended
 }
 
 // opens reports what the registry says to a credential.

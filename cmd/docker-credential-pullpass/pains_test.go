@@ -356,10 +356,7 @@ func TestPainParallelColdGets(t *testing.T) {
 func TestKilledAnywhere(t *testing.T) {
 	s := newAWS(t)
 	for i := range 60 {
-		killed := s.start("get", platformHost)
-		time.Sleep(time.Duration(i) * 250 * time.Microsecond) // from before it starts to after it ended
-		_ = killed.Process.Kill()
-		_ = killed.Wait()
+		s.killed(time.Duration(i)*250*time.Microsecond, "get", platformHost) // from before it starts to after it ended
 		if i%10 == 9 {
 			if got := s.helper("get", platformHost); got.code != 0 || s.opens(got) != http.StatusOK {
 				t.Fatalf("after a kill get = %+v", got)

@@ -123,7 +123,7 @@ func (c *Cache) get(ctx context.Context, issuer Issuer, ask Ask) (pullpass.Crede
 		return pullpass.Credential{}, err
 	case fallback: // it outlives the outage
 		kept.Silent = c.now()
-		_ = saveJSON(path, kept)
+		_ = keepFile(path, kept)
 		return kept.credential(ask), nil
 	default:
 		c.remember(ctx, path, terms, ask, err)
@@ -131,7 +131,7 @@ func (c *Cache) get(ctx context.Context, issuer Issuer, ask Ask) (pullpass.Crede
 	}
 	c.sweep()
 	// What cannot be kept is asked for again.
-	_ = saveJSON(path, entry{
+	_ = keepFile(path, entry{
 		Username: issued.Username, Secret: api.NewSecret(issued.Secret), Expires: issued.Expires, Kept: c.now(), HalfLife: terms.HalfLife,
 	})
 	return issued, nil
@@ -196,7 +196,7 @@ func (c *Cache) forget(ask Ask) error {
 	for _, path := range found {
 		if e, ok := c.read(path); ok {
 			// If it cannot be remembered, the server is asked without it.
-			_ = saveJSON(path+erasedSuffix, erased{e.credential(ask).Fingerprint(), c.now()})
+			_ = keepFile(path+erasedSuffix, erased{e.credential(ask).Fingerprint(), c.now()})
 		}
 		if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
 			return fmt.Errorf("forgetting a credential: %w", err)

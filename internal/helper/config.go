@@ -157,6 +157,9 @@ func jsonProblem(err error) string {
 	if errors.As(err, &syntax) {
 		return "it is not JSON, at byte " + strconv.FormatInt(syntax.Offset, 10)
 	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return "it is not JSON: it ends too early"
+	}
 	return err.Error()
 }
 

@@ -49,7 +49,7 @@ func (c *Cache) remember(ctx context.Context, path string, terms Terms, ask Ask,
 	}
 	now := c.now()
 	// If it cannot be kept, the next one asks.
-	_ = saveJSON(path+failedSuffix, failure{Problem: problem(err), At: now, Until: now.Add(age)})
+	_ = keepFile(path+failedSuffix, failure{Problem: problem(err), At: now, Until: now.Add(age)})
 }
 
 // late says that the time is over.
