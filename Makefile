@@ -59,8 +59,19 @@ lint: $(GOLANGCI) ## format, vet and lint; no source file above 500 lines
 demo: build parts ## a private image refused, explained, allowed and run, on this machine alone (ARGS=--once: then stop)
 	@.bin/parts -only docker -engine any -- sh -c '$(WITH_ENGINE); exec bin/pullpass demo $(ARGS)'
 
-bench: build parts ## measure beside peers, in one run (CHECK=1: fail below the goals; ARGS: flags of bench)
-	.bin/parts -- sh -c '$(WITH_ENGINE); exec go run ./bench $(ARGS)'
+# The usual credential helper for ECR, built from its Go module.
+PEER_VERSION := v0.12.0
+PEER := .bin/peer-$(PEER_VERSION)/docker-credential-ecr-login
+
+$(PEER):
+	CGO_ENABLED=0 GOFLAGS= GOBIN=$(abspath $(dir $@)) go install -trimpath -ldflags '-s -w' \
+		github.com/awslabs/amazon-ecr-credential-helper/ecr-login/cli/docker-credential-ecr-login@$(PEER_VERSION)
+
+.bin/hello .bin/resident: .bin/%: bench/%/main.go
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o $@ ./bench/$*
+
+bench: build parts $(PEER) .bin/hello .bin/resident ## measure beside peers, in one run (CHECK=1: fail below the goals; ARGS: flags of bench)
+	.bin/parts -- sh -c '$(WITH_ENGINE); exec go run ./bench -peer $(PEER) -hello .bin/hello -resident .bin/resident $(ARGS)'
 
 fuzz: ## fuzz every target for FUZZTIME seconds (default 60)
 	e2e/fuzz.sh $(FUZZTIME)

@@ -41,6 +41,10 @@ var forbiddenNames = []string{"util", "utils", "common", "helpers", "misc", "sha
 // start-up time even when nothing calls it.
 var helperMay = []string{".", "api", "client", "internal/helper", "internal/printable", "internal/nearest", "internal/atomicfile", "internal/awsname", "github.com/docker/docker-credential-helpers"}
 
+// helperMayNot lists packages of the standard library that would double the helper's
+// start: what is compiled or registered before main runs.
+var helperMayNot = []string{"regexp", "net/http", "crypto/tls", "text/template", "html/template"}
+
 // room is what the check needs to know of a package; `go list -json` prints it.
 type room struct {
 	ImportPath string
@@ -61,8 +65,14 @@ func TestFloors(t *testing.T) {
 
 func TestHelperStaysSmall(t *testing.T) {
 	const helper = "cmd/docker-credential-pullpass"
-	for _, v := range strangers(helper, helperMay, goList(t, "-deps", "./"+helper)) {
+	deps := goList(t, "-deps", "./"+helper)
+	for _, v := range strangers(helper, helperMay, deps) {
 		t.Error(v)
+	}
+	for _, d := range deps {
+		if slices.Contains(helperMayNot, d.ImportPath) {
+			t.Errorf("%s links %s, whose start costs more than the helper's work: find out with `go mod why`", helper, d.ImportPath)
+		}
 	}
 }
 

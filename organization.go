@@ -1,7 +1,7 @@
 package pullpass
 
 import (
-	"regexp"
+	"strings"
 	"time"
 )
 
@@ -33,8 +33,26 @@ func (r Role) Valid() bool {
 	return false
 }
 
-var namePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,126}$`)
+const maxName = 127 // characters of a name
 
 // ValidName reports whether s can name a project, an integration, a runner, an
-// environment or an organization.
-func ValidName(s string) bool { return namePattern.MatchString(s) }
+// environment or an organization: 1 to 127 letters, digits, underscores, dots and
+// hyphens, of which the first is a letter or a digit.
+func ValidName(s string) bool {
+	return s != "" && len(s) <= maxName && alphanumeric(s[0]) && madeOf(s, "_.-")
+}
+
+// madeOf reports whether s holds letters, digits and these bytes only. It is no regular
+// expression: compiling one takes longer than the credential helper's whole work.
+func madeOf(s, also string) bool {
+	for i := range len(s) {
+		if !alphanumeric(s[i]) && strings.IndexByte(also, s[i]) < 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func alphanumeric(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+}

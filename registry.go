@@ -1,9 +1,6 @@
 package pullpass
 
-import (
-	"regexp"
-	"time"
-)
+import "time"
 
 // Registry is a container registry that Pullpass may open: a host, optionally
 // limited to a path prefix, and the way to authenticate.
@@ -64,12 +61,9 @@ func DefaultInside(p ProjectID) Inside {
 	return InsideLogin
 }
 
-// registryName is the published rule of the platforms whose secrets it replaces:
-// 3 to 127 letters, digits, underscores and hyphens.
-var registryName = regexp.MustCompile(`^[A-Za-z0-9_-]{3,127}$`)
-
-// ValidRegistryName reports whether s can name a registry.
-func ValidRegistryName(s string) bool { return registryName.MatchString(s) }
+// ValidRegistryName reports whether s can name a registry, by the published rule of the
+// platforms whose secrets it replaces: 3 to 127 letters, digits, underscores and hyphens.
+func ValidRegistryName(s string) bool { return len(s) >= 3 && len(s) <= maxName && madeOf(s, "_-") }
 
 // RegistryGeneration names one state of a registry: what an environment was
 // started with stays in force for it until it is restarted or deleted.

@@ -32,14 +32,19 @@ func measurements() []measurement {
 		{"store", measureStore},
 		{"start", measureStart},
 		{"tokens", measureTokens},
+		{"helper", measureHelper},
 	}
 }
 
 // setting is what every measurement gets.
 type setting struct {
 	binary string // the built pullpass
+	peer   string // the usual credential helper for ECR
+	hello  string // a static program that does nothing
 	dir    string // scratch
-	quick  bool   // a tenth of the work, to see that everything still runs
+	// resident is the built bench/resident.
+	resident string
+	quick    bool // a tenth of the work, to see that everything still runs
 }
 
 func main() {
@@ -56,6 +61,9 @@ func run(ctx context.Context, args []string) int {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	only := flags.String("only", "", "comma-separated names of the measurements to make")
 	binary := flags.String("binary", "bin/pullpass", "the built pullpass")
+	peer := flags.String("peer", "", "the built docker-credential-ecr-login")
+	hello := flags.String("hello", "", "the built bench/hello")
+	resident := flags.String("resident", "", "the built bench/resident")
 	write := flags.String("write", "", "also write the figures to this Markdown file")
 	quick := flags.Bool("quick", false, "a tenth of the work: shows that it runs, not how fast")
 	if flags.Parse(args) != nil {
@@ -73,7 +81,7 @@ func run(ctx context.Context, args []string) int {
 			continue
 		}
 		fmt.Fprintf(os.Stderr, "measuring %s …\n", m.name)
-		figures, err := m.run(ctx, &setting{binary: *binary, dir: dir, quick: *quick})
+		figures, err := m.run(ctx, &setting{binary: *binary, peer: *peer, hello: *hello, resident: *resident, dir: dir, quick: *quick})
 		if err != nil {
 			fmt.Fprintf(os.Stderr, "%s: %v\n", m.name, err)
 			failed = true

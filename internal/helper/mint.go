@@ -54,7 +54,6 @@ func mintFor(host string, r *Rule) (Mint, bool) {
 // AWS is the Issuer that asks AWS itself, through the program `pullpass-aws`, or
 // `pullpass` where that is what is installed.
 type AWS struct {
-	Path string
 	Mint Mint
 	who  principal
 }
@@ -65,7 +64,7 @@ func newAWS(host string, r *Rule) (*AWS, error) {
 	if !ok {
 		return nil, nil //nolint:nilnil // not here
 	}
-	return &AWS{Path: findProgram(programAWS, programServer), Mint: m, who: principalOf(m)}, nil
+	return &AWS{Mint: m, who: principalOf(m)}, nil
 }
 
 // Identity is the principal's stable name, known before AWS is asked.
@@ -78,19 +77,20 @@ func (a *AWS) Terms() Terms {
 
 // Credential asks for a token.
 func (a *AWS) Credential(ctx context.Context, ask Ask) (pullpass.Credential, error) {
-	if a.Path == "" {
+	path := findProgram(programAWS, programServer)
+	if path == "" {
 		return pullpass.Credential{}, &pullpass.Error{
 			Kind: pullpass.Invalid, Code: "no_command", What: "cannot ask AWS for a token for " + ask.Host,
 			Cause: "neither pullpass-aws nor pullpass is beside docker-credential-pullpass or on the PATH",
 			Hint:  "put pullpass-aws of the same version into the directory of docker-credential-pullpass",
 		}
 	}
-	r, err := runProgram(ctx, a.Path, Question{Verb: verbCredential, Host: ask.Host, Refused: ask.Refused, AWS: &a.Mint})
+	r, err := runProgram(ctx, path, Question{Verb: verbCredential, Host: ask.Host, Refused: ask.Refused, AWS: &a.Mint})
 	if err != nil {
 		return pullpass.Credential{}, err
 	}
 	if r.Credential == nil {
-		return pullpass.Credential{}, errors.New(a.Path + " answered without a credential")
+		return pullpass.Credential{}, errors.New(path + " answered without a credential")
 	}
 	return credentialOf(r.Credential), nil
 }
