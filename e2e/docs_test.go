@@ -102,6 +102,7 @@ func newDocumentedWorld(t *testing.T) *documentedWorld {
 		"https://index.docker.io/v1/", registry.Host,
 		"https://pullpass.example.com", w.server.URL,
 		"--organization acme", "--organization "+w.organization(t),
+		"PULLPASS_ORGANIZATION=acme", "PULLPASS_ORGANIZATION="+w.organization(t),
 		"bin/pullpass ", "pullpass ",
 		"AKIA…", sandbox.PlatformKeyID,
 		"team/app:1.4", "team/app:1",

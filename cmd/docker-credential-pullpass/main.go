@@ -22,17 +22,8 @@ import (
 var version = "devel"
 
 func main() {
-	h := helper.Helper{Version: version, Sources: helper.Sources(), Cache: cache(), Logins: logins()}
+	h := helper.Helper{Version: version, Sources: helper.Sources(), Cache: helper.UserCache(), Logins: logins()}
 	os.Exit(h.Run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
-}
-
-// cache is off for a user without a home, as some containers have.
-func cache() *helper.Cache {
-	dir, err := os.UserCacheDir()
-	if err != nil {
-		return nil
-	}
-	return &helper.Cache{Dir: filepath.Join(dir, "pullpass", "credentials")}
 }
 
 func logins() *helper.Logins {

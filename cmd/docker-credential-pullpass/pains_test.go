@@ -2,12 +2,14 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -175,6 +177,24 @@ func TestPainSilentNetwork(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+// A program that a profile names and that does not end is not waited for, though it
+// holds on to what it was given.
+func TestPainHangingCredentialProcess(t *testing.T) {
+	s := newAWS(t)
+	s.set("AWS_ACCESS_KEY_ID", "")
+	s.set("AWS_SECRET_ACCESS_KEY", "")
+	s.write("home/.aws/config", "[default]\ncredential_process = sleep 30\n")
+	s.set("PULLPASS_HELPER_TIMEOUT", "500ms")
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second) // half of what the program takes
+	defer cancel()
+	cmd := exec.CommandContext(ctx, s.in("bin/docker-credential-pullpass"), "get")
+	cmd.Env, cmd.Stdin = s.env, strings.NewReader(platformHost)
+	out, err := cmd.Output()
+	if ctx.Err() != nil || err == nil || strings.Contains(string(out), notFoundText) {
+		t.Errorf("get = %q, %v, %v", out, err, ctx.Err())
+	}
 }
 
 // `list` needs neither a region nor AWS nor anybody else.

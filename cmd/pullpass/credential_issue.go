@@ -41,6 +41,9 @@ func projectIssuer(project string) (helper.Issuer, error) {
 	if project != "" {
 		login.Project = pullpass.ProjectID(project)
 	}
+	if login.Job != nil {
+		return &jobIssuing{login: login}, nil
+	}
 	c, err := connect()
 	if err != nil {
 		return nil, err

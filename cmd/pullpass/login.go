@@ -97,6 +97,13 @@ func connect() (*client.Client, error) {
 	if err != nil {
 		return nil, orInside(err)
 	}
+	if login.Job != nil { // it is for the registries of the job; other commands want a token
+		return nil, &pullpass.Error{
+			Kind: pullpass.Unauthenticated, Code: "not_logged_in", What: "not logged in to " + login.Server,
+			Cause: helper.EnvToken + " is not set; a job's own token is for the credential helper",
+			Hint:  "printf %s \"$" + helper.EnvIDToken + "\" | pullpass token exchange " + login.Server,
+		}
+	}
 	options := []client.Option{client.WithToken(login.Token), ourOptions()}
 	if login.PlainHTTP {
 		options = append(options, client.WithPlainHTTP())

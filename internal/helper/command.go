@@ -41,6 +41,9 @@ func commandFor(login Login) (*Command, error) {
 
 // Identity tells servers, tokens and projects apart.
 func (c *Command) Identity() string {
+	if c.Login.Job != nil {
+		return fmt.Sprint("server ", c.Login.Server, " ", c.Login.Job.identity(), " ", c.Login.Project)
+	}
 	sum := sha256.Sum256([]byte(c.Login.Token.Reveal()))
 	return fmt.Sprint("server ", c.Login.Server, " ", hex.EncodeToString(sum[:]), " ", c.Login.Project)
 }

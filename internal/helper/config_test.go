@@ -241,3 +241,23 @@ func TestOtherHelper(t *testing.T) {
 		t.Errorf("list = %s", out)
 	}
 }
+
+// The file that the documentation shows is one that can be used.
+func TestDocumentedConfiguration(t *testing.T) {
+	page, err := os.ReadFile("../../docs/credential-helper.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, ok := strings.Cut(string(page), "```json\n")
+	text, _, ended := strings.Cut(rest, "```")
+	if !ok || !ended {
+		t.Fatal("the page shows no configuration")
+	}
+	c, err := helper.ParseConfig("docs", []byte(text))
+	if err != nil {
+		t.Fatal(pullpass.Explain(err))
+	}
+	if len(c.Registries) < 5 {
+		t.Errorf("it has %d rules: the test would prove little", len(c.Registries))
+	}
+}

@@ -50,6 +50,8 @@ type Login struct {
 	// Project is whose registries the credential helper opens, by name or id; empty
 	// leaves the choice to the token.
 	Project pullpass.ProjectID
+	// Job is the CI job that we are; nil unless it stands in for the token.
+	Job *Job
 }
 
 // loginFile is a Login on disk.
@@ -90,6 +92,9 @@ func CurrentLogin() (Login, error) {
 	server, token := os.Getenv(EnvServer), os.Getenv(EnvToken)
 	if server != "" && token != "" {
 		return Login{Server: server, Token: pullpass.NewSecret(token), Project: project}, nil
+	}
+	if job := currentJob(); server != "" && job != nil {
+		return Login{Server: server, Project: project, Job: job}, nil
 	}
 	path, err := LoginPath()
 	if err != nil {
