@@ -23,11 +23,13 @@ type Runner struct {
 	AWSClaim    string // what the runner says that it is: nothing is decided by it
 	AWSMessage  string // why no identity is known, or not confirmed
 	AWSRole     string // a role whose sessions may join as this runner, without a token
-	Phase       RunnerPhase
-	Message     string // why it is degraded; empty otherwise
-	Warning     string // another machine used the runner's token, and was refused
-	LastSeenAt  time.Time
-	CreatedAt   time.Time
+	// ServerVersion is the server's, where it is another one than the runner's.
+	ServerVersion string
+	Phase         RunnerPhase
+	Message       string // why it is degraded; empty otherwise
+	Warning       string // another machine used the runner's token, and was refused
+	LastSeenAt    time.Time
+	CreatedAt     time.Time
 }
 
 // Takes reports whether environments of p may be placed on it.

@@ -9,23 +9,24 @@ import (
 
 // Runner is the agent beside a Docker Engine or in a cluster.
 type Runner struct {
-	ID           pullpass.RunnerID    `json:"id"`
-	Name         string               `json:"name"`
-	Kind         pullpass.RunnerKind  `json:"kind" enum:"docker,kubernetes"`
-	Hosted       bool                 `json:"hosted"`
-	Projects     []pullpass.ProjectID `json:"projects" nullable:"false" doc:"Whose environments it takes; empty for any project's."`
-	Version      string               `json:"version,omitempty"`
-	Capabilities []string             `json:"capabilities" nullable:"false"`
-	AWSIdentity  string               `json:"aws_identity,omitempty" doc:"ARN of the runner's own AWS role or user: confirmed by AWS, and approved. Policies name this one only."`
-	AWSProved    string               `json:"aws_proved,omitempty" doc:"What AWS confirmed last. If it differs from aws_identity, it waits for approval."`
-	AWSClaim     string               `json:"aws_claim,omitempty" doc:"What the runner says that it is. Nothing is decided by it."`
-	AWSMessage   string               `json:"aws_message,omitempty" doc:"Why no AWS identity is known, or none confirmed."`
-	AWSRole      string               `json:"aws_role,omitempty" doc:"Sessions of this role may join as the runner without a token."`
-	Phase        pullpass.RunnerPhase `json:"phase"`
-	Message      string               `json:"message,omitempty"`
-	Warning      string               `json:"warning,omitempty" doc:"A second machine used the runner's token, and was refused."`
-	LastSeenAt   time.Time            `json:"last_seen_at,omitzero"`
-	CreatedAt    time.Time            `json:"created_at"`
+	ID            pullpass.RunnerID    `json:"id"`
+	Name          string               `json:"name"`
+	Kind          pullpass.RunnerKind  `json:"kind" enum:"docker,kubernetes"`
+	Hosted        bool                 `json:"hosted"`
+	Projects      []pullpass.ProjectID `json:"projects" nullable:"false" doc:"Whose environments it takes; empty for any project's."`
+	Version       string               `json:"version,omitempty"`
+	ServerVersion string               `json:"server_version,omitempty" doc:"The server's, where it is another one."`
+	Capabilities  []string             `json:"capabilities" nullable:"false"`
+	AWSIdentity   string               `json:"aws_identity,omitempty" doc:"ARN of the runner's own AWS role or user: confirmed by AWS, and approved. Policies name this one only."`
+	AWSProved     string               `json:"aws_proved,omitempty" doc:"What AWS confirmed last. If it differs from aws_identity, it waits for approval."`
+	AWSClaim      string               `json:"aws_claim,omitempty" doc:"What the runner says that it is. Nothing is decided by it."`
+	AWSMessage    string               `json:"aws_message,omitempty" doc:"Why no AWS identity is known, or none confirmed."`
+	AWSRole       string               `json:"aws_role,omitempty" doc:"Sessions of this role may join as the runner without a token."`
+	Phase         pullpass.RunnerPhase `json:"phase"`
+	Message       string               `json:"message,omitempty"`
+	Warning       string               `json:"warning,omitempty" doc:"A second machine used the runner's token, and was refused."`
+	LastSeenAt    time.Time            `json:"last_seen_at,omitzero"`
+	CreatedAt     time.Time            `json:"created_at"`
 }
 
 // NewRunner makes a place for a runner and the token with which it joins.

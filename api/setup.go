@@ -29,13 +29,14 @@ type Organization struct {
 
 // Self says who the token belongs to.
 type Self struct {
-	Kind         pullpass.CallerKind    `json:"kind"`
-	ID           string                 `json:"id"`
-	Name         string                 `json:"name"`
-	Role         pullpass.Role          `json:"role,omitempty"`
-	Organization Organization           `json:"organization"`
-	Project      pullpass.ProjectID     `json:"project,omitempty" doc:"The one project that the token is limited to."`
-	Runner       pullpass.RunnerID      `json:"runner,omitempty"`
-	Environment  pullpass.EnvironmentID `json:"environment,omitempty"`
-	Permissions  []string               `json:"permissions" nullable:"false" doc:"What this caller may do."`
+	Kind          pullpass.CallerKind    `json:"kind"`
+	ID            string                 `json:"id"`
+	Name          string                 `json:"name"`
+	Role          pullpass.Role          `json:"role,omitempty"`
+	Organization  Organization           `json:"organization"`
+	Project       pullpass.ProjectID     `json:"project,omitempty" doc:"The one project that the token is limited to."`
+	Runner        pullpass.RunnerID      `json:"runner,omitempty"`
+	Environment   pullpass.EnvironmentID `json:"environment,omitempty"`
+	ServerVersion string                 `json:"server_version,omitempty" doc:"What the server calls its version."`
+	Permissions   []string               `json:"permissions" nullable:"false" doc:"What this caller may do."`
 }

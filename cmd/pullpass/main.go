@@ -5,12 +5,10 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"os"
 	"os/signal"
 	"reflect"
-	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -204,13 +202,4 @@ func commandOf(c *kong.Context) string {
 		}
 	}
 	return strings.Join(words, " ")
-}
-
-type versionCommand struct{}
-
-func (versionCommand) Run(t *terminal) error {
-	data := map[string]string{"version": version, "go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH}
-	return t.show(data, func(w io.Writer) {
-		_, _ = fmt.Fprintf(w, "pullpass %s (%s, %s)\n", version, data["go"], data["platform"])
-	})
 }

@@ -76,7 +76,7 @@ func (runnerList) Run(ctx context.Context, t *terminal) error {
 	}
 	var rows [][]string
 	for _, r := range list {
-		rows = append(rows, []string{r.Name, string(r.Kind), string(r.Phase), r.Version, day(r.LastSeenAt), r.Message})
+		rows = append(rows, []string{r.Name, string(r.Kind), string(r.Phase), versionOf(r.Version, r.ServerVersion), day(r.LastSeenAt), r.Message})
 	}
 	return t.list(list, []string{"NAME", "KIND", "PHASE", "VERSION", "LAST SEEN", "MESSAGE"}, rows, "Add one: pullpass runner add NAME")
 }
@@ -101,9 +101,17 @@ func (r *runnerShow) Run(ctx context.Context, t *terminal) error {
 	return t.show(api.FromRunner(found), func(w io.Writer) {
 		facts(w, "name", found.Name, "id", string(found.ID), "kind", string(found.Kind), "hosted", hosted,
 			"projects", newNames(ctx, c).projects(found.Projects, "any"), "phase", string(found.Phase),
-			"message", found.Message, "warning", found.Warning, "version", found.Version, "capabilities", ids(found.Capabilities, ""),
+			"message", found.Message, "warning", found.Warning, "version", versionOf(found.Version, found.ServerVersion), "capabilities", ids(found.Capabilities, ""),
 			"AWS identity", awsIdentityOf(found), "joins by role", found.AWSRole, "last seen", day(found.LastSeenAt))
 	})
+}
+
+// versionOf names a runner's version, and the server's where it is another one.
+func versionOf(runner, server string) string {
+	if server == "" {
+		return runner
+	}
+	return runner + " (server " + server + ")"
 }
 
 type runnerUpdate struct {

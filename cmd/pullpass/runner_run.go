@@ -44,11 +44,31 @@ func (r *runnerRun) Run(ctx context.Context, t *terminal, read reread) error {
 		return err
 	}
 	defer state.close()
+	if err := startable(&r.Runner); err != nil {
+		return err
+	}
 	identity, err := r.identity(ctx, t, state, log)
 	if err != nil {
 		return err
 	}
 	return runAgent(ctx, &r.Runner, identity, state, log, r.options()...)
+}
+
+// startable refuses what would keep the runner from starting after it has joined: a
+// one-time token is not spent for that.
+func startable(c *config.Runner) error {
+	if err := docker.CheckHost(c.DockerHost); err != nil {
+		return err
+	}
+	if _, err := newHosts(c.Hosts); err != nil {
+		return err
+	}
+	out, err := newEgress(egress.Options{Allow: c.AllowEgress})
+	if err != nil {
+		return err
+	}
+	out.Close()
+	return nil
 }
 
 func (r *runnerRun) options() []client.Option {
@@ -104,7 +124,7 @@ func runAgent(ctx context.Context, c *config.Runner, id runnerIdentity, state *r
 	defer stop()
 	loops.Go(func() { identity.run(background) })
 	loops.Go(func() { keys.run(background) })
-	port := serverPort{server, native, mappings}
+	port := serverPort{server, native, mappings, &skew{log: log}}
 	bin, err := mountedPrograms(c.State, log)
 	if err != nil {
 		return err

@@ -3,6 +3,8 @@ package main
 import (
 	"cmp"
 	"context"
+	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/pullpass/pullpass"
@@ -22,11 +24,27 @@ type serverPort struct {
 	c        *client.Client
 	native   *aws.Native // mints what the server only grants
 	mappings *runner.Mappings
+	skew     *skew // nil: nobody is told
 }
 
 func (s serverPort) Heartbeat(ctx context.Context, r pullpass.RunnerReport) error {
-	_, err := s.c.Heartbeat(ctx, r)
+	now, err := s.c.Heartbeat(ctx, r)
+	if err == nil && s.skew != nil {
+		s.skew.note(ctx, now.ServerVersion)
+	}
 	return err
+}
+
+// skew tells the operator once that the server has another version.
+type skew struct {
+	log   *slog.Logger
+	noted atomic.Pointer[string]
+}
+
+func (k *skew) note(ctx context.Context, server string) {
+	if last := k.noted.Swap(&server); server != "" && (last == nil || *last != server) {
+		k.log.WarnContext(ctx, "the server has another version than this runner", "server", server, "runner", version)
+	}
 }
 
 func (s serverPort) Wanted(ctx context.Context, seen string) (runner.Wanted, error) {

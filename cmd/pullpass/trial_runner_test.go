@@ -51,7 +51,7 @@ func (c *clinic) beside(name string, o config.Runner) (stop func()) {
 	must(err)
 	registries, closeRegistries, err := newRegistries(mappings.Hosts(), o.AllowEgress)
 	must(err)
-	port := serverPort{server, native, mappings}
+	port := serverPort{server, native, mappings, nil}
 	trials, err := newRunnerTrials(&o, port, name, slog.New(slog.DiscardHandler))
 	must(err)
 	r, err := runner.New(runner.Options{ID: made.ID, Version: "test", Server: port, Driver: drivertest.NewFake().Driver(made.ID), AWSIdentity: own.current,

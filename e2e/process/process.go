@@ -155,9 +155,25 @@ func StartRunner(ctx context.Context, s *Server, dir, host string, args ...strin
 	if err != nil {
 		return nil, err
 	}
-	r := &Runner{ID: made.ID, State: dir, binary: s.binary, log: dir + ".log"}
+	return StartRunnerAs(ctx, s, made.ID, token, dir, host, args...)
+}
+
+// StartRunnerAs starts a process as a runner that was added before: with a join
+// token, or, without one, with what its state or its arguments say.
+func StartRunnerAs(ctx context.Context, s *Server, id pullpass.RunnerID, join pullpass.Secret, dir, host string, args ...string) (*Runner, error) {
+	r := &Runner{ID: id, State: dir, binary: s.binary, log: dir + ".log"}
 	r.args = append([]string{"runner", "run", "--server=" + s.URL, "--state=" + dir, "--docker-host=" + host}, args...)
-	return r, r.start(ctx, token)
+	return r, r.start(ctx, join)
+}
+
+// Ended waits for the process to end by itself and returns its exit code.
+func (r *running) Ended(ctx context.Context) (int, error) {
+	select {
+	case <-r.done:
+		return r.cmd.ProcessState.ExitCode(), nil
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
 }
 
 // Restart starts the runner again: it remembers who it is.

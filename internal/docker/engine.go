@@ -45,6 +45,14 @@ type Engine struct {
 
 var _ runner.Driver = (*Engine)(nil)
 
+// CheckHost refuses an engine that New refuses for its address.
+func CheckHost(host string) error {
+	if host != "" && !strings.HasPrefix(host, "unix://") {
+		return remote(host)
+	}
+	return nil
+}
+
 // New returns the engine at o.Host without asking it anything. An engine on another
 // machine is refused: the agent socket of an environment is a directory of this
 // machine, and could not be mounted there.
@@ -55,10 +63,10 @@ func New(o Options) (*Engine, error) {
 	if o.Host == "" {
 		o.Host = DefaultHost
 	}
-	socket, local := strings.CutPrefix(o.Host, "unix://")
-	if !local {
-		return nil, remote(o.Host)
+	if err := CheckHost(o.Host); err != nil {
+		return nil, err
 	}
+	socket := strings.TrimPrefix(o.Host, "unix://")
 	if !o.Networks.IsValid() {
 		o.Networks = netip.MustParsePrefix(DefaultNetworks)
 	}

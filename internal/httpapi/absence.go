@@ -12,6 +12,16 @@ import (
 // leastRunner is the first version of a runner that this server works with.
 var leastRunner = [3]int{0, 1, 0}
 
+// tooOld refuses a runner that is too old, in words that its log shows.
+func tooOld(do, version string) error {
+	if !olderThan(version, leastRunner) {
+		return nil
+	}
+	return &pullpass.Error{Kind: pullpass.Conflict, Code: pullpass.CodeRunnerTooOld, What: "cannot " + do,
+		Cause: "this runner has version " + version + ", and the server works with " + versionText(leastRunner) + " or later; what runs here goes on",
+		Hint:  "install the server's version of pullpass on this machine (the server offers it under /downloads/) and start the runner again"}
+}
+
 // absence is why a runner does nothing for now.
 type absence struct{ code, cause, fix string }
 

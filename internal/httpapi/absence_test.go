@@ -83,7 +83,10 @@ func TestAWaitingEnvironmentSaysWhatItWaitsFor(t *testing.T) {
 			beat(own, pullpass.RunnerReport{Phase: pullpass.RunnerDegraded, Version: "1.2.3"})
 		}},
 		{"too old", pullpass.CodeRunnerTooOld, "has version v0.0.9", "pullpass runner", func() {
-			beat(own, pullpass.RunnerReport{Phase: pullpass.RunnerActive, Version: "v0.0.9"})
+			_, err := own.Heartbeat(t.Context(), pullpass.RunnerReport{Phase: pullpass.RunnerActive, Version: "v0.0.9"})
+			tooOld(t, "its heartbeat", err)
+			_, err = own.Wanted(t.Context(), "", 0)
+			tooOld(t, "its poll", err)
 		}},
 	} {
 		gone.leave()
@@ -95,6 +98,9 @@ func TestAWaitingEnvironmentSaysWhatItWaitsFor(t *testing.T) {
 		must(t, err)
 		if len(stored.Conditions) != 0 || stored.Revision != e.Revision {
 			t.Errorf("%s: stored are %+v in revision %d, want nothing new", gone.name, stored.Conditions, stored.Revision)
+		}
+		if gone.code == pullpass.CodeRunnerTooOld {
+			beat(own, active)
 		}
 		wanted, err := own.Wanted(t.Context(), "", 0)
 		must(t, err)
@@ -122,6 +128,46 @@ func TestAWaitingEnvironmentSaysWhatItWaitsFor(t *testing.T) {
 	must(t, o.DeleteEnvironment(t.Context(), e.ID, client.ForceNone))
 	if c := o.told("it is to be deleted", e, pullpass.CodeRunnerOffline, pullpass.SeverityError); !strings.Contains(c.Fix, "pullpass env delete early --force") {
 		t.Errorf("the fix is %q, want how to forget it", c.Fix)
+	}
+}
+
+// tooOld wants a refusal that tells an old runner what to do.
+func tooOld(t *testing.T, what string, err error) {
+	t.Helper()
+	if text := pullpass.Explain(err); pullpass.CodeOf(err) != pullpass.CodeRunnerTooOld || !strings.Contains(text, "v0.0.9") || !strings.Contains(text, "0.1.0") || pullpass.HintOf(err) == "" {
+		t.Errorf("%s: %v, want it refused, with both versions and a hint", what, err)
+	}
+}
+
+// A runner that is too old is told so before its token is spent, and one of another
+// version than the server's is shown with both.
+func TestVersionsOfRunnersAndServer(t *testing.T) {
+	w := newWorld(t) // its server is version "test"
+	o := w.first()
+	r, join, err := o.CreateRunner(t.Context(), pullpass.Runner{Name: "one", Kind: pullpass.RunnerDocker})
+	must(t, err)
+	_, _, err = w.anonymous().Join(t.Context(), join, pullpass.RunnerDocker, pullpass.RunnerReport{Version: "v0.0.9"})
+	tooOld(t, "its join", err)
+	_, token, err := w.anonymous().Join(t.Context(), join, pullpass.RunnerDocker, pullpass.RunnerReport{Version: "1.2.3"})
+	must(t, err) // with the same token
+	shown := func(version, server string) {
+		t.Helper()
+		_, err := w.as(token).Heartbeat(t.Context(), pullpass.RunnerReport{Version: version, Phase: pullpass.RunnerActive})
+		must(t, err)
+		one, err := o.Runner(t.Context(), r.ID)
+		must(t, err)
+		list, err := o.Runners(t.Context(), pullpass.Page{})
+		must(t, err)
+		if one.Version != version || one.ServerVersion != server || list.Items[0].ServerVersion != server {
+			t.Errorf("shown with %q and the server's %q, listed with %q, want %q and %q", one.Version, one.ServerVersion, list.Items[0].ServerVersion, version, server)
+		}
+	}
+	shown("1.2.3", "test")
+	shown("test", "")
+	self, err := o.Self(t.Context())
+	must(t, err)
+	if self.ServerVersion != "test" {
+		t.Errorf("the server says that it is version %q, want test", self.ServerVersion)
 	}
 }
 

@@ -37,7 +37,9 @@ func newRulesWorld(t *testing.T) *rulesWorld {
 		made, join, err := r.o.CreateRunner(t.Context(), pullpass.Runner{Name: name, Kind: pullpass.RunnerDocker, Hosted: c.hosted})
 		must(t, err)
 		if !c.absent {
-			made, _, err = w.anonymous().Join(t.Context(), join, pullpass.RunnerDocker, pullpass.RunnerReport{Version: c.version, AWSClaim: c.arn})
+			made, _, err = w.anonymous().Join(t.Context(), join, pullpass.RunnerDocker, pullpass.RunnerReport{Version: "development", AWSClaim: c.arn})
+			must(t, err)
+			_, err = w.db.RecordHeartbeat(t.Context(), r.o.org, made.ID, pullpass.RunnerReport{Version: c.version, AWSClaim: c.arn, Phase: pullpass.RunnerActive, At: w.clock.now()})
 			must(t, err)
 		}
 		r.runners[name] = made

@@ -88,6 +88,9 @@ func (s *Server) joinRunner(ctx context.Context, c pullpass.Caller, in *struct{ 
 		return nil, &pullpass.Error{Kind: pullpass.Conflict, Code: "runner_kind", What: "cannot join as the runner " + r.Name,
 			Cause: "it was added for " + string(r.Kind), Hint: "add a runner of your kind: pullpass runner add NAME"}
 	}
+	if err := tooOld("join as the runner "+r.Name, in.Body.Version); err != nil {
+		return nil, err // before the token is spent
+	}
 	printable.Struct(&in.Body, maxReported)
 	text, token, err := s.ownToken(in.Body.OwnToken.Secret(), pullpass.Token{Organization: r.Organization, Kind: pullpass.TokenRunner, Name: r.Name, Runner: r.ID, CreatedBy: j.by})
 	if err != nil {

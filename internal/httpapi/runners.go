@@ -124,6 +124,9 @@ func (s *Server) wireRunnerFor(c pullpass.Caller) func(pullpass.Runner) api.Runn
 func (s *Server) wireRunner(r pullpass.Runner) api.Runner { return api.FromRunner(s.standing(r)) }
 
 func (s *Server) standing(r pullpass.Runner) pullpass.Runner {
+	if r.Version != "" && s.version != "" && r.Version != s.version {
+		r.ServerVersion = s.version
+	}
 	reported := r.Phase == pullpass.RunnerActive || r.Phase == pullpass.RunnerDegraded
 	if reported && s.now().Sub(r.LastSeenAt) > seenWithin {
 		r.Phase = pullpass.RunnerInactive

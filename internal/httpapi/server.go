@@ -35,7 +35,7 @@ type Options struct {
 	Metrics  *Metrics         // nil: measured, and not shown
 	Logger   *slog.Logger     // nil: no log
 	Now      func() time.Time // nil: time.Now
-	Version  string           // for the OpenAPI document
+	Version  string           // told to callers, and in the OpenAPI document
 	SignIn   SignIn           // nil: people use API tokens
 	Hooks    WebhookSender    // nil: nobody carries audit records elsewhere
 	// Repositories keeps projects' repositories in ECR; nil: none are kept here.
@@ -72,6 +72,7 @@ type Server struct {
 	tester    Tester
 	testing   chan struct{} // has a place for each test under way
 	hosts     *reference.Hosts
+	version   string
 	metrics   *Metrics
 	log       *slog.Logger
 	now       func() time.Time
@@ -128,6 +129,7 @@ func New(o Options) (*Server, error) {
 		dashboard: o.Dashboard, repositories: o.Repositories,
 		mux: http.NewServeMux(), draining: make(chan struct{}), url: o.URL, proxies: o.Proxies, metricsToken: o.MetricsToken, disk: o.Disk,
 	}
+	s.version = o.Version
 	s.api = newAPI(s.mux, o.Version)
 	s.routes()
 	if err := s.describe(); err != nil {

@@ -107,7 +107,7 @@ func (s *Server) self(ctx context.Context, c pullpass.Caller, _ *struct{}) (*bod
 	}
 	return answer(api.Self{
 		Kind: c.Kind, ID: c.ID, Name: c.Name, Role: c.Role, Organization: api.FromOrganization(org),
-		Project: c.Project, Runner: c.Runner, Environment: c.Environment, Permissions: permissions,
+		Project: c.Project, Runner: c.Runner, Environment: c.Environment, Permissions: permissions, ServerVersion: s.version,
 	}), nil
 }
 

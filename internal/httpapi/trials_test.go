@@ -45,6 +45,9 @@ func (o *tenant) able(name string, report pullpass.RunnerReport) (pullpass.Runne
 	_, token := o.joined(name)
 	own := o.w.as(token)
 	r, err := own.Heartbeat(o.w.t.Context(), report)
+	if pullpass.CodeOf(err) == pullpass.CodeRunnerTooOld {
+		r, err = o.RunnerByName(o.w.t.Context(), name)
+	}
 	must(o.w.t, err)
 	return r, own
 }

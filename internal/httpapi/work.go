@@ -46,6 +46,9 @@ func (s *Server) heartbeat(ctx context.Context, c pullpass.Caller, in *struct{ B
 	if err != nil {
 		return nil, err
 	}
+	if err := tooOld("work as the runner "+r.Name, r.Version); err != nil {
+		return nil, err
+	}
 	if clone != nil {
 		event := runnerEvent("runner.clone", r)
 		event.Organization, event.Caller, event.At = c.Organization, c.Actor(), s.now()
@@ -67,6 +70,13 @@ func (s *Server) wanted(ctx context.Context, c pullpass.Caller, in *struct {
 	}
 	if in.After != "" {
 		wait = 0 // the answer before was the news
+	}
+	own, err := s.store.Runner(ctx, c.Organization, c.Runner)
+	if err == nil {
+		err = tooOld("work as the runner "+own.Name, own.Version)
+	}
+	if err != nil {
+		return nil, err
 	}
 	out, err := poll(ctx, s, c.Organization, string(c.Runner), wait, func(ctx context.Context) (api.RunnerEnvironments, bool, error) {
 		all, err := s.wantedOf(ctx, c)

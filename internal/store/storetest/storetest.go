@@ -32,6 +32,8 @@ func Run(t *testing.T, database func(t *testing.T) Open) {
 		{"Organizations", testOrganizations},
 		{"Projects", testProjects},
 		{"Runners", testRunners},
+		{"RunnerIdentity", testRunnerIdentity},
+		{"RunnerProcesses", testRunnerProcesses},
 		{"Isolation", testIsolation},
 		{"References", testReferences},
 		{"Registries", testRegistries},
