@@ -88,7 +88,7 @@ func knownInLog(ctx context.Context, c *client.Client, thing, name string, alone
 	if slices.Contains(names, name) {
 		return nil
 	}
-	return unknownName(thing, name, names, "pullpass audit list shows callers and actions")
+	return unknownName(thing, name, names, "see callers and actions: pullpass audit list")
 }
 
 // callerNames are the names and ids that records may carry, as far as one may

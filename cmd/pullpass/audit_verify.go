@@ -18,7 +18,7 @@ type auditVerify struct {
 	Since      string `placeholder:"SEQ:HASH" help:"A head that an earlier check printed: the record must still be there, and the check begins after it."`
 	File       string `placeholder:"FILE" help:"Check an export instead, without the server; - is standard input."`
 	Checkpoint string `placeholder:"FILE" help:"With --file: the checkpoint that the records must lead to."`
-	Key        string `placeholder:"KEY" help:"With --checkpoint: the verifier key, as 'pullpass audit checkpoint --key' printed it."`
+	Key        string `placeholder:"KEY" help:"With --checkpoint: the verifier key, as printed by: pullpass audit checkpoint --key"`
 }
 
 func (a *auditVerify) Run(ctx context.Context, t *terminal) error {

@@ -69,7 +69,7 @@ type keysRetire struct{ config.Server }
 
 func (k *keysRetire) Run(ctx context.Context, t *terminal) error {
 	if k.KMSKey != "" {
-		return misuse("keys in AWS KMS are retired there", "disable the old key in KMS once 'pullpass keys rotate' no longer lists it as in use")
+		return misuse("keys in AWS KMS are retired there", "disable the old key in KMS once it is not listed as in use: pullpass keys rotate")
 	}
 	db, err := openExisting(ctx, &k.Server, t)
 	if err != nil {

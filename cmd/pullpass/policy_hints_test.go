@@ -91,7 +91,10 @@ func parses(command string) error {
 	for _, end := range []string{", ", ": ", ". "} {
 		command, _, _ = strings.Cut(command, end)
 	}
-	words := strings.Fields(strings.TrimRight(strings.TrimSpace(command), "."))
+	if command = strings.TrimSpace(command); !strings.HasSuffix(command, " .") { // a directory
+		command = strings.TrimRight(command, ".")
+	}
+	words := strings.Fields(command)
 	for i, w := range words {
 		words[i] = strings.Trim(w, "'\",")
 	}

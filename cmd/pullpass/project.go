@@ -51,7 +51,7 @@ func (p *projectCreate) Run(ctx context.Context, t *terminal) error {
 	if integration != "" {
 		return p.createRepository(ctx, t, c, made, integration)
 	}
-	t.say("Next: pullpass registry add NAME --project %s --host HOST …", made.Name)
+	t.say("Next: pullpass registry add NAME --project %s --host HOST", made.Name)
 	return t.show(api.FromProject(made), func(io.Writer) {})
 }
 

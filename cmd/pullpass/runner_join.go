@@ -33,7 +33,7 @@ func (r *runnerRun) identity(ctx context.Context, t *terminal, state *runnerStat
 			return id, err
 		}
 	case r.JoinToken == "":
-		return id, misuse("this runner has not joined yet", "pullpass runner add NAME prints a token; give it with --join-token-file - on standard input")
+		return id, misuse("this runner has not joined yet", "give its token on standard input with --join-token-file -; it is printed by: pullpass runner add NAME")
 	default:
 		if j.Token, err = readSecret(t, r.JoinToken, "Join token: "); err != nil {
 			return id, err
@@ -59,7 +59,7 @@ func (r *runnerRun) signer() (*aws.Minter, error) {
 func joinAs(text string) (pullpass.OrganizationID, pullpass.RunnerID, error) {
 	org, id, _ := strings.Cut(text, "/")
 	if !pullpass.ValidID("org", org) || !pullpass.ValidID("run", id) {
-		return "", "", misuse("it does not say which runner to join as", "pullpass runner add NAME --aws-role ARN prints it: --join aws --join-as ORGANIZATION/RUNNER")
+		return "", "", misuse("it does not say which runner to join as", "give --join aws --join-as ORGANIZATION/RUNNER, as printed by: pullpass runner add NAME --aws-role ARN")
 	}
 	return pullpass.OrganizationID(org), pullpass.RunnerID(id), nil
 }

@@ -40,7 +40,7 @@ type runnerState struct {
 func openRunnerState(dir string) (*runnerState, error) {
 	failed := func(err error) error {
 		return &pullpass.Error{Kind: pullpass.Invalid, What: "cannot use the state directory " + dir, Err: err,
-			Hint: "give a directory that this user can write to: pullpass runner run --state DIR"}
+			Hint: "give a directory that this user can write to: pullpass runner --server URL --state DIR"}
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, failed(err)
@@ -49,7 +49,7 @@ func openRunnerState(dir string) (*runnerState, error) {
 	if errors.Is(err, errLocked) {
 		return nil, &pullpass.Error{Kind: pullpass.Conflict, Code: "runner_running_already",
 			What: "cannot start the runner", Cause: "another runner works with the state directory " + dir,
-			Hint: "stop the other one, or add a second runner and give it a directory of its own: pullpass runner run --state DIR"}
+			Hint: "stop the other one, or add a second runner and give it a directory of its own: pullpass runner --server URL --state DIR"}
 	}
 	if err != nil {
 		return nil, failed(err)

@@ -61,7 +61,7 @@ func (r *runnerTrials) Try(ctx context.Context, id pullpass.TrialID) error {
 	}
 	report, err := r.try(trying, work, hosts)
 	if ctx.Err() != nil {
-		err = &pullpass.Error{Kind: pullpass.Unavailable, What: "cannot try it on the runner " + r.name, Cause: "the runner was stopped meanwhile", Hint: "start it again: pullpass runner run"}
+		err = &pullpass.Error{Kind: pullpass.Unavailable, What: "cannot try it on the runner " + r.name, Cause: "the runner was stopped meanwhile", Hint: "start it again on its machine: pullpass runner --server URL"}
 	}
 	if err != nil {
 		report = api.TrialReport{Failure: api.FailureOf(err)}

@@ -67,7 +67,7 @@ func New(o Options) (*Sockets, error) {
 			Kind: pullpass.Invalid, Code: runner.CodeAgentFailed,
 			What:  "cannot keep agent sockets in " + dir,
 			Cause: fmt.Sprintf("the path of a socket has at most %d bytes, and theirs would have %d", maxPath, len(longest)),
-			Hint:  "choose a shorter state directory: pullpass runner --state /var/lib/pullpass/runner",
+			Hint:  "choose a shorter state directory: pullpass runner --server URL --state /var/lib/pullpass/runner",
 		}
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {

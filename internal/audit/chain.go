@@ -40,7 +40,7 @@ func ParseHead(s string) (Head, error) {
 	if err != nil || n <= 0 || hash == "" {
 		return Head{}, &pullpass.Error{
 			Kind: pullpass.Invalid, Code: "audit_head", What: "cannot read the head of an audit log",
-			Cause: "it does not read SEQUENCE:HASH", Hint: "give the head as pullpass audit verify printed it",
+			Cause: "it does not read SEQUENCE:HASH", Hint: "give the head as printed by: pullpass audit verify",
 		}
 	}
 	return Head{Sequence: n, Hash: hash}, nil

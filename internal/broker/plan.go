@@ -54,7 +54,7 @@ func (b *Broker) decide(ctx context.Context, caller pullpass.Caller, ask Ask, p 
 	}
 	limited := caller.Kind == pullpass.CallerCI || caller.Action != ""
 	if limited && ask.Action == pullpass.ActionPush && caller.Action != pullpass.ActionPush {
-		return refused(ask, "the token is limited to pull", "trust the issuer for push: pullpass trust add --action push")
+		return refused(ask, "the token is limited to pull", "trust the issuer for push: pullpass trust add NAME --issuer URL --claim CLAIM=VALUE --project PROJECT --action push")
 	}
 	p.repositories = scope(registries, registry, env, ask.Repository)
 	if ask.Inside && registry.Inside != pullpass.InsideWhole {
@@ -87,7 +87,7 @@ func (b *Broker) decide(ctx context.Context, caller pullpass.Caller, ask Ask, p 
 // waits for a restart.
 func (b *Broker) noRegistry(ctx context.Context, ask Ask, env *pullpass.Environment, p *plan) error {
 	none := &pullpass.Error{Kind: pullpass.NotFound, Code: "no_registry", What: "cannot issue a credential for " + place(ask),
-		Cause: "no registry is configured for it", Hint: "pullpass registry add --host " + ask.Host}
+		Cause: "no registry is configured for it", Hint: p.host.AddCommand()}
 	if env == nil {
 		return none
 	}

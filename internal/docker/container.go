@@ -193,7 +193,7 @@ func (e *Engine) explainStart(ctx context.Context, what string, err error) error
 		f.Cause, f.Hint = "the image is made for another processor", "build the image for the platform of the runner"
 	case strings.Contains(text, "bind source path does not exist"):
 		f.Cause = "the engine does not see the runner's directories: it runs in a virtual machine, or in another mount namespace"
-		f.Hint = "give the runner a state directory that the engine sees too: pullpass runner --state DIR"
+		f.Hint = "give the runner a state directory that the engine sees too: pullpass runner --server URL --state DIR"
 	case strings.Contains(text, "No such image"):
 		f.Cause, f.Hint = "the image was removed from the engine between pull and start", "the runner pulls it again"
 	}

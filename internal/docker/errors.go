@@ -99,7 +99,7 @@ var pullSigns = []struct {
 	{"authorization token has expired", pullpass.Denied, runner.CodePullDenied, "the registry says that the credential has expired", "the next try asks for a new one"},
 	{"pull access denied", pullpass.Denied, runner.CodePullDenied, "the registry refuses the credential for this repository", ""},
 	{"unauthorized", pullpass.Denied, runner.CodePullDenied, "the registry refuses the credential", ""},
-	{"no basic auth credentials", pullpass.Denied, runner.CodePullDenied, "the registry wants a credential and there is none", "pullpass registry add"},
+	{"no basic auth credentials", pullpass.Denied, runner.CodePullDenied, "the registry wants a credential and there is none", "pullpass registry add NAME --host HOST"},
 	{"403 forbidden", pullpass.Denied, runner.CodePullDenied, "the registry refuses the credential for this repository", ""},
 	{"denied", pullpass.Denied, runner.CodePullDenied, "the registry refuses the credential for this repository", ""},
 	{": not found", pullpass.NotFound, runner.CodeImageNotFound, "the registry has no such image", "list the tags of the repository"},

@@ -81,7 +81,7 @@ func (e *Engine) network(ctx context.Context, id pullpass.EnvironmentID) error {
 	}
 	return &pullpass.Error{
 		Kind: pullpass.Unavailable, Code: runner.CodeNetworkFailed, What: what, Err: err,
-		Hint: "see which networks the machine has: docker network ls; choose another range: pullpass runner --networks PREFIX",
+		Hint: "see which networks the machine has: docker network ls; choose another range: pullpass runner --server URL --networks PREFIX",
 	}
 }
 

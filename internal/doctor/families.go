@@ -194,7 +194,7 @@ var registryFamilies = []family{
 		"Let whoever runs the registry allow this network, or pull through an address that it allows."),
 	saidAs("denied", `requested access to the resource is denied|insufficient_scope|pull access denied|permission_denied|artifactregistry\.[a-z.]+.{0,20} denied|denied: permission`).because(
 		"The repository does not exist under this name, or this login may not use it: a registry gives the same answer to both. It says nothing about the password.",
-		"Compare account, repository and spelling of the image; then check what the login may pull or push: pullpass doctor IMAGE shows which."),
+		"Compare account, repository and spelling of the image; then see what the login may pull or push: pullpass doctor IMAGE"),
 	saidAs("no_credential", `authentication required|failed to fetch anonymous token.{0,300}\b40[13]\b|unauthorized: not authorized`),
 	saidAs("registry_failed", `\b50[0234]\b.{0,3}(internal|bad gateway|service|gateway)|(status|code|http|error)[^0-9]{0,12}50[0234]\b`),
 	saidAs("method_refused", `405 method not allowed|status(code)?:? ?405|method not allowed|"?unsupported"?: the operation is unsupported`),

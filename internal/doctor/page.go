@@ -20,8 +20,8 @@ pullpass doctor REGISTRY                         # with what the server has stor
 pullpass doctor REGISTRY --runner build-1        # from this runner; can be repeated, and server is the server
 pullpass doctor --message error.txt              # what a message of docker, aws or kubectl means
 pullpass registry test NAME --repository team/app
-pullpass registry add NAME … --test              # before anything is saved: on each --runner, else on the server
-pullpass registry add NAME … --test --test-on build-1 # on this one instead
+pullpass registry add NAME --host HOST --test    # before anything is saved: on each --runner, else on the server
+pullpass registry add NAME --host HOST --test --test-on build-1 # on this one instead
 pullpass integration test NAME                   # who AWS says it is, and each role of its chain
 pullpass integration test NAME --runner build-1  # runner-native: who that runner is
 ` + "```" + `

@@ -55,7 +55,7 @@ func (d *Doctor) policies(ctx context.Context, r *report, host reference.Host, i
 	if len(deciding) > 0 {
 		slices.Sort(deciding)
 		r.skip("the policies leave it to what only the real request shows ("+strings.Join(slices.Compact(deciding), ", ")+
-			"); pullpass policy explain takes it as --context KEY=VALUE", StepPolicy)
+			"); to say what it shows: pullpass policy explain pull IMAGE --context KEY=VALUE", StepPolicy)
 	}
 	if last := r.last(); last.Name == StepPolicy {
 		last.Millis = millis(took) // one reading for all of them

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/pullpass/pullpass"
@@ -25,21 +26,29 @@ func tooOld(do, version string) error {
 // absence is why a runner does nothing for now.
 type absence struct{ code, cause, fix string }
 
+// address is by which people and runners reach this server, as hints name it.
+func (s *Server) address() string {
+	if s.url == "" {
+		return "URL"
+	}
+	return strings.TrimRight(s.url, "/")
+}
+
 // absenceOf says why a runner does nothing for now; nil: it works.
 func (s *Server) absenceOf(r pullpass.Runner) *absence {
 	switch {
 	case r.Phase == pullpass.RunnerCreated:
 		return &absence{pullpass.CodeRunnerNotJoined, "no machine has joined as the runner " + r.Name + " yet",
-			"beside its Docker Engine: pullpass runner --join-token-file -; another token: pullpass runner rejoin " + r.Name}
+			"beside its Docker Engine: pullpass runner --server " + s.address() + " --join-token-file -; another token: pullpass runner rejoin " + r.Name}
 	case r.Phase == pullpass.RunnerInactive:
 		return &absence{pullpass.CodeRunnerOffline, "the runner " + r.Name + " signed off " + ago(s.now().Sub(r.LastSeenAt)),
-			"start it again on its machine: pullpass runner"}
+			"start it again on its machine: pullpass runner --server " + s.address()}
 	case s.standing(r).Phase == pullpass.RunnerInactive:
 		return &absence{pullpass.CodeRunnerOffline, "the runner " + r.Name + " was last heard of " + ago(s.now().Sub(r.LastSeenAt)),
-			"see whether its machine runs and reaches this server; start it again there: pullpass runner"}
+			"see whether its machine runs and reaches this server; start it again there: pullpass runner --server " + s.address()}
 	case olderThan(r.Version, leastRunner):
 		return &absence{pullpass.CodeRunnerTooOld, "the runner " + r.Name + " has version " + r.Version + ", and this server works with " + versionText(leastRunner) + " or later",
-			"install the server's version on its machine and start it again: pullpass runner"}
+			"install the server's version on its machine and start it again: pullpass runner --server " + s.address()}
 	case r.Phase == pullpass.RunnerDegraded:
 		return &absence{pullpass.CodeRunnerDegraded, "the container engine beside the runner " + r.Name + " does not answer",
 			"start the engine; what the runner says of it: pullpass runner show " + r.Name}

@@ -14,7 +14,7 @@ import (
 func (s *Server) authenticate(req *http.Request) (pullpass.Caller, error) {
 	headers := req.Header["Authorization"]
 	if len(headers) == 0 {
-		return pullpass.Caller{}, errUnauthenticated("the request has no token", "send Authorization: Bearer with an API token; pullpass login keeps one for the command line")
+		return pullpass.Caller{}, errUnauthenticated("the request has no token", "send Authorization: Bearer with an API token; for the command line: pullpass login URL")
 	}
 	scheme, text, _ := strings.Cut(headers[0], " ")
 	if len(headers) > 1 || !strings.EqualFold(scheme, "Bearer") {
@@ -85,7 +85,7 @@ func bearer(t pullpass.Token, address string) pullpass.Caller {
 }
 
 func errUnknownToken() error {
-	return errUnauthenticated("the token is not known here, or has expired", "check that it is whole and for this server; create one with pullpass token create")
+	return errUnauthenticated("the token is not known here, or has expired", "check that it is whole and for this server; create one: pullpass token create NAME --role developer")
 }
 
 func errUnauthenticated(cause, hint string) error {

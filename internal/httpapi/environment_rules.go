@@ -157,7 +157,7 @@ func (s *Server) chooseRunner(ctx context.Context, c pullpass.Caller, project pu
 	case len(fit) > 1:
 		return pullpass.Runner{}, unfitEnvironment("runner_ambiguous", "several runners are active, "+fit[0].Name+" and "+fit[1].Name+" among them", "say which: --runner "+fit[0].Name)
 	case len(reasons) == 0:
-		return pullpass.Runner{}, unfitEnvironment("no_active_runner", "there is no runner", "add one: pullpass runner add NAME; then, beside its Docker Engine: pullpass runner --join-token-file -")
+		return pullpass.Runner{}, unfitEnvironment("no_active_runner", "there is no runner", "add one: pullpass runner add NAME; then, beside its Docker Engine: pullpass runner --server "+s.address()+" --join-token-file -")
 	}
 	return pullpass.Runner{}, unfitEnvironment("no_active_runner", "no runner can take it now: "+few(reasons), "mend one; or name one, and the environment waits for it: --runner NAME")
 }

@@ -44,7 +44,7 @@ func (o opening) unfit(what string, r pullpass.Runner) *pullpass.Error {
 	// Its own word is enough here: it opens nothing, and saves a person a registry
 	// that could not be opened.
 	case o.native() && r.AWSIdentity == "" && r.AWSProved == "" && r.AWSClaim == "" && r.LastSeenAt.IsZero():
-		return refuse("runner_no_identity", "the runner "+r.Name+" has not joined yet, so it is not known whether it has an AWS identity", "start it first: pullpass runner run")
+		return refuse("runner_no_identity", "the runner "+r.Name+" has not joined yet, so it is not known whether it has an AWS identity", "start it first: pullpass runner --server URL")
 	case o.native() && r.AWSIdentity == "" && r.AWSProved == "" && r.AWSClaim == "":
 		return refuse("runner_no_identity", "the runner "+r.Name+" has no AWS identity of its own",
 			"give its machine one (instance profile, IRSA, profile) and see it with pullpass runner show "+r.Name+"; or open the registry through an integration")

@@ -166,7 +166,7 @@ func (s *Server) byRole(ctx context.Context, c pullpass.Caller, in api.Join) (jo
 	}
 	if in.Proof == nil {
 		return joining{}, &pullpass.Error{Kind: pullpass.Unauthenticated, Code: "aws_identity_not_proved", What: cannotJoin,
-			Cause: "it gives neither a join token nor a proof of its AWS identity", Hint: "pullpass runner run --join aws"}
+			Cause: "it gives neither a join token nor a proof of its AWS identity", Hint: "pullpass runner --server " + s.address() + " --join aws --join-as " + string(in.Organization) + "/" + string(in.Runner)}
 	}
 	proved, err := s.provenPrincipal(ctx, r, *in.Proof)
 	if err != nil {

@@ -72,7 +72,7 @@ func outlives(ctx context.Context, what string, expires time.Time) error {
 	}
 	return &pullpass.Error{Kind: pullpass.Denied, Code: "grant_exceeds", What: what,
 		Cause: "it would outlive your token, which expires " + x.expires.UTC().Format(time.RFC3339),
-		Hint:  "let it expire by then, or sign in: pullpass login --browser"}
+		Hint:  "let it expire by then, or sign in: pullpass login URL --browser"}
 }
 
 // soonest is at, or when the caller's own token ends.

@@ -65,7 +65,7 @@ func (v *Verifier) Verify(ctx context.Context, raw string, trusts []Trust) (Matc
 	if len(candidates) == 0 {
 		return Match{}, nil, &pullpass.Error{
 			Kind: pullpass.Unauthenticated, Code: "issuer_unknown", What: "the token is not accepted",
-			Cause: "the organization does not trust its issuer", Hint: "pullpass trust list shows the issuers; they are compared byte for byte, a trailing slash included",
+			Cause: "the organization does not trust its issuer", Hint: "issuers are compared byte for byte, a trailing slash included; see those that are trusted: pullpass trust list",
 		}
 	}
 	if err := v.verifySignature(ctx, strings.TrimSpace(raw), token.issuer); err != nil {
@@ -82,7 +82,7 @@ func (v *Verifier) Verify(ctx context.Context, raw string, trusts []Trust) (Matc
 	}
 	return Match{}, tried, &pullpass.Error{
 		Kind: pullpass.Denied, Code: "trust_mismatch", What: "the token is not accepted",
-		Cause: "its signature is good, but its claims meet no trust of the organization", Hint: "pullpass trust test --token - lays them side by side",
+		Cause: "its signature is good, but its claims meet no trust of the organization", Hint: "see them side by side: pullpass trust test --token -",
 	}
 }
 

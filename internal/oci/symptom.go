@@ -120,13 +120,13 @@ func explain(on subject, resp *http.Response) error {
 	case status == http.StatusForbidden || code == "DENIED":
 		return denied(on, e, message)
 	case on.away && status == http.StatusUnauthorized:
-		return set(pullpass.Denied, "redirected_login", "the registry redirects to "+answeredBy(resp)+", which wants a login of its own; the credential was not sent there", "use that host's name in the image and register it: pullpass registry add NAME --host "+answeredBy(resp))
+		return set(pullpass.Denied, "redirected_login", "the registry redirects to "+answeredBy(resp)+", which wants a login of its own; the credential was not sent there", "use that host's name in the image and register it: pullpass registry add NAME --host "+answeredBy(resp)+" --username USER")
 	case status == http.StatusUnauthorized || code == "UNAUTHORIZED":
 		if !on.token.Empty() {
 			return set(pullpass.Denied, "token_refused", "the registry gave a token that does not open this repository: it is not there, or this login may not pull it"+after(": ", message), tokenHint(on))
 		}
 		if on.credential.Secret.Empty() {
-			return set(pullpass.Denied, "login_required", "the registry wants a login and there is no credential for "+on.host.Name, "pullpass registry add --host "+on.host.Name)
+			return set(pullpass.Denied, "login_required", "the registry wants a login and there is no credential for "+on.host.Name, on.host.AddCommand())
 		}
 		return set(pullpass.Denied, "login_refused", "the registry does not accept the user name and password"+after(": ", message), on.host.Kind.LoginHint())
 	case status >= 500:
@@ -199,7 +199,7 @@ func tagHint(on subject) string {
 
 func tokenHint(on subject) string {
 	if on.credential.Secret.Empty() {
-		return "check the name; for a private repository: pullpass registry add --host " + on.host.Name
+		return "check the name; for a private repository: " + on.host.AddCommand()
 	}
 	return "check the name, and that the login may pull it; " + on.host.Kind.LoginHint()
 }

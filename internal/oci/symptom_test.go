@@ -121,7 +121,7 @@ func TestTokenThatOpensNothing(t *testing.T) {
 	s := serve(t, mux)
 	mux.HandleFunc("/token", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"token":"empty"}`) })
 	mux.Handle("/v2/", wantBearer(s.URL+"/token", http.NotFoundHandler()))
-	for cred, hint := range map[pullpass.Credential]string{login: "may pull it", {}: "pullpass registry add --host registry.test"} {
+	for cred, hint := range map[pullpass.Credential]string{login: "may pull it", {}: "pullpass registry add NAME --host registry.test --username USER"} {
 		_, err := clientFor(t, s.URL, s).Resolve(t.Context(), image(t, "registry.test/team/app:1"), cred)
 		var e *pullpass.Error
 		if !errors.As(err, &e) || e.Code != "token_refused" || e.Kind != pullpass.Denied || !strings.Contains(e.Hint, hint) {

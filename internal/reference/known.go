@@ -45,6 +45,16 @@ func knownKind(name string) Kind {
 
 func oneLabel(s string) bool { return s != "" && !strings.ContainsAny(s, ".:") }
 
+// AddCommand is the command that registers a host, with the way to open it that its
+// kind has. What is in capitals is for the reader to fill in.
+func (h Host) AddCommand() string {
+	how := " --username USER"
+	if h.Kind == KindECR || h.Kind == KindECRPublic {
+		how = " --integration INTEGRATION"
+	}
+	return "pullpass registry add NAME --host " + h.Name + how
+}
+
 // LoginHint says what this kind of registry takes as user name and password.
 func (k Kind) LoginHint() string {
 	switch k {

@@ -2,6 +2,7 @@ package generate
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/pullpass/pullpass/internal/awsname"
 )
@@ -41,15 +42,17 @@ func Repository(o RepositoryOptions) (Stack, error) {
 // otherHalf tells what the callers' side still needs.
 func otherHalf(principals []string, registry ECR, repositories []string) []string {
 	notes := []string{"ecr:GetAuthorizationToken has no effect in a repository or registry policy: the caller's own identity policy must allow it on \"*\"."}
+	quoted := make([]string, len(repositories))
+	for i, r := range repositories {
+		quoted[i] = shellQuote(r)
+	}
 	for _, p := range principals {
 		a, ok := parseIAM(p)
 		if !ok || a.Account == registry.Account {
 			continue
 		}
-		command := "pullpass policy role --account " + registry.Account + " --region " + registry.Region
-		for _, r := range repositories {
-			command += " --repository " + shellQuote(r)
-		}
+		command := "pullpass policy role --account " + registry.Account + " --region " + registry.Region +
+			" --repository " + strings.Join(quoted, " --repository ")
 		notes = append(notes, "Account "+a.Account+" needs the other half, an identity policy on the caller: "+command)
 	}
 	return unique(notes)

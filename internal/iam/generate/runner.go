@@ -84,11 +84,11 @@ func (c *check) compute(o RunnerOptions, t *TrustOptions) {
 func runnerNotes(o RunnerOptions, account string, self iamARN, notes []string) []string {
 	if account != o.Registry.Account {
 		command := "pullpass policy repository --account " + o.Registry.Account + " --region " + o.Registry.Region +
-			" --principal " + self.String()
+			" --principal " + self.String() + " --repository NAME --live"
 		for _, a := range o.Access {
 			command += " --access " + string(a)
 		}
-		notes = append(notes, "Account "+o.Registry.Account+" needs the other half, a policy on each repository: "+command+" --repository NAME --live")
+		notes = append(notes, "Account "+o.Registry.Account+" needs the other half, a policy on each repository: "+command)
 	}
 	if o.Compute == EC2 || o.Compute == none {
 		notes = append(notes, "Containers on the instance can reach its metadata and take this role: require IMDSv2 with a hop limit of 1.")

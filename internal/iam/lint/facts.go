@@ -42,7 +42,7 @@ func ParseClaims(data []byte) (Token, error) {
 		return Token{}, &pullpass.Error{
 			Kind: pullpass.Invalid, Code: "token_claims", What: "cannot read the token's claims",
 			Cause: "this is not a JSON object with iss, sub and aud",
-			Hint:  "decode the token first: pullpass idp token --decode",
+			Hint:  "decode the token first: pullpass idp token --audience AUDIENCE --decode",
 		}
 	}
 	return Token{claims.Issuer, claims.Subject, claims.Audience, claims.AuthorizedParty}, nil

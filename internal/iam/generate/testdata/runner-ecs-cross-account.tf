@@ -1,4 +1,4 @@
-# Account 222222222222 needs the other half, a policy on each repository: pullpass policy repository --account 222222222222 --region eu-west-1 --principal arn:aws:iam::111111111111:role/pullpass-runner --access pull --repository NAME --live
+# Account 222222222222 needs the other half, a policy on each repository: pullpass policy repository --account 222222222222 --region eu-west-1 --principal arn:aws:iam::111111111111:role/pullpass-runner --repository NAME --live --access pull
 
 resource "aws_iam_role" "pullpass_runner" {
   name = "pullpass-runner"

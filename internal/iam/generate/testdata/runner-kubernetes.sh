@@ -1,4 +1,4 @@
-# Account 222222222222 needs the other half, a policy on each repository: pullpass policy repository --account 222222222222 --region eu-west-1 --principal arn:aws:iam::111111111111:role/pullpass-runner --access pull --repository NAME --live
+# Account 222222222222 needs the other half, a policy on each repository: pullpass policy repository --account 222222222222 --region eu-west-1 --principal arn:aws:iam::111111111111:role/pullpass-runner --repository NAME --live --access pull
 aws iam create-open-id-connect-provider \
   --url https://oidc.eks.eu-west-1.amazonaws.com/id/0123456789ABCDEF \
   --client-id-list sts.amazonaws.com \
