@@ -100,13 +100,13 @@ func writeShell(w io.Writer, table map[string][]string, head, tail string) error
 func writeFish(w io.Writer, table map[string][]string) error {
 	var b strings.Builder
 	b.WriteString(`function __pullpass_at
-  set -l path
+  set -l at
   for word in (commandline -opc)[2..-1]
     string match -q -- '-*' $word; and continue
-    set -l next (string join ' ' $path $word)
-    contains -- $next $__pullpass_paths; and set path $path $word
+    set -l next (string join ' ' $at $word)
+    contains -- $next $__pullpass_paths; and set at $at $word
   end
-  test (string join ' ' $path) = "$argv[1]"
+  test "$at" = "$argv[1]"
 end
 `)
 	b.WriteString("set -g __pullpass_paths")

@@ -40,7 +40,8 @@ func allParts() []part {
 		{"docker", parts.EnvDockerHost, []string{"docker.io"}, startDocker},
 		{"postgres", parts.EnvPostgres, []string{"postgresql"}, startPostgres},
 		{"registry", parts.EnvRegistry, []string{"docker-registry"}, startRegistry},
-		{"clients", "", []string{"skopeo", "podman", "buildah", "awscli", "busybox-static", "git", "amazon-ecr-credential-helper", "strace", "systemd"}, nil},
+		{"clients", "", []string{"skopeo", "podman", "buildah", "awscli", "busybox-static", "git", "amazon-ecr-credential-helper", "strace", "systemd",
+			"zsh", "fish", "mandoc"}, nil},
 	}
 }
 

@@ -28,7 +28,7 @@ type Cluster struct {
 	postgres *daemon
 	binary   string
 	data     string
-	as       *syscall.Credential
+	as       *account
 }
 
 // StartCluster makes a cluster in dir and starts it; as root, under the user
@@ -43,7 +43,7 @@ func StartCluster(ctx context.Context, dir string) (*Cluster, error) {
 		return nil, err
 	}
 	if as != nil {
-		if err := os.Chown(dir, int(as.Uid), int(as.Gid)); err != nil {
+		if err := os.Chown(dir, int(as.uid), int(as.gid)); err != nil {
 			return nil, err
 		}
 	}
@@ -62,21 +62,21 @@ func StartCluster(ctx context.Context, dir string) (*Cluster, error) {
 
 // initialize runs initdb. The password goes in through a file: arguments are visible
 // to every user of the machine.
-func initialize(ctx context.Context, initdb, data, password string, as *syscall.Credential) (err error) {
+func initialize(ctx context.Context, initdb, data, password string, as *account) (err error) {
 	file := data + ".password"
 	if err := os.WriteFile(file, []byte(password+"\n"), 0o600); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.Remove(file)) }()
 	if as != nil {
-		if err := os.Chown(file, int(as.Uid), int(as.Gid)); err != nil {
+		if err := os.Chown(file, int(as.uid), int(as.gid)); err != nil {
 			return err
 		}
 	}
 	cmd := exec.CommandContext(ctx, initdb, "--pgdata", data, "--username", "postgres",
 		"--auth", "scram-sha-256", "--pwfile", file, "--encoding", "UTF8", "--locale", "C", "--no-instructions")
 	cmd.Dir = filepath.Dir(data)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: as}
+	cmd.SysProcAttr = ownGroup(as)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w\n%s", err, bytes.TrimSpace(out))
 	}
@@ -84,7 +84,7 @@ func initialize(ctx context.Context, initdb, data, password string, as *syscall.
 }
 
 // startPostgres starts it at address, or at a free one if that is empty.
-func startPostgres(ctx context.Context, postgres, data, password string, as *syscall.Credential, address string) (*Cluster, error) {
+func startPostgres(ctx context.Context, postgres, data, password string, as *account, address string) (*Cluster, error) {
 	host, port, err := net.SplitHostPort(address)
 	if address == "" {
 		host, port, err = freeAddress(ctx)
@@ -147,8 +147,11 @@ func postgresVersion(path string) int {
 	return version
 }
 
+// account is whom a daemon runs as.
+type account struct{ uid, gid uint32 }
+
 // postgresUser returns the user postgres if we are root, and nil otherwise.
-func postgresUser() (*syscall.Credential, error) {
+func postgresUser() (*account, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil
 	}
@@ -164,7 +167,7 @@ func postgresUser() (*syscall.Credential, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
+	return &account{uid: uint32(uid), gid: uint32(gid)}, nil
 }
 
 // PIDs are the processes of the cluster: the postmaster and its children.

@@ -36,7 +36,7 @@ type command struct {
 	bin  string // a directory to put first in PATH, if any
 	dir  string
 	log  string
-	as   *syscall.Credential // nil: as ourselves
+	as   *account // nil: as ourselves
 }
 
 // start starts a daemon that outlives ctx: only stop and kill end it. It gets a
@@ -52,7 +52,7 @@ func (c command) start(ctx context.Context) (*daemon, error) {
 	cmd.Dir = c.dir
 	cmd.Env = []string{"PATH=" + daemonPath(c.bin), "HOME=" + c.dir} // nothing of ours is inherited
 	cmd.Stdout, cmd.Stderr = log, log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: c.as}
+	cmd.SysProcAttr = ownGroup(c.as)
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("starting %s: %w", name, err)
 	}

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 )
 
 const (
@@ -77,7 +76,7 @@ func sweep(name string) error {
 	if !mine(name) {
 		return nil
 	}
-	lock, err := os.OpenFile(name, os.O_RDWR|syscall.O_NOFOLLOW, 0)
+	lock, err := openNoFollow(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -99,7 +98,7 @@ func sweep(name string) error {
 
 // take locks a file, unless someone else has it or has removed it meanwhile.
 func take(f *os.File) bool {
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	if !locks(f) {
 		return false
 	}
 	held, err := f.Stat()
@@ -113,11 +112,7 @@ func take(f *os.File) bool {
 // mine reports whether a path exists, is ours, and is no symbolic link.
 func mine(path string) bool {
 	info, err := os.Lstat(path)
-	if err != nil || info.Mode()&fs.ModeSymlink != 0 {
-		return false
-	}
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	return ok && int(stat.Uid) == os.Geteuid()
+	return err == nil && info.Mode()&fs.ModeSymlink == 0 && isOurs(info)
 }
 
 // clearAway ends daemons, unmounts, and removes a directory.

@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -31,7 +30,7 @@ func (c *Cluster) StartStandby(ctx context.Context, dir, address string) (*Clust
 		return nil, err
 	}
 	if as != nil {
-		if err := os.Chown(dir, int(as.Uid), int(as.Gid)); err != nil {
+		if err := os.Chown(dir, int(as.uid), int(as.gid)); err != nil {
 			return nil, err
 		}
 	}
@@ -47,7 +46,7 @@ func (c *Cluster) StartStandby(ctx context.Context, dir, address string) (*Clust
 	cmd := exec.CommandContext(ctx, basebackup, "--pgdata", data, "--dbname", from.String(),
 		"--write-recovery-conf", "--wal-method", "stream", "--checkpoint", "fast", "--no-sync")
 	cmd.Dir = dir
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: as}
+	cmd.SysProcAttr = ownGroup(as)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("pg_basebackup: %w\n%s", err, bytes.TrimSpace(out))
 	}
@@ -119,7 +118,7 @@ func (c *Cluster) Kill() error {
 		return err
 	}
 	for _, pid := range pids { // the first would start the others anew
-		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+		if err := killAtOnce(pid); err != nil {
 			return err
 		}
 	}
