@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"io"
 
@@ -15,7 +16,7 @@ type integrationUpdate struct {
 	Region      *string  `placeholder:"REGION" help:"New region."`
 	Account     *string  `placeholder:"ACCOUNT" help:"New account: 12 digits."`
 	AccessKeyID *string  `name:"access-key-id" placeholder:"ID" help:"New access key; its secret half is read from --secret-key-file."`
-	SecretKey   string   `name:"secret-key-file" default:"-" placeholder:"FILE" help:"File with the new secret access key; - is standard input."`
+	SecretKey   string   `name:"secret-key-file" placeholder:"FILE" help:"With --access-key-id: file with its secret; - is standard input, which is also read without this."`
 	Roles       []string `name:"role" sep:"none" placeholder:"ROLE" help:"The roles to assume from now on, written as for add. Repeated: one after the other."`
 	ExternalID  string   `placeholder:"ID" help:"External id for the last role."`
 	Runners     []string `name:"runner" placeholder:"NAME" help:"Only for this runner from now on; all lifts the limit. Can be repeated."`
@@ -48,6 +49,10 @@ func (i *integrationUpdate) Run(ctx context.Context, t *terminal) error {
 }
 
 func (i *integrationUpdate) change(ctx context.Context, c *client.Client, t *terminal) (pullpass.IntegrationChange, error) {
+	if i.SecretKey != "" && i.AccessKeyID == nil {
+		return pullpass.IntegrationChange{}, misuse("a secret access key alone says nothing of its access key",
+			"give both: --access-key-id ID --secret-key-file FILE")
+	}
 	change := pullpass.IntegrationChange{Name: i.Name, Region: i.Region, Account: i.Account, AccessKeyID: i.AccessKeyID}
 	if len(i.Roles) > 0 || i.ExternalID != "" {
 		chain, err := roleChain(i.Roles, i.ExternalID)
@@ -74,7 +79,7 @@ func (i *integrationUpdate) change(ctx context.Context, c *client.Client, t *ter
 		return change, misuse("nothing to change was given", "give --name, --region, --account, --access-key-id, --role, --runner, --project or --no-project")
 	}
 	if i.AccessKeyID != nil {
-		secret, err := readSecret(t, i.SecretKey, "Secret access key: ")
+		secret, err := readSecret(t, cmp.Or(i.SecretKey, "-"), "Secret access key: ")
 		if err != nil {
 			return change, err
 		}
