@@ -23,6 +23,7 @@ var (
 	afterCommand = regexp.MustCompile("[;`()\\x00<>\\n|…?]| [&#—–] ?|, |: |\\. | (?:and|or|shows|prints|printed|lists|gives|says|keeps|no|does|answered|in|on|of|for|with|then|again|to|is|are|has|after|before|where|that|which|makes|wants|takes|reads|writes|asks|stands) ")
 	printedVerb  = regexp.MustCompile(`(?:^|[^-/\w.])pullpass ([a-z][-a-z]*)[^-\w/]`)
 	htmlTag      = regexp.MustCompile(`<[^>]*>|\{\{[^}]*\}\}`)
+	shellsPart   = regexp.MustCompile(`\$\{[^}]*\}`) // of a script that we write
 	inlineCode   = regexp.MustCompile("`(?:bin/)?(pullpass [^`\n]*)`")
 )
 
@@ -146,6 +147,7 @@ func written(e ast.Expr) (string, bool) {
 // where the sentence goes on without it.
 func printedCommands(text string) []string {
 	var all []string
+	text = shellsPart.ReplaceAllString(text, "")
 	for _, at := range printedVerb.FindAllStringSubmatchIndex(text+" ", -1) {
 		if !slices.Contains(knownVerbs(), text[at[2]:at[3]]) {
 			continue
