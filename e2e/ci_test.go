@@ -241,7 +241,7 @@ func TestGitHubAction(t *testing.T) {
 			t.Errorf("a secret is logged, or not masked:\n%s", out)
 		}
 	}
-	get := exec.CommandContext(within(t, time.Minute), "docker-credential-pullpass", "get") //nolint:gosec // looked up below
+	get := exec.CommandContext(within(t, time.Minute), "docker-credential-pullpass", "get")
 	get.Path = filepath.Join(strings.TrimSpace(read("GITHUB_PATH")), "docker-credential-pullpass")
 	get.Err, get.Env, get.Stdin = nil, append([]string{}, base...), strings.NewReader("registry.example.com")
 	for name, value := range job {

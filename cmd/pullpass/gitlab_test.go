@@ -15,11 +15,12 @@ import (
 func TestGitLabPageHolds(t *testing.T) {
 	tests := map[string]bool{}
 	named := regexp.MustCompile(`(?m)^func (Test\w+)\(`)
-	err := filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {
+	tree := os.DirFS("../..")
+	err := fs.WalkDir(tree, ".", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || !strings.HasSuffix(path, "_test.go") {
 			return err
 		}
-		text, err := os.ReadFile(path)
+		text, err := fs.ReadFile(tree, path)
 		for _, m := range named.FindAllStringSubmatch(string(text), -1) {
 			tests[m[1]] = true
 		}
@@ -65,5 +66,38 @@ func TestGitLabPageHolds(t *testing.T) {
 	}
 	if rows < 25 {
 		t.Errorf("the page has %d rows, want one for each sentence of the recipe", rows)
+	}
+}
+
+// TestGitLabHintsParse: the commands of ours in each fix of gitlab check are commands.
+func TestGitLabHintsParse(t *testing.T) {
+	var texts []string
+	for _, file := range []string{"check.go", "runner.go"} {
+		text, err := os.ReadFile(filepath.Join("../../internal/delivery/gitlab", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts = append(texts, string(text))
+	}
+	found := regexp.MustCompile(`pullpass (?:gitlab|docker-config|registry|token|refresh)(?: [a-zA-Z-]+| --[a-z-]+(?: [A-Za-z+-]+)?)*`).FindAllString(strings.Join(texts, "\n"), -1)
+	if len(found) < 10 {
+		t.Fatalf("found %d commands: the test would prove little", len(found))
+	}
+	for _, command := range found {
+		words := strings.Fields(command)[1:]
+		switch {
+		case strings.HasPrefix(command, "pullpass token exchange"):
+			words = append(words, "https://pullpass.example.com", "--organization", "acme")
+		case strings.HasPrefix(command, "pullpass registry add"):
+			words = append(words, "ghcr.io")
+		}
+		var cli commandLine
+		parser, err := newParser(&cli, words, io.Discard, io.Discard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := parser.Parse(words); err != nil {
+			t.Errorf("%s: %v", command, err)
+		}
 	}
 }

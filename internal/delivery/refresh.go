@@ -104,8 +104,8 @@ func (r *Refresher) Run(ctx context.Context) error {
 				next = t.at
 			}
 		}
-		if r.Wait(ctx, max(next.Sub(r.Now()), 0)) != nil {
-			return nil
+		if err := r.Wait(ctx, max(next.Sub(r.Now()), 0)); err != nil {
+			return nil //nolint:nilerr // it was stopped
 		}
 	}
 }

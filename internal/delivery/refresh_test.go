@@ -115,6 +115,9 @@ func TestRefreshSurvivesFailures(t *testing.T) {
 			t.Errorf("Once = %v, want the host's error", err)
 		}
 	}
+	if n := issuer.n["b.example"]; n != 11 {
+		t.Errorf("the other host was asked for %d times, want each time", n)
+	}
 	if !holds(t, r.Path, "a.example", 1) || !holds(t, r.Path, "b.example", issuer.n["b.example"]) {
 		t.Errorf("the file is %s", read(t, r.Path))
 	}
