@@ -28,7 +28,12 @@ ENGINE_PACKAGES := ./internal/docker/... ./internal/runner/... ./internal/agent/
 # Gives a command the engine that e2e/parts found or started, under its usual name.
 WITH_ENGINE := [ -z "$$PULLPASS_TEST_DOCKER_HOST" ] || export DOCKER_HOST="$$PULLPASS_TEST_DOCKER_HOST"
 
-.PHONY: help build dist test lint demo bench fuzz generate verify vulnerabilities fresh parts clean
+# Mutants that are tried at once, and how many of the two largest packages.
+MUTANT_WORKERS ?= 2
+MUTANT_SAMPLE ?= 200
+MUTANT_SEED ?= 0
+
+.PHONY: help build dist test lint demo bench fuzz generate mutants verify vulnerabilities fresh parts clean
 
 help: ## list the targets
 	@echo "usage: make TARGET"; echo
@@ -80,11 +85,16 @@ generate: ## write the generated files anew: documents, golden files
 	go generate ./...
 	@grep -rl --include='*_test.go' '"update"' . | xargs -rn1 dirname | sort -u | xargs -r sh -c 'go test -count=1 "$$@" -update' packages
 
+mutants: ## put faults into the packages that security rests on, one at a time: a test has to fail (90 % of them; survivors are in a ledger)
+	go run ./e2e/mutants -faults
+	go run ./e2e/mutants -workers $(MUTANT_WORKERS) -sample $(MUTANT_SAMPLE) -seed $(MUTANT_SEED)
+
 verify: fresh parts ## what is too slow for CI: fresh files, OCI conformance, race detector, faults at length, known vulnerabilities, a current engine, long fuzzing, the goals of bench
 	go run ./e2e/conformance
 	.bin/parts -- go test -count=1 -timeout 30m -race ./...
 	PULLPASS_TEST_LONG=1 PULLPASS_TEST_SOAK=$(SOAK) .bin/parts -only postgres -- \
 		go test -count=1 -timeout 60m -run '^(TestFailovers|TestServerKilled|TestSoak)$$' ./e2e
+	$(MAKE) mutants
 	$(MAKE) vulnerabilities
 	.bin/parts -engine current -- go test -count=1 -timeout 30m $(ENGINE_PACKAGES)
 	$(MAKE) fuzz

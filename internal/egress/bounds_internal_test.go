@@ -74,7 +74,7 @@ func (p *part) Close() error { p.closed = true; return nil }
 // A reader never gets more than the limit, whatever it asks for; a body that says
 // nothing for once at its limit is no longer one.
 func TestBodyEndsAtItsLimit(t *testing.T) {
-	req := httptest.NewRequest(http.MethodGet, "https://a.example/", nil)
+	req := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "https://a.example/", nil)
 	for _, test := range []struct {
 		pieces []string
 		want   string
@@ -138,7 +138,7 @@ func TestWhatAProxyMayDial(t *testing.T) {
 		"http://10.1.2.3/": true, "https://10.1.2.3/": true, "https://10.2.2.3/": false, "http://10.2.2.3/": false,
 		"https://8.8.8.8/": true, "http://8.8.8.8/": false, "https://a.example/": true, "http://a.example/": false,
 	} {
-		req := httptest.NewRequest(http.MethodGet, address, nil)
+		req := httptest.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
 		err := c.checkProxied(req, &dial{plain: req.URL.Scheme == "http", proxy: proxy})
 		if (err == nil) != want || err != nil && !pullpass.IsKind(err, pullpass.Denied) {
 			t.Errorf("checkProxied(%s) = %v, want allowed %v", address, err, want)
@@ -151,7 +151,7 @@ func TestWhatAProxyMayDial(t *testing.T) {
 
 // A connection that could not be made is told from one that broke.
 func TestExplainTellsDialsApart(t *testing.T) {
-	req := httptest.NewRequest(http.MethodGet, "https://a.example/", nil)
+	req := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "https://a.example/", nil)
 	for op, want := range map[string]string{"dial": "connect_failed", "read": "broken", "write": "broken"} {
 		var e *pullpass.Error
 		if err := explain(req, &net.OpError{Op: op, Err: errors.New("x")}); !errors.As(err, &e) || e.Code != want {

@@ -33,14 +33,14 @@ func TestNamesCharacterByCharacter(t *testing.T) {
 // The longest of each is taken, and one character more is not.
 func TestLongestNames(t *testing.T) {
 	label := strings.Repeat("l", 63)
-	host := label + "." + label + "." + label + "." + strings.Repeat("l", 61) // 253
+	host := label + "." + label + "." + label + "." + label // 255
 	for name, test := range map[string]struct {
 		taken, refused bool
 	}{
 		"a repository": {reference.ValidRepository(strings.Repeat("r", 255)), reference.ValidRepository(strings.Repeat("r", 256))},
 		"a tag":        {reference.ValidTag(strings.Repeat("t", 128)), reference.ValidTag(strings.Repeat("t", 129))},
 		"a label":      {parses(label + ".example"), parses(label + "l.example")},
-		"a host":       {parses(host + ":65535"), parses(host + "." + label)},
+		"a host":       {parses(host + ":65535"), parses(host + "l:65535")},
 	} {
 		if !test.taken || test.refused {
 			t.Errorf("%s: the longest is taken %v, a longer one %v", name, test.taken, test.refused)
@@ -92,6 +92,34 @@ func TestRefusalsShowWhatCanBeShown(t *testing.T) {
 		text := err.Error()
 		if !strings.Contains(text, test.shown) || test.shown != test.host && strings.Contains(text, test.host) {
 			t.Errorf("ParseHost(%q) = %s, want it to show %s", test.host, text, test.shown)
+		}
+	}
+}
+
+// A mapping leads engines to where it says, and is of this machine where that is.
+func TestWhereMappingsLead(t *testing.T) {
+	for host, want := range map[string]bool{"localhost": true, "127.0.0.1": true, "127.9.9.9": true, "::1": true, "::ffff:127.0.0.1": true,
+		"": false, "localhost.example": false, "128.0.0.1": false, "10.0.0.1": false, "127.0.0.1.example": false} {
+		if got := reference.IsLoopback(host); got != want {
+			t.Errorf("IsLoopback(%q) = %v, want %v", host, got, want)
+		}
+	}
+	for m, want := range map[reference.Mapping]bool{
+		{RegistryURL: "http://127.0.0.1:5000"}: true, {Realm: "http://[::1]:5001/token"}: true, {RegistryURL: "https://a.example", Realm: "http://localhost:1"}: true,
+		{RegistryURL: "https://a.example"}: false, {}: false, {RegistryURL: "http://127.0.0.1:x"}: false,
+	} {
+		if got := m.OfThisMachine(); got != want {
+			t.Errorf("OfThisMachine(%s) = %v, want %v", m, got, want)
+		}
+	}
+	hosts, err := reference.NewHosts(reference.Mapping{Host: "a.example", RegistryURL: "http://127.0.0.1:5000"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"a.example": "127.0.0.1:5000", "b.example": "b.example"} {
+		h, err := hosts.Parse(name)
+		if err != nil || h.EngineName() != want {
+			t.Errorf("EngineName(%s) = %s, %v, want %s", name, h.EngineName(), err, want)
 		}
 	}
 }
