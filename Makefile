@@ -85,8 +85,8 @@ generate: ## write the generated files anew: documents, golden files
 	go generate ./...
 	@grep -rl --include='*_test.go' '"update"' . | xargs -rn1 dirname | sort -u | xargs -r sh -c 'go test -count=1 "$$@" -update' packages
 
-mutants: ## put faults into the packages that security rests on, one at a time: a test has to fail (90 % of them; survivors are in a ledger)
-	go run ./e2e/mutants -faults
+mutants: parts ## put faults into the packages that security rests on, one at a time: a test has to fail (90 % of them; survivors are in a ledger)
+	.bin/parts -only docker,postgres -- go run ./e2e/mutants -faults
 	go run ./e2e/mutants -workers $(MUTANT_WORKERS) -sample $(MUTANT_SAMPLE) -seed $(MUTANT_SEED)
 
 verify: fresh parts ## what is too slow for CI: fresh files, OCI conformance, race detector, faults at length, known vulnerabilities, a current engine, long fuzzing, the goals of bench

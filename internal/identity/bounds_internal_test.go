@@ -67,6 +67,19 @@ func TestGrantsToTheSecond(t *testing.T) {
 	}
 }
 
+// A grant is told by its type alone: whatever else the same keys sign, and whatever
+// it says, is none.
+func TestOnlyAGrantIsAGrant(t *testing.T) {
+	org, runner := pullpass.NewOrganizationID(), pullpass.NewRunnerID()
+	for _, typ := range []string{grantType, "JWT", "jwt", "", challengeType, successionType, "pullpass-grant", strings.ToUpper(grantType)} {
+		text, keys := signed(t, typ, grantPayload{Issuer: "i", Audience: string(runner), Expires: noon.Add(time.Minute).Unix(),
+			Issued: noon.Unix(), Grant: pullpass.Grant{Organization: org, Runner: runner}})
+		if _, err := OpenGrant(pullpass.NewSecret(text), keys, "i", org, runner, noon); (err == nil) != (typ == grantType) {
+			t.Errorf("a token of type %q opens as a grant: %v", typ, err)
+		}
+	}
+}
+
 // What is parsed is bounded: of each kind of text the longest is looked at, and one
 // byte more is refused for its length.
 func TestLongestTexts(t *testing.T) {
