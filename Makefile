@@ -94,7 +94,6 @@ verify: fresh parts ## what is too slow for CI: fresh files, OCI conformance, ra
 	.bin/parts -- go test -count=1 -timeout 30m -race ./...
 	PULLPASS_TEST_LONG=1 PULLPASS_TEST_SOAK=$(SOAK) .bin/parts -only postgres -- \
 		go test -count=1 -timeout 60m -run '^(TestFailovers|TestServerKilled|TestSoak)$$' ./e2e
-	$(MAKE) mutants
 	$(MAKE) vulnerabilities
 	.bin/parts -engine current -- go test -count=1 -timeout 30m $(ENGINE_PACKAGES)
 	$(MAKE) fuzz
