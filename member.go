@@ -27,6 +27,7 @@ type Member struct {
 	User         UserID // empty until the person has signed in
 	Role         Role
 	CreatedBy    string
+	Maker        Maker // what has become of who created it
 	CreatedAt    time.Time
 }
 

@@ -29,6 +29,7 @@ type Runner struct {
 	Message       string // why it is degraded; empty otherwise
 	Warning       string // another machine used the runner's token, and was refused
 	LastSeenAt    time.Time
+	Maker         Maker // who added it, or let its machine join last
 	CreatedAt     time.Time
 }
 

@@ -58,6 +58,7 @@ type Trust struct {
 	Project    pullpass.ProjectID `json:"project"`
 	Action     pullpass.Action    `json:"action" enum:"pull,push"`
 	Life       int64              `json:"life_seconds"`
+	Maker      Maker              `json:"maker" doc:"Who added it. It stays when that token ends."`
 	CreatedAt  time.Time          `json:"created_at"`
 }
 

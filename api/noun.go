@@ -47,7 +47,7 @@ func FromRunner(r pullpass.Runner) Runner {
 		ID: r.ID, Name: r.Name, Kind: r.Kind, Hosted: r.Hosted, Projects: full(r.Projects), Version: r.Version, ServerVersion: r.ServerVersion,
 		Capabilities: full(r.Capabilities), AWSIdentity: r.AWSIdentity, AWSProved: r.AWSProved, AWSClaim: r.AWSClaim,
 		AWSMessage: r.AWSMessage, AWSRole: r.AWSRole, Phase: r.Phase, Message: r.Message, Warning: r.Warning,
-		LastSeenAt: r.LastSeenAt, CreatedAt: r.CreatedAt,
+		LastSeenAt: r.LastSeenAt, Maker: FromMaker(r.Maker), CreatedAt: r.CreatedAt,
 	}
 }
 

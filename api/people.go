@@ -14,12 +14,13 @@ type Member struct {
 	Project   pullpass.ProjectID `json:"project,omitempty" doc:"Empty for the whole organization."`
 	User      pullpass.UserID    `json:"user,omitempty" doc:"Who it is; empty until the first sign-in."`
 	CreatedBy string             `json:"created_by,omitempty"`
+	Maker     Maker              `json:"maker" doc:"What has become of who created it."`
 	CreatedAt time.Time          `json:"created_at"`
 }
 
 // FromMember writes a member.
 func FromMember(m pullpass.Member) Member {
-	return Member{ID: m.ID, Email: m.Email, Role: m.Role, Project: m.Project, User: m.User, CreatedBy: m.CreatedBy, CreatedAt: m.CreatedAt}
+	return Member{ID: m.ID, Email: m.Email, Role: m.Role, Project: m.Project, User: m.User, CreatedBy: m.CreatedBy, Maker: FromMaker(m.Maker), CreatedAt: m.CreatedAt}
 }
 
 // NewMember invites a person: whoever first signs in with this address, verified

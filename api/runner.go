@@ -26,6 +26,7 @@ type Runner struct {
 	Message       string               `json:"message,omitempty"`
 	Warning       string               `json:"warning,omitempty" doc:"A second machine used the runner's token, and was refused."`
 	LastSeenAt    time.Time            `json:"last_seen_at,omitzero"`
+	Maker         Maker                `json:"maker" doc:"Who added it, or let its machine join last. It stays when that token ends."`
 	CreatedAt     time.Time            `json:"created_at"`
 }
 

@@ -38,7 +38,7 @@ func runner(w api.Runner) pullpass.Runner {
 		ID: w.ID, Name: w.Name, Kind: w.Kind, Hosted: w.Hosted, Projects: w.Projects, Version: w.Version, ServerVersion: w.ServerVersion,
 		Capabilities: w.Capabilities, AWSIdentity: w.AWSIdentity, AWSProved: w.AWSProved, AWSClaim: w.AWSClaim,
 		AWSMessage: w.AWSMessage, AWSRole: w.AWSRole, Phase: w.Phase, Message: w.Message, Warning: w.Warning,
-		LastSeenAt: w.LastSeenAt, CreatedAt: w.CreatedAt,
+		LastSeenAt: w.LastSeenAt, Maker: w.Maker.Maker(), CreatedAt: w.CreatedAt,
 	}
 }
 

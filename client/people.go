@@ -30,7 +30,7 @@ func (c *Client) DeleteMember(ctx context.Context, id pullpass.MemberID) error {
 }
 
 func member(w api.Member) pullpass.Member {
-	return pullpass.Member{ID: w.ID, Email: w.Email, Role: w.Role, Project: w.Project, User: w.User, CreatedBy: w.CreatedBy, CreatedAt: w.CreatedAt}
+	return pullpass.Member{ID: w.ID, Email: w.Email, Role: w.Role, Project: w.Project, User: w.User, CreatedBy: w.CreatedBy, Maker: w.Maker.Maker(), CreatedAt: w.CreatedAt}
 }
 
 // BeginDevice begins a sign-in on a machine without a browser.

@@ -52,15 +52,16 @@ func (l *memberList) Run(ctx context.Context, t *terminal) error {
 		return err
 	}
 	names := newNames(ctx, c)
+	makers := newMakerColumn(list, func(m api.Member) api.Maker { return m.Maker })
 	var rows [][]string
 	for _, m := range list {
 		state := "invited"
 		if m.User != "" {
 			state = "signed in"
 		}
-		rows = append(rows, l.row([]string{m.Email, string(m.Role), names.project(m.Project), state}, string(m.ID)))
+		rows = append(rows, l.row(makers.row([]string{m.Email, string(m.Role), names.project(m.Project), state}, m), string(m.ID), makerSaid(m.Maker)))
 	}
-	return t.list(list, l.row([]string{"E-MAIL", "ROLE", "PROJECT", "STATE"}, "ID"), rows, "Add one: pullpass member add EMAIL --role developer")
+	return t.list(list, l.row(makers.head([]string{"E-MAIL", "ROLE", "PROJECT", "STATE"}), "ID", "ADDED BY"), rows, "Add one: pullpass member add EMAIL --role developer")
 }
 
 type memberDelete struct {

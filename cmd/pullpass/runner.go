@@ -74,11 +74,12 @@ func (runnerList) Run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return err
 	}
+	makers := newMakerColumn(list, func(r api.Runner) api.Maker { return r.Maker })
 	var rows [][]string
 	for _, r := range list {
-		rows = append(rows, []string{r.Name, string(r.Kind), string(r.Phase), versionOf(r.Version, r.ServerVersion), day(r.LastSeenAt), r.Message})
+		rows = append(rows, append(makers.row([]string{r.Name, string(r.Kind), string(r.Phase), versionOf(r.Version, r.ServerVersion), day(r.LastSeenAt)}, r), r.Message))
 	}
-	return t.list(list, []string{"NAME", "KIND", "PHASE", "VERSION", "LAST SEEN", "MESSAGE"}, rows, "Add one: pullpass runner add NAME")
+	return t.list(list, append(makers.head([]string{"NAME", "KIND", "PHASE", "VERSION", "LAST SEEN"}), "MESSAGE"), rows, "Add one: pullpass runner add NAME")
 }
 
 type runnerShow struct {
@@ -102,7 +103,7 @@ func (r *runnerShow) Run(ctx context.Context, t *terminal) error {
 		facts(w, "name", found.Name, "id", string(found.ID), "kind", string(found.Kind), "hosted", hosted,
 			"projects", newNames(ctx, c).projects(found.Projects, "any"), "phase", string(found.Phase),
 			"message", found.Message, "warning", found.Warning, "version", versionOf(found.Version, found.ServerVersion), "capabilities", ids(found.Capabilities, ""),
-			"AWS identity", awsIdentityOf(found), "joins by role", found.AWSRole, "last seen", day(found.LastSeenAt))
+			"AWS identity", awsIdentityOf(found), "joins by role", found.AWSRole, "last seen", day(found.LastSeenAt), "made by", makerSaid(api.FromMaker(found.Maker)))
 	})
 }
 

@@ -93,11 +93,12 @@ func (trustList) Run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return err
 	}
+	makers := newMakerColumn(list, func(w api.Trust) api.Maker { return w.Maker })
 	var rows [][]string
 	for _, w := range list {
-		rows = append(rows, []string{w.Name, w.Issuer, w.Audience, strings.Join(w.Conditions, " "), names.project(w.Project), string(w.Action)})
+		rows = append(rows, makers.row([]string{w.Name, w.Issuer, w.Audience, strings.Join(w.Conditions, " "), names.project(w.Project), string(w.Action)}, w))
 	}
-	return t.list(list, []string{"NAME", "ISSUER", "AUDIENCE", "CLAIMS", "PROJECT", "ACTION"}, rows, "Add one: pullpass trust add NAME --preset gitlab --claim project_path=group/app --project NAME")
+	return t.list(list, makers.head([]string{"NAME", "ISSUER", "AUDIENCE", "CLAIMS", "PROJECT", "ACTION"}), rows, "Add one: pullpass trust add NAME --preset gitlab --claim project_path=group/app --project NAME")
 }
 
 type trustTest struct {

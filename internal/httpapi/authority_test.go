@@ -262,7 +262,7 @@ func TestExpiringTokensHandOutNothingForEver(t *testing.T) {
 	w := newWorld(t)
 	o := w.first()
 	ends := w.clock.now().Add(time.Hour)
-	_, text, err := o.CreateToken(t.Context(), pullpass.Token{Name: "brief", Role: pullpass.RoleOwner, ExpiresAt: ends})
+	brief, text, err := o.CreateToken(t.Context(), pullpass.Token{Name: "brief", Role: pullpass.RoleOwner, ExpiresAt: ends})
 	must(t, err)
 	got := w.raw(http.MethodPost, api.PathMembers, text.Reveal(), `{"email":"me@example.com","role":"owner"}`)
 	if p := wantProblem(t, "a member", got, 403, pullpass.Denied); p.Code != "grant_exceeds" {
@@ -279,7 +279,46 @@ func TestExpiringTokensHandOutNothingForEver(t *testing.T) {
 	if !shown {
 		t.Error("the record of the runner does not say that its maker's token ends")
 	}
+	project, err := o.CreateProject(t.Context(), pullpass.Project{Name: "shop"})
+	must(t, err)
+	made, err := w.as(text).CreateTrust(t.Context(), api.NewTrust{Name: "gitlab", Issuer: "https://gitlab.example.com", Audience: "a", Conditions: []string{"sub=x"}, Project: project.ID})
+	must(t, err)
+	if made.Maker.State != pullpass.MakerExpiring || made.Maker.Expires.Sub(ends).Abs() > time.Second {
+		t.Errorf("the new trust says %+v of its maker, want that it expires %v", made.Maker, ends)
+	}
+	makers := func(when string, want pullpass.MakerState) {
+		t.Helper()
+		runners, err := o.Runners(t.Context(), pullpass.Page{})
+		must(t, err)
+		trusts, err := o.Trusts(t.Context(), pullpass.Page{})
+		must(t, err)
+		if got := runners.Items[0].Maker.State; got != want {
+			t.Errorf("%s: the runner's maker is %s, want %s", when, got, want)
+		}
+		if got := trusts.Items[0].Maker.State; got != want {
+			t.Errorf("%s: the trust's maker is %s, want %s", when, got, want)
+		}
+	}
+	makers("at first", pullpass.MakerExpiring)
 	w.clock.forward(2 * time.Hour)
 	_, _, err = w.anonymous().Join(t.Context(), join, pullpass.RunnerDocker, pullpass.RunnerReport{Version: "1"})
 	wantKind(t, "a join token that would outlive its maker's", err, pullpass.Unauthenticated)
+	makers("two hours later", pullpass.MakerExpired)
+	must(t, o.DeleteToken(t.Context(), brief.ID))
+	makers("after its deletion", pullpass.MakerGone)
+
+	// Members are made by lasting tokens only, and those can be deleted.
+	lasting, text, err := o.CreateToken(t.Context(), pullpass.Token{Name: "lasting", Role: pullpass.RoleOwner})
+	must(t, err)
+	member, err := w.as(text).AddMember(t.Context(), pullpass.Member{Email: "ada@example.com", Role: pullpass.RoleAuditor})
+	must(t, err)
+	if member.Maker.State != pullpass.MakerActive || member.Maker.ID != string(lasting.ID) {
+		t.Errorf("the new member says %+v of its maker, want %s", member.Maker, lasting.ID)
+	}
+	must(t, o.DeleteToken(t.Context(), lasting.ID))
+	members, err := o.Members(t.Context(), pullpass.Page{})
+	must(t, err)
+	if got := members.Items[0].Maker.State; got != pullpass.MakerGone {
+		t.Errorf("the member's maker is %s after its deletion, want gone", got)
+	}
 }

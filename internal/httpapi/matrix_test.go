@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -467,7 +468,8 @@ func (s *stage) inventory(o *tenant) string {
 	}
 	// A runner that says nothing for half a minute is shown as inactive: that is
 	// nobody's doing, and a slow machine takes longer than that for the matrix.
-	return strings.ReplaceAll(b.String(), `"phase":"active"`, `"phase":"inactive"`)
+	quiet := silence.ReplaceAllString(b.String(), `"conditions":[]`)
+	return strings.ReplaceAll(quiet, `"phase":"active"`, `"phase":"inactive"`)
 }
 
 // Every operation names its permission, and asks for a token unless it is public;
@@ -489,3 +491,6 @@ func TestEveryRouteNamesItsPermission(t *testing.T) {
 		t.Errorf("public operations: %v, want %v", public, want)
 	}
 }
+
+// silence is what an environment says that waits for a runner which is not heard of.
+var silence = regexp.MustCompile(`"conditions":\[\{"code":"runner_offline"[^]]*\]`)

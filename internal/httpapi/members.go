@@ -42,7 +42,7 @@ func (s *Server) addMember(ctx context.Context, c pullpass.Caller, in *struct{ B
 			return nil, err
 		}
 	}
-	m := pullpass.Member{ID: pullpass.NewMemberID(), Organization: c.Organization, Project: w.Project, Email: email, Role: w.Role, CreatedBy: c.ID, CreatedAt: s.now()}
+	m := pullpass.Member{ID: pullpass.NewMemberID(), Organization: c.Organization, Project: w.Project, Email: email, Role: w.Role, CreatedBy: c.ID, Maker: makerOf(ctx, c), CreatedAt: s.now()}
 	err := s.deed(ctx, c, memberEvent("member.add", m), func(ctx context.Context) (err error) {
 		m, err = s.store.CreateMember(ctx, m)
 		return err
@@ -50,7 +50,12 @@ func (s *Server) addMember(ctx context.Context, c pullpass.Caller, in *struct{ B
 	if err != nil {
 		return nil, err
 	}
-	return answer(api.FromMember(m)), nil
+	return answer(s.wireMember(m)), nil
+}
+
+func (s *Server) wireMember(m pullpass.Member) api.Member {
+	m.Maker = m.Maker.At(s.now())
+	return api.FromMember(m)
 }
 
 func memberEvent(action string, m pullpass.Member) pullpass.Event {
@@ -60,7 +65,7 @@ func memberEvent(action string, m pullpass.Member) pullpass.Event {
 
 func (s *Server) listMembers(ctx context.Context, c pullpass.Caller, in *Paging) (*body[api.List[api.Member]], error) {
 	l, err := s.store.Members(ctx, c.Organization, in.page())
-	return listed(l, err, api.FromMember)
+	return listed(l, err, s.wireMember)
 }
 
 func (s *Server) deleteMember(ctx context.Context, c pullpass.Caller, in *memberPath) (*none, error) {

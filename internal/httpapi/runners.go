@@ -47,7 +47,7 @@ func (s *Server) createRunner(ctx context.Context, c pullpass.Caller, in *struct
 	}
 	r := pullpass.Runner{
 		ID: pullpass.NewRunnerID(), Organization: c.Organization, Name: in.Body.Name, Kind: in.Body.Kind, Hosted: in.Body.Hosted, Projects: projects,
-		AWSRole: in.Body.AWSRole, Phase: pullpass.RunnerCreated, CreatedAt: s.now(),
+		AWSRole: in.Body.AWSRole, Phase: pullpass.RunnerCreated, Maker: makerOf(ctx, c), CreatedAt: s.now(),
 	}
 	if r.AWSRole != "" && !awsname.IsRoleOrUser(r.AWSRole) {
 		return nil, &pullpass.Error{Kind: pullpass.Invalid, Code: "aws_identity_form", What: "cannot add the runner", Cause: "it is not the ARN of one role",
@@ -131,6 +131,7 @@ func (s *Server) standing(r pullpass.Runner) pullpass.Runner {
 	if reported && s.now().Sub(r.LastSeenAt) > seenWithin {
 		r.Phase = pullpass.RunnerInactive
 	}
+	r.Maker = r.Maker.At(s.now())
 	return r
 }
 

@@ -64,6 +64,15 @@ func parentOf(c pullpass.Caller) pullpass.TokenID {
 	return ""
 }
 
+// makerOf is the caller as the maker of something that stays when it is gone.
+func makerOf(ctx context.Context, c pullpass.Caller) pullpass.Maker {
+	m := pullpass.Maker{ID: c.ID}
+	if x := exchangeOf(ctx); x != nil && c.Kind == pullpass.CallerToken {
+		m.Expires = x.expires
+	}
+	return m
+}
+
 // outlives refuses what would live on after its maker's token.
 func outlives(ctx context.Context, what string, expires time.Time) error {
 	x := exchangeOf(ctx)

@@ -45,7 +45,7 @@ func (s *Server) createTrust(ctx context.Context, c pullpass.Caller, in *struct{
 	if err != nil {
 		return nil, err
 	}
-	return answer(wireTrust(t)), nil
+	return answer(s.wireTrust(t)), nil
 }
 
 func (s *Server) newTrust(ctx context.Context, c pullpass.Caller, in api.NewTrust) (identity.Trust, error) {
@@ -60,7 +60,7 @@ func (s *Server) newTrust(ctx context.Context, c pullpass.Caller, in api.NewTrus
 		return identity.Trust{}, err
 	}
 	t := identity.Trust{ID: pullpass.NewTrustID(), Organization: c.Organization, Name: in.Name, Issuer: in.Issuer, Audience: in.Audience,
-		Project: project.ID, Action: in.Action, Life: time.Duration(in.Life) * time.Second, CreatedAt: s.now()}
+		Project: project.ID, Action: in.Action, Life: time.Duration(in.Life) * time.Second, Maker: makerOf(ctx, c), CreatedAt: s.now()}
 	if t.Action == "" {
 		t.Action = pullpass.ActionPull
 	}
@@ -86,13 +86,13 @@ func checkIssuer(issuer string) error {
 		Cause: "it is not a plain https URL", Hint: "write it exactly as the token's iss: https://token.actions.githubusercontent.com"}
 }
 
-func wireTrust(t identity.Trust) api.Trust {
+func (s *Server) wireTrust(t identity.Trust) api.Trust {
 	conditions := make([]string, len(t.Conditions))
 	for i, c := range t.Conditions {
 		conditions[i] = c.String()
 	}
 	return api.Trust{ID: t.ID, Name: t.Name, Issuer: t.Issuer, Audience: t.Audience, Conditions: conditions, Project: t.Project,
-		Action: t.Action, Life: int64(t.Life / time.Second), CreatedAt: t.CreatedAt}
+		Action: t.Action, Life: int64(t.Life / time.Second), Maker: api.FromMaker(t.Maker.At(s.now())), CreatedAt: t.CreatedAt}
 }
 
 type trustsQuery struct {
@@ -103,10 +103,10 @@ type trustsQuery struct {
 func (s *Server) listTrusts(ctx context.Context, c pullpass.Caller, in *trustsQuery) (*body[api.List[api.Trust]], error) {
 	if in.Name != "" {
 		l, err := byName(pullpass.ValidName(in.Name), func() (identity.Trust, error) { return s.store.TrustByName(ctx, c.Organization, in.Name) })
-		return listed(l, err, wireTrust)
+		return listed(l, err, s.wireTrust)
 	}
 	l, err := s.store.Trusts(ctx, c.Organization, in.page())
-	return listed(l, err, wireTrust)
+	return listed(l, err, s.wireTrust)
 }
 
 func (s *Server) deleteTrust(ctx context.Context, c pullpass.Caller, in *struct {

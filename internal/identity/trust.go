@@ -21,6 +21,7 @@ type Trust struct {
 	Project      pullpass.ProjectID // what the exchanged token is limited to
 	Action       pullpass.Action
 	Life         time.Duration
+	Maker        pullpass.Maker
 	CreatedAt    time.Time
 }
 

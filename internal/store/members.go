@@ -6,12 +6,14 @@ import (
 	"github.com/pullpass/pullpass"
 )
 
-const memberColumns = `SELECT organization, id, COALESCE(project, ''), email, COALESCE(person, ''), role, created_by, created_at FROM members`
+var memberColumns = `SELECT organization, id, COALESCE(project, ''), email, COALESCE(person, ''), role, created_at, ` + makerColumns("members", "created_by") + ` FROM members`
 
 func scanMember(row scanner) (m pullpass.Member, err error) {
 	var created int64
-	err = row.Scan(&m.Organization, &m.ID, &m.Project, &m.Email, &m.User, &m.Role, &m.CreatedBy, &created)
-	m.CreatedAt = moment(created)
+	var maker scannedMaker
+	err = row.Scan(append([]any{&m.Organization, &m.ID, &m.Project, &m.Email, &m.User, &m.Role, &created}, maker.columns()...)...)
+	m.Maker = maker.maker()
+	m.CreatedBy, m.CreatedAt = m.Maker.ID, moment(created)
 	return m, err
 }
 

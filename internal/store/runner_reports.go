@@ -110,6 +110,11 @@ func (db *DB) JoinRunner(ctx context.Context, join pullpass.TokenHash, token pul
 			return err
 		}
 		if join != "" {
+			// Who lets a machine join stands for the runner from now on.
+			_, err := x.exec(`UPDATE runners SET made_by = COALESCE((SELECT created_by FROM tokens WHERE hash = $3), made_by) WHERE organization = $1 AND id = $2`, org, id, join)
+			if err != nil {
+				return err
+			}
 			n, err := x.exec(`DELETE FROM tokens WHERE hash = $1 AND kind = $2 AND organization = $3 AND runner = $4 AND (expires_at = 0 OR expires_at > $5)`,
 				join, pullpass.TokenJoin, org, id, micros(now))
 			if err == nil && n == 0 {

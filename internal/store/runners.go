@@ -8,16 +8,18 @@ import (
 	"github.com/pullpass/pullpass"
 )
 
-const runnerColumns = `SELECT organization, id, name, kind, hosted, version, capabilities,
+var runnerColumns = `SELECT organization, id, name, kind, hosted, version, capabilities,
 	aws_approved, aws_proved, aws_identity, aws_message, aws_role, phase, message, warning, last_seen_at, created_at,
 	(SELECT COALESCE(string_agg(rp.project, ','), '') FROM runner_projects rp
-		WHERE rp.organization = runners.organization AND rp.runner = runners.id) FROM runners`
+		WHERE rp.organization = runners.organization AND rp.runner = runners.id), ` + makerColumns("runners", "made_by") + ` FROM runners`
 
 func scanRunner(row scanner) (r pullpass.Runner, err error) {
 	var seen, created int64
 	var projects string
-	err = row.Scan(&r.Organization, &r.ID, &r.Name, &r.Kind, &r.Hosted, &r.Version, asJSON{&r.Capabilities},
-		&r.AWSIdentity, &r.AWSProved, &r.AWSClaim, &r.AWSMessage, &r.AWSRole, &r.Phase, &r.Message, &r.Warning, &seen, &created, &projects)
+	var maker scannedMaker
+	err = row.Scan(append([]any{&r.Organization, &r.ID, &r.Name, &r.Kind, &r.Hosted, &r.Version, asJSON{&r.Capabilities},
+		&r.AWSIdentity, &r.AWSProved, &r.AWSClaim, &r.AWSMessage, &r.AWSRole, &r.Phase, &r.Message, &r.Warning, &seen, &created, &projects}, maker.columns()...)...)
+	r.Maker = maker.maker()
 	r.Projects = idList[pullpass.ProjectID](projects)
 	r.LastSeenAt, r.CreatedAt = moment(seen), moment(created)
 	return r, err
@@ -42,10 +44,10 @@ func (db *DB) CreateRunner(ctx context.Context, r pullpass.Runner) (pullpass.Run
 			return err
 		}
 		_, err := x.exec(`INSERT INTO runners (organization, id, name, kind, hosted, version, capabilities, aws_identity,
-				phase, message, last_seen_at, created_at, aws_role)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+				phase, message, last_seen_at, created_at, aws_role, made_by)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
 			r.Organization, r.ID, r.Name, r.Kind, r.Hosted, r.Version, asJSON{r.Capabilities}, "",
-			r.Phase, r.Message, micros(r.LastSeenAt), micros(r.CreatedAt), r.AWSRole)
+			r.Phase, r.Message, micros(r.LastSeenAt), micros(r.CreatedAt), r.AWSRole, r.Maker.ID)
 		if err != nil {
 			return err
 		}

@@ -8,11 +8,13 @@ import (
 	"github.com/pullpass/pullpass/internal/identity"
 )
 
-const trustColumns = `SELECT organization, id, name, issuer, audience, conditions, project, action, life, created_at FROM trusts`
+var trustColumns = `SELECT organization, id, name, issuer, audience, conditions, project, action, life, created_at, ` + makerColumns("trusts", "made_by") + ` FROM trusts`
 
 func scanTrust(row scanner) (t identity.Trust, err error) {
 	var life, created int64
-	err = row.Scan(&t.Organization, &t.ID, &t.Name, &t.Issuer, &t.Audience, asJSON{&t.Conditions}, &t.Project, &t.Action, &life, &created)
+	var maker scannedMaker
+	err = row.Scan(append([]any{&t.Organization, &t.ID, &t.Name, &t.Issuer, &t.Audience, asJSON{&t.Conditions}, &t.Project, &t.Action, &life, &created}, maker.columns()...)...)
+	t.Maker = maker.maker()
 	t.Life, t.CreatedAt = time.Duration(life)*time.Second, moment(created)
 	return t, err
 }
@@ -34,9 +36,9 @@ func (db *DB) CreateTrust(ctx context.Context, t identity.Trust) (identity.Trust
 		if err := x.lockProject(t.Organization, t.Project, db.dialect.ForShare); err != nil {
 			return err
 		}
-		_, err := x.exec(`INSERT INTO trusts (organization, id, name, issuer, audience, conditions, project, action, life, created_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-			t.Organization, t.ID, t.Name, t.Issuer, t.Audience, asJSON{t.Conditions}, t.Project, t.Action, int64(t.Life/time.Second), micros(t.CreatedAt))
+		_, err := x.exec(`INSERT INTO trusts (organization, id, name, issuer, audience, conditions, project, action, life, created_at, made_by)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+			t.Organization, t.ID, t.Name, t.Issuer, t.Audience, asJSON{t.Conditions}, t.Project, t.Action, int64(t.Life/time.Second), micros(t.CreatedAt), t.Maker.ID)
 		return err
 	})
 	if err != nil {

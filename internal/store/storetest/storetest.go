@@ -60,6 +60,8 @@ func Run(t *testing.T, database func(t *testing.T) Open) {
 		{"SealClear", testSealClear},
 		{"Tokens", testTokens},
 		{"TokenTrees", testTokenTrees},
+		{"Makers", testMakers},
+		{"MakersOfBefore", testMakersOfBefore},
 		{"SetUp", testSetUp},
 		{"SetUpRace", testSetUpRace},
 		{"Exchanged", testExchanged},
