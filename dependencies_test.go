@@ -46,3 +46,32 @@ func each(t *testing.T, file string, line *regexp.Regexp, f func([]string)) {
 		}
 	}
 }
+
+var unpinned = regexp.MustCompile(`@latest|@master|@main\b`)
+
+// TestDependenciesAreWatched: a release is not verified without a look at the known
+// vulnerabilities, with tools of known versions.
+func TestDependenciesAreWatched(t *testing.T) {
+	text, err := os.ReadFile("Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, verify, _ := strings.Cut(string(text), "\nverify:")
+	verify, _, _ = strings.Cut(verify, "\n\n")
+	_, look, _ := strings.Cut(string(text), "\nvulnerabilities:")
+	look, _, _ = strings.Cut(look, "\n\n")
+	_, fresh, _ := strings.Cut(string(text), "\nfresh:")
+	fresh, _, _ = strings.Cut(fresh, "\n\n")
+	for what, holds := range map[string]bool{
+		"verify runs vulnerabilities":               strings.Contains(verify, "$(MAKE) vulnerabilities"),
+		"verify runs fresh":                         strings.Contains(verify, " fresh "),
+		"vulnerabilities runs a pinned govulncheck": strings.Contains(look, "govulncheck@$(GOVULNCHECK_VERSION)"),
+		"vulnerabilities says that it was skipped":  strings.Contains(look, "skipped: govulncheck"),
+		"fresh compares the modules with go.sum":    strings.Contains(fresh, "go mod verify"),
+		"no tool is taken in whatever version":      !unpinned.Match(text),
+	} {
+		if !holds {
+			t.Errorf("the Makefile does not do it: %s", what)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package config
 
 import (
 	"flag"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -171,6 +172,37 @@ func TestUnknownKeysOfferTheNearOne(t *testing.T) {
 	} {
 		if got := didYouMean(key, known); got != want {
 			t.Errorf("didYouMean(%q) = %q, want %q", key, got, want)
+		}
+	}
+}
+
+// The password comes from its file into the address, and is in no option.
+func TestDatabasePasswordFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "password")
+	const password = "canary:@/ word"
+	if err := os.WriteFile(file, []byte(password+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := Server{Database: "postgres://pullpass@db.example.com/pullpass?sslmode=verify-full", DatabasePass: file}
+	got, err := s.DatabaseURL()
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := url.Parse(got)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p, _ := u.User.Password(); p != password || u.User.Username() != "pullpass" || u.Host != "db.example.com" || u.RawQuery != "sslmode=verify-full" {
+		t.Errorf("DatabaseURL = %v, want the address with the file's password", u)
+	}
+	if strings.Contains(s.Database, "canary") {
+		t.Error("the option holds the password")
+	}
+	for what, wrong := range map[string]Server{
+		"no file": {Database: s.Database, DatabasePass: file + "-missing"}, "no user": {Database: "postgres://db.example.com/pullpass", DatabasePass: file},
+	} {
+		if _, err := wrong.DatabaseURL(); err == nil || strings.Contains(err.Error(), "canary") {
+			t.Errorf("%s: %v, want an error without the password", what, err)
 		}
 	}
 }

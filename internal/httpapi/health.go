@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strings"
 
 	"github.com/pullpass/pullpass"
@@ -26,7 +27,7 @@ func (s *Server) serveMetrics(w http.ResponseWriter, req *http.Request) {
 	if !s.mayReadMetrics(req) {
 		s.refuse(w, req, &pullpass.Error{
 			Kind: pullpass.Unauthenticated, Code: "metrics_token", What: "cannot show the metrics",
-			Cause: "they are for callers on the server's machine, or with the token of --metrics-token-file",
+			Cause: "they are for callers on the server's machine that no proxy passes on, or with the token of --metrics-token-file",
 			Hint:  "pullpass server --metrics-token-file FILE",
 		})
 		return
@@ -40,7 +41,30 @@ func (s *Server) mayReadMetrics(req *http.Request) bool {
 		return isBearer && subtle.ConstantTimeCompare([]byte(given), []byte(s.metricsToken.Reveal())) == 1
 	}
 	from, err := netip.ParseAddr(address(req))
-	return err == nil && from.Unmap().IsLoopback()
+	return err == nil && from.Unmap().IsLoopback() && !s.behindProxy(req)
+}
+
+// behindProxy reports whether a request may be somebody else's whom a proxy on this
+// machine passes on: they all come from here. Not every proxy says for whom it asks,
+// but it is what people reach where their address is not this machine's own.
+func (s *Server) behindProxy(req *http.Request) bool {
+	for _, said := range []string{"Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via"} {
+		if req.Header.Get(said) != "" {
+			return true
+		}
+	}
+	if req.TLS != nil || s.url == "" {
+		return false
+	}
+	u, err := url.Parse(s.url)
+	if err != nil {
+		return true
+	}
+	if u.Hostname() == "localhost" {
+		return false
+	}
+	ip, err := netip.ParseAddr(u.Hostname())
+	return err != nil || !ip.IsLoopback()
 }
 
 func ok(w http.ResponseWriter) {

@@ -19,11 +19,19 @@ type AWSProver interface {
 }
 
 // provesAtOnce bounds how many questions to AWS strangers can cause at the same
-// time, and provesPerSecond how many in all.
+// time, and provesPerSecond how many in all. One address gets a part of them: it can
+// neither stop the runners of others, nor need it wait long for a site's own.
 const (
 	provesAtOnce    = 8
-	provesPerSecond = 10
+	provesPerSecond = 20
+
+	provesOfOnePerSecond = 2
+	provesOfOneAtOnce    = 20
 )
+
+func newProofLimit() *limit {
+	return newLimit(provesOfOnePerSecond, provesOfOneAtOnce, provesPerSecond, 5*provesPerSecond)
+}
 
 func (s *Server) runnerIdentityRoutes() {
 	add(s, route{method: http.MethodPost, path: api.PathRunnerOwnChallenge, id: "runner-challenge", tag: "runner", permission: access.RunnerWork,
@@ -53,7 +61,7 @@ func (s *Server) ownChallenge(ctx context.Context, c pullpass.Caller, _ *struct{
 
 // provenPrincipal returns who AWS says that the runner is. Each challenge is good for one
 // answer, and for the runner that it was made for.
-func (s *Server) provenPrincipal(ctx context.Context, r pullpass.Runner, in api.IdentityProof) (string, error) {
+func (s *Server) provenPrincipal(ctx context.Context, r pullpass.Runner, from string, in api.IdentityProof) (string, error) {
 	if s.identity == nil || s.prover == nil {
 		return "", errNoIdentity()
 	}
@@ -61,7 +69,7 @@ func (s *Server) provenPrincipal(ctx context.Context, r pullpass.Runner, in api.
 	if err != nil {
 		return "", err
 	}
-	if !s.proofs.Allow() {
+	if !s.proofs.allow(from, s.now()) {
 		return "", &pullpass.Error{Kind: pullpass.Limited, Code: "proofs_limited", What: "cannot check the runner's AWS identity",
 			Cause: "too many runners prove theirs at the same time", Hint: "try again in a minute"}
 	}
@@ -85,7 +93,7 @@ func (s *Server) proveIdentity(ctx context.Context, c pullpass.Caller, in *struc
 	if err != nil {
 		return nil, err
 	}
-	proved, err := s.provenPrincipal(ctx, r, in.Body)
+	proved, err := s.provenPrincipal(ctx, r, c.Address, in.Body)
 	if err != nil {
 		return nil, err
 	}

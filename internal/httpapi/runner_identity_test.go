@@ -3,6 +3,8 @@ package httpapi_test
 import (
 	"context"
 	"fmt"
+	"net"
+	"net/http"
 	"runtime"
 	"slices"
 	"strings"
@@ -321,5 +323,41 @@ func TestOwnReportsDoNotWakeTheRunnersPoll(t *testing.T) {
 	}
 	if n := w.reads.reads.Load(); n > 2 {
 		t.Errorf("%d reads of all that is wanted for %d reports of the runner's own, want 2", n, environments*reports)
+	}
+}
+
+// One address that has AWS asked without end, in the name of a runner of its own, does
+// not keep the runners of others from joining.
+func TestProofsOfOneAddressDoNotStopOthers(t *testing.T) {
+	w := newWorld(t)
+	o, other := w.first(), w.second()
+	theirs, _, err := other.CreateRunner(t.Context(), pullpass.Runner{Name: "flood", Kind: pullpass.RunnerDocker, AWSRole: role})
+	must(t, err)
+	ours, _, err := o.CreateRunner(t.Context(), pullpass.Runner{Name: "honest", Kind: pullpass.RunnerDocker, AWSRole: role})
+	must(t, err)
+	join := func(from string, org pullpass.OrganizationID, id pullpass.RunnerID) error {
+		dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
+		c, err := client.New(w.url, client.WithAttempts(1), client.WithTransport(&http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: true}))
+		must(t, err)
+		j := client.Joining{Organization: org, Runner: id, Kind: pullpass.RunnerDocker}
+		challenge, err := c.Challenge(t.Context(), j)
+		must(t, err)
+		j.Proof = proofFor(challenge)
+		_, err = c.JoinAs(t.Context(), j)
+		return err
+	}
+	w.prover.says(evil, nil)
+	limited := 0
+	for range 200 { // more than there is for all together
+		if err := join("127.0.0.2", other.org, theirs.ID); pullpass.IsKind(err, pullpass.Limited) {
+			limited++
+		}
+	}
+	if limited < 100 {
+		t.Errorf("%d of 200 proofs of one address were refused, want most", limited)
+	}
+	w.prover.says(role, nil)
+	if err := join("127.0.0.3", o.org, ours.ID); err != nil {
+		t.Errorf("another organization's runner meanwhile: %v", err)
 	}
 }

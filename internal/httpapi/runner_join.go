@@ -78,7 +78,7 @@ func (s *Server) joinRunner(ctx context.Context, c pullpass.Caller, in *struct{ 
 	if in.Body.Token.Secret().Empty() {
 		j, err = s.byRole(ctx, c, in.Body)
 	} else {
-		j, err = s.byToken(ctx, in.Body)
+		j, err = s.byToken(ctx, c, in.Body)
 	}
 	if err != nil {
 		return nil, err
@@ -138,7 +138,7 @@ type joining struct {
 	message string             // why there is none
 }
 
-func (s *Server) byToken(ctx context.Context, in api.Join) (joining, error) {
+func (s *Server) byToken(ctx context.Context, c pullpass.Caller, in api.Join) (joining, error) {
 	token, err := s.joinTokenOf(ctx, in.Token.Secret())
 	if err != nil {
 		return joining{}, err
@@ -150,7 +150,7 @@ func (s *Server) byToken(ctx context.Context, in api.Join) (joining, error) {
 	j := joining{runner: r, token: token.Hash, by: token.CreatedBy, how: "token"}
 	if in.Proof != nil {
 		// A runner without a confirmed identity is a runner all the same.
-		if j.proved, err = s.provenPrincipal(ctx, r, *in.Proof); err != nil {
+		if j.proved, err = s.provenPrincipal(ctx, r, c.Address, *in.Proof); err != nil {
 			j.message = pullpass.Explain(err)
 		}
 	}
@@ -168,7 +168,7 @@ func (s *Server) byRole(ctx context.Context, c pullpass.Caller, in api.Join) (jo
 		return joining{}, &pullpass.Error{Kind: pullpass.Unauthenticated, Code: "aws_identity_not_proved", What: cannotJoin,
 			Cause: "it gives neither a join token nor a proof of its AWS identity", Hint: "pullpass runner --server " + s.address() + " --join aws --join-as " + string(in.Organization) + "/" + string(in.Runner)}
 	}
-	proved, err := s.provenPrincipal(ctx, r, *in.Proof)
+	proved, err := s.provenPrincipal(ctx, r, c.Address, *in.Proof)
 	if err != nil {
 		return joining{}, err
 	}

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
-	"golang.org/x/time/rate"
 
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/api"
@@ -83,7 +82,7 @@ type Server struct {
 	readiness readiness
 	prover    AWSProver
 	proving   chan struct{} // has a place for each proof under way
-	proofs    *rate.Limiter
+	proofs    *limit
 
 	signIn  SignIn
 	signIns signInLimits
@@ -123,7 +122,7 @@ func New(o Options) (*Server, error) {
 	s := &Server{
 		store: o.Store, issuer: o.Issuer, auditor: o.Metrics.Auditor(o.Auditor), verify: o.VerifyAudit,
 		identity: o.Identity, source: o.Source, verifier: o.Verifier, tester: o.Tester, testing: make(chan struct{}, maxTests),
-		prover: o.Prover, proving: make(chan struct{}, provesAtOnce), proofs: rate.NewLimiter(provesPerSecond, 3*provesPerSecond),
+		prover: o.Prover, proving: make(chan struct{}, provesAtOnce), proofs: newProofLimit(),
 		hosts: o.Hosts, metrics: o.Metrics, log: o.Logger, now: o.Now,
 		signIn: o.SignIn, signIns: newSignInLimits(), hooks: o.Hooks,
 		dashboard: o.Dashboard, repositories: o.Repositories,
