@@ -65,7 +65,7 @@ func (o *object) field(name string) int {
 	if i := o.find(name); i >= 0 {
 		return i
 	}
-	return slices.IndexFunc(o.members, func(m member) bool { return false })
+	return slices.IndexFunc(o.members, func(m member) bool { return strings.EqualFold(m.key, name) })
 }
 
 func (o *object) set(at int, key string, value json.RawMessage) {
