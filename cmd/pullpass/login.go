@@ -101,7 +101,7 @@ func connect() (*client.Client, error) {
 		return nil, &pullpass.Error{
 			Kind: pullpass.Unauthenticated, Code: "not_logged_in", What: "not logged in to " + login.Server,
 			Cause: helper.EnvToken + " is not set; a job's own token is for the credential helper",
-			Hint:  "printf %s \"$" + helper.EnvIDToken + "\" | pullpass token exchange " + login.Server,
+			Hint:  "printf %s \"$" + helper.EnvIDToken + "\" | pullpass token exchange " + login.Server + " --organization " + login.Job.Organization,
 		}
 	}
 	options := []client.Option{client.WithToken(login.Token), ourOptions()}
