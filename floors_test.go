@@ -23,7 +23,7 @@ var floors = []struct {
 }{
 	{0, ". internal/awsname internal/issuer internal/printable internal/nearest internal/sarif internal/atomicfile"},
 	{1, "api internal/access internal/seal internal/config internal/reference internal/iam internal/spec internal/egress internal/audit internal/logs internal/parts internal/reserve"},
-	{2, "client internal/backup internal/broker internal/provision internal/identity internal/signin internal/webhook internal/runner internal/helper internal/awscall"},
+	{2, "client internal/backup internal/broker internal/provision internal/identity internal/signin internal/webhook internal/runner internal/helper internal/retention internal/awscall"},
 	{3, "internal/store internal/oci internal/aws internal/awslogin internal/joblogin internal/docker internal/agent internal/kubernetes internal/doctor internal/source internal/validate internal/delivery internal/catalog internal/gitops internal/sandbox internal/httpapi internal/web"},
 	{4, "internal/store/sqlite internal/store/postgres internal/store/storetest internal/runner/drivertest e2e/process"},
 	{5, "cmd/pullpass cmd/docker-credential-pullpass cmd/pullpass-aws e2e bench"},

@@ -29,6 +29,7 @@ import (
 	"github.com/pullpass/pullpass/internal/identity"
 	"github.com/pullpass/pullpass/internal/reference"
 	"github.com/pullpass/pullpass/internal/reserve"
+	"github.com/pullpass/pullpass/internal/retention"
 	"github.com/pullpass/pullpass/internal/source"
 	"github.com/pullpass/pullpass/internal/store"
 	"github.com/pullpass/pullpass/internal/store/sqlite"
@@ -156,9 +157,17 @@ func startServer(ctx context.Context, c *config.Server, log *slog.Logger) (*runn
 			audit.Retention{Store: p.db, Door: p.door, Keep: time.Duration(c.AuditRetention), Now: time.Now, Logger: log}.Run(serving)
 		}
 	}()
+	purged := make(chan struct{})
+	go func() {
+		defer close(purged)
+		if c.KeepDeleted != 0 {
+			retention.Purger{Store: p.db, Keep: time.Duration(c.KeepDeleted), Now: time.Now, Logger: log, Count: p.metrics.Purged}.Run(serving)
+		}
+	}()
 	running.stop = func() {
 		cancel()
 		<-done
+		<-purged
 		<-kept
 		<-pruned
 		<-carried
@@ -177,6 +186,7 @@ type parts struct {
 	broker   *broker.Broker
 	identity *identity.Provider
 	api      *httpapi.Server
+	metrics  *httpapi.Metrics
 	disk     *reserve.Disk // nil where the database is elsewhere
 	closers  []func()
 }
@@ -231,6 +241,7 @@ func (p *parts) make(ctx context.Context, c *config.Server, url string, log *slo
 	}
 	p.closers = append(p.closers, p.out.Close)
 	metrics := httpapi.NewMetrics()
+	p.metrics = metrics
 	if p.disk != nil {
 		metrics.Registry().MustRegister(diskMetrics{p.disk})
 	}

@@ -19,6 +19,8 @@ const pruneEvery = time.Hour
 // Pruned is the store of a Retention.
 type Pruned interface {
 	Organizations(context.Context, pullpass.Page) (pullpass.List[pullpass.Organization], error)
+	// TakeChore reports whether the chore is due and this server's to do.
+	TakeChore(ctx context.Context, chore string, every time.Duration) (bool, error)
 	// Prunable reports whether PruneEvents would remove anything.
 	Prunable(ctx context.Context, org pullpass.OrganizationID, before time.Time) (bool, error)
 	PruneEvents(ctx context.Context, org pullpass.OrganizationID, before time.Time) (cut Head, removed int64, err error)
@@ -41,7 +43,7 @@ func (r Retention) Run(ctx context.Context) {
 	ticker := time.NewTicker(pruneEvery)
 	defer ticker.Stop()
 	for {
-		if err := r.Prune(ctx); err != nil && ctx.Err() == nil {
+		if err := r.Turn(ctx); err != nil && ctx.Err() == nil {
 			r.Logger.Warn("removing old audit records failed; trying again later", "error", err)
 		}
 		select {
@@ -50,6 +52,16 @@ func (r Retention) Run(ctx context.Context) {
 		case <-ticker.C:
 		}
 	}
+}
+
+// Turn prunes if that is due and no other server on the same database does it: each
+// would record it.
+func (r Retention) Turn(ctx context.Context) error {
+	due, err := r.Store.TakeChore(ctx, "prune the audit log", pruneEvery)
+	if err != nil || !due {
+		return err
+	}
+	return r.Prune(ctx)
 }
 
 // Prune prunes once. An organization whose log cannot be pruned keeps no other

@@ -33,6 +33,7 @@ type Server struct {
 	Quotas         []string `name:"quota" env:"PULLPASS_QUOTAS" sep:"," placeholder:"NAME=NUMBER" help:"Upper limit on how many of one thing an organization, a project or a member may have; 'pullpass quota' lists the names and the defaults. Owners of an organization can set lower ones. Can be repeated."`
 	DiskReserve    Size     `name:"disk-reserve" default:"auto" env:"PULLPASS_DISK_RESERVE" placeholder:"SIZE" help:"Room on the disk of the data directory (SQLite) that is kept for issuing credentials when everything else has filled it; auto: a 64th of the disk, from 8MiB to 64MiB; none: no room."`
 	AuditRetention Age      `name:"audit-retention" default:"off" env:"PULLPASS_AUDIT_RETENTION" placeholder:"AGE" help:"Remove audit records that are older, such as 400d: once an hour, with a signed cut and a record of it. What the webhook has not delivered stays."`
+	KeepDeleted    Age      `name:"keep-deleted" default:"30d" env:"PULLPASS_KEEP_DELETED" placeholder:"AGE" help:"How long deleted environments, projects, registries and runners, and expired tokens, stay in the database; off: for ever. Audit records are --audit-retention's."`
 	People
 	Log
 }
@@ -81,6 +82,9 @@ func (s *Server) Check() error {
 	}
 	if s.AuditRetention != 0 && s.AuditRetention < minRetention {
 		p.add("--audit-retention", "want at least 1d, or off")
+	}
+	if s.KeepDeleted != 0 && s.KeepDeleted < minRetention {
+		p.add("--keep-deleted", "want at least 1d, or off")
 	}
 	p.allowances(s.AllowEgress)
 	p.proxies(s.TrustedProxies)

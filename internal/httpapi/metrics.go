@@ -24,6 +24,7 @@ type Metrics struct {
 	cacheHits   prometheus.Counter
 	audit       *prometheus.HistogramVec
 	waiting     prometheus.Gauge
+	purged      *prometheus.CounterVec
 }
 
 // NewMetrics makes metrics with a registry of their own.
@@ -50,11 +51,17 @@ func NewMetrics() *Metrics {
 		waiting: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "pullpass_long_polls", Help: "Long polls that wait now.",
 		}),
+		purged: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "pullpass_purged_total", Help: "What was removed after --keep-deleted, by kind.",
+		}, []string{"kind"}),
 	}
-	m.registry.MustRegister(m.requests, m.latency, m.credentials, m.cacheHits, m.audit, m.waiting,
+	m.registry.MustRegister(m.requests, m.latency, m.credentials, m.cacheHits, m.audit, m.waiting, m.purged,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
+
+// Purged counts what was removed for good.
+func (m *Metrics) Purged(kind string, n int64) { m.purged.WithLabelValues(kind).Add(float64(n)) }
 
 // Registry takes further collectors: the broker's, the store's.
 func (m *Metrics) Registry() *prometheus.Registry { return m.registry }

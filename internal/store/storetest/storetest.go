@@ -41,6 +41,8 @@ func Run(t *testing.T, database func(t *testing.T) Open) {
 		{"Generations", testGenerations},
 		{"GenerationsOfDeleted", testGenerationsOfDeleted},
 		{"Pins", testPins},
+		{"Purge", testPurge},
+		{"Chores", testChores},
 		{"UpdateRegistryRace", testUpdateRegistryRace},
 		{"Integrations", testIntegrations},
 		{"IntegrationInUse", testIntegrationInUse},
