@@ -242,6 +242,7 @@ func (p *parts) make(ctx context.Context, c *config.Server, url string, log *slo
 	p.closers = append(p.closers, p.out.Close)
 	metrics := httpapi.NewMetrics()
 	p.metrics = metrics
+	metrics.Registry().MustRegister(newWebhookMetrics(p))
 	if p.disk != nil {
 		metrics.Registry().MustRegister(diskMetrics{p.disk})
 	}

@@ -206,3 +206,13 @@ var webhookSecrets = sealedTable{
 		return hookText(r.bound[0], secret)
 	},
 }
+
+// WebhookLag returns how far the hooks of all organizations are behind.
+func (db *DB) WebhookLag(ctx context.Context) (l webhook.Lag, err error) {
+	var oldest int64
+	err = db.read.QueryRowContext(ctx, `SELECT COALESCE(MIN(e.at), 0), COALESCE(MAX(w.failures), 0), COUNT(CASE WHEN w.paused THEN 1 END)
+		FROM audit_webhooks w LEFT JOIN events e ON e.organization = w.organization AND e.sequence = w.delivered + 1`).
+		Scan(&oldest, &l.Failures, &l.Paused)
+	l.Oldest = moment(oldest)
+	return l, db.explain("find how far the webhooks are behind", err)
+}

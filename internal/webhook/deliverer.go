@@ -117,6 +117,9 @@ func (d *Deliverer) Once(ctx context.Context, holder string) (served bool, err e
 			return true, d.failed(ctx, h, holder, err)
 		}
 	}
+	if h.Failures > 0 {
+		d.o.Logger.LogAttrs(ctx, slog.LevelInfo, "audit records are delivered again", slog.String("organization", string(h.Organization)))
+	}
 	return true, d.o.Store.WebhookDelivered(context.WithoutCancel(ctx), h, holder, last)
 }
 
@@ -135,6 +138,10 @@ func (d *Deliverer) failed(ctx context.Context, h Hook, holder string, problem e
 	h.Problem = ProblemOf(problem)
 	h.NextAt = now.Add(pause/2 + rand.N(pause/2)) //nolint:gosec // spreads retries, decides nothing
 	h.Paused = now.Sub(h.FailingSince) >= d.o.Patience
+	if h.Failures == 1 || h.Paused { // once for each state
+		d.o.Logger.LogAttrs(ctx, slog.LevelWarn, "the audit webhook takes no records", slog.String("organization", string(h.Organization)),
+			slog.String("problem", h.Problem), slog.Bool("paused", h.Paused))
+	}
 	return d.o.Store.WebhookFailed(ctx, h, holder)
 }
 

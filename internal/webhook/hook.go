@@ -25,6 +25,13 @@ type Hook struct {
 	UpdatedAt    time.Time
 }
 
+// Lag is how far all hooks of a server are behind.
+type Lag struct {
+	Oldest   time.Time // of the records that are not delivered; zero: none waits
+	Failures int64     // in a row, of the hook that has most
+	Paused   int64     // hooks
+}
+
 // State is how a hook stands, in a word.
 func (h Hook) State() string {
 	switch {

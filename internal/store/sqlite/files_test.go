@@ -83,6 +83,35 @@ func TestSettingsHoldOnEveryConnection(t *testing.T) {
 	}
 }
 
+// TestLogShrinks makes a large transaction: its journal is cut when small ones follow.
+func TestLogShrinks(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "pullpass.db")
+	db := open(t, path, storetest.Keyring(t))
+	t.Cleanup(func() { _ = db.Close() })
+	size := func() int64 {
+		info, err := os.Stat(path + "-wal")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info.Size()
+	}
+	exec := func(statement string) {
+		if _, err := db.Schema().Write.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	exec("CREATE TABLE big (content BLOB)")
+	exec("INSERT INTO big WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 32) SELECT randomblob(1048576) FROM n")
+	large := size()
+	for range 3 {
+		exec("INSERT INTO big VALUES (1)")
+	}
+	const limit = 16 << 20
+	if small := size(); large <= limit || small > limit {
+		t.Errorf("the journal had %d bytes and has %d after small changes, want more and then at most %d", large, small, limit)
+	}
+}
+
 // TestCanary puts secrets through everything that takes one and looks for them
 // in every file, while the store is open and after.
 func TestCanary(t *testing.T) {

@@ -30,6 +30,9 @@ var pragmas = []string{
 	"cache_size(-16384)", // KiB
 	"temp_store(MEMORY)", // sorted rows never touch another file
 	"secure_delete(1)",   // what was deleted is not left in free pages
+	// A large transaction makes a large write-ahead log, which would stay so until
+	// the server stops.
+	"journal_size_limit(16777216)", // bytes
 }
 
 // Open opens the database file at path, making it and its directory, for their

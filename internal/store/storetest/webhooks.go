@@ -47,14 +47,24 @@ func testWebhooks(t *testing.T, open Open) {
 		must(t, "ClaimWebhook", err)
 		return h, ok
 	}
+	behind := func(what string, waits bool, failures, paused int64) {
+		t.Helper()
+		l, err := w.WebhookLag(ctx)
+		if err != nil || l.Oldest.IsZero() == waits || l.Failures != failures || l.Paused != paused {
+			t.Errorf("WebhookLag %s = %+v, %v, want records that wait: %t, %d failures and %d paused", what, l, err, waits, failures, paused)
+		}
+	}
+	behind("without records", false, 0, 0)
 	if _, ok := claim("a"); ok {
 		t.Error("ClaimWebhook gave a hook without records")
 	}
 	other.record(1)
+	behind("beside an organization without a hook", false, 0, 0)
 	if _, ok := claim("a"); ok {
 		t.Error("ClaimWebhook gave a hook for another organization's records")
 	}
 	w.record(3)
+	behind("with records", true, 0, 0)
 	h, ok := claim("a")
 	if !ok || h.Organization != w.org || h.Delivered != 0 || h.Secret.Reveal() != "signing-"+string(w.org) {
 		t.Fatalf("ClaimWebhook = %+v, %v, want the hook", h, ok)
@@ -84,8 +94,10 @@ func testWebhooks(t *testing.T, open Open) {
 	if !ok || h.State() != "failing" || !h.FailingSince.Equal(clock.Add(-time.Second)) {
 		t.Errorf("ClaimWebhook = %+v, %v, want the failing hook", h, ok)
 	}
+	behind("after a failure", true, 1, 0)
 	h.Paused = true
 	must(t, "WebhookFailed", w.WebhookFailed(ctx, h, "a"))
+	behind("of a paused one", true, 1, 1)
 	clock = clock.Add(time.Hour)
 	if _, ok := claim("a"); ok {
 		t.Error("ClaimWebhook gave a paused hook")
