@@ -76,31 +76,6 @@ func find(p Permission) (rule, bool) {
 	return table[i], true
 }
 
-// allows decides by role and kind, before any object is known.
-func (r rule) allows(c pullpass.Caller) bool {
-	if c.Project != "" && r.limited == nowhere {
-		return false
-	}
-	if hasRole(c.Kind) && slices.Contains(r.roles, c.Role) {
-		return true
-	}
-	return slices.Contains(r.kinds, c.Kind)
-}
-
-// reaches decides whether the object is among those that the caller gets to.
-func (r rule) reaches(c pullpass.Caller, t Target) bool {
-	if c.Project != "" && r.limited == ownProject && t.Project != c.Project {
-		return false
-	}
-	switch c.Kind {
-	case pullpass.CallerRunner:
-		return c.Runner != "" && t.Runner == c.Runner
-	case pullpass.CallerEnvironment:
-		return c.Environment != "" && t.Environment == c.Environment
-	}
-	return true
-}
-
 func hasRole(k pullpass.CallerKind) bool {
 	return k == pullpass.CallerUser || k == pullpass.CallerToken
 }

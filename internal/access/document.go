@@ -1,10 +1,7 @@
 package access
 
 import (
-	"slices"
 	"strings"
-
-	"github.com/pullpass/pullpass"
 )
 
 // Document renders the table as the Markdown of docs/access.md.
@@ -38,24 +35,3 @@ API names one of these permissions; docs/openapi.yaml shows which (` + "`x-permi
 - The roles nest, but for the auditor, who reads what is not secret and changes nothing.
 
 `
-
-func (r rule) line() string {
-	var b strings.Builder
-	b.WriteString("| `" + string(r.permission) + "` | " + r.does + " |")
-	for _, role := range everyRole {
-		mark := "  "
-		if slices.Contains(r.roles, role) {
-			mark = " ✓ "
-		}
-		b.WriteString(mark + "|")
-	}
-	kinds := make([]string, len(r.kinds))
-	for i, k := range r.kinds {
-		kinds[i] = string(k)
-		if k == pullpass.CallerCI {
-			kinds[i] = "CI job"
-		}
-	}
-	b.WriteString(" " + strings.Join(kinds, ", ") + " | " + string(r.limited) + " |\n")
-	return b.String()
-}

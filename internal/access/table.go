@@ -1,6 +1,11 @@
 package access
 
-import "github.com/pullpass/pullpass"
+import (
+	"slices"
+	"strings"
+
+	"github.com/pullpass/pullpass"
+)
 
 // reach is how far a caller that is limited to one project gets with a
 // permission.
@@ -22,6 +27,52 @@ type rule struct {
 	limited    reach
 }
 
+// allows decides by role and kind, before any object is known.
+func (r rule) allows(c pullpass.Caller) bool {
+	if c.Project != "" && r.limited == nowhere {
+		return false
+	}
+	if hasRole(c.Kind) && slices.Contains(r.roles, c.Role) {
+		return true
+	}
+	return slices.Contains(r.kinds, c.Kind)
+}
+
+// reaches decides whether the object is among those that the caller gets to.
+func (r rule) reaches(c pullpass.Caller, t Target) bool {
+	if c.Project != "" && r.limited == ownProject && t.Project != c.Project {
+		return false
+	}
+	switch c.Kind {
+	case pullpass.CallerRunner:
+		return c.Runner != "" && t.Runner == c.Runner
+	case pullpass.CallerEnvironment:
+		return c.Environment != "" && t.Environment == c.Environment
+	}
+	return true
+}
+
+func (r rule) line() string {
+	var b strings.Builder
+	b.WriteString("| `" + string(r.permission) + "` | " + r.does + " |")
+	for _, role := range everyRole {
+		mark := "  "
+		if slices.Contains(r.roles, role) {
+			mark = " ✓ "
+		}
+		b.WriteString(mark + "|")
+	}
+	kinds := make([]string, len(r.kinds))
+	for i, k := range r.kinds {
+		kinds[i] = string(k)
+		if k == pullpass.CallerCI {
+			kinds[i] = "CI job"
+		}
+	}
+	b.WriteString(" " + strings.Join(kinds, ", ") + " | " + string(r.limited) + " |\n")
+	return b.String()
+}
+
 var (
 	everyRole  = []pullpass.Role{pullpass.RoleOwner, pullpass.RoleAdmin, pullpass.RoleDeveloper, pullpass.RoleAuditor}
 	developers = []pullpass.Role{pullpass.RoleOwner, pullpass.RoleAdmin, pullpass.RoleDeveloper}
@@ -31,9 +82,14 @@ var (
 
 	noKind  []pullpass.CallerKind
 	runner  = []pullpass.CallerKind{pullpass.CallerRunner}
-	machine = []pullpass.CallerKind{pullpass.CallerRunner, pullpass.CallerEnvironment, pullpass.CallerCI, pullpass.CallerService}
-	people  = []pullpass.CallerKind{pullpass.CallerUser} // whatever their role
-	inside  = []pullpass.CallerKind{pullpass.CallerRunner, pullpass.CallerEnvironment}
+	machine = []pullpass.CallerKind{
+		pullpass.CallerRunner,
+		pullpass.CallerEnvironment,
+		pullpass.CallerCI,
+		pullpass.CallerService,
+	}
+	people = []pullpass.CallerKind{pullpass.CallerUser} // whatever their role
+	inside = []pullpass.CallerKind{pullpass.CallerRunner, pullpass.CallerEnvironment}
 )
 
 // table is all there is. Users and API tokens have what their role has; a runner

@@ -90,7 +90,12 @@ func keyID(name string, public ed25519.PublicKey) uint32 {
 }
 
 func verifierKey(name string, public ed25519.PublicKey) string {
-	return fmt.Sprintf("%s+%08x+%s", name, keyID(name, public), base64.StdEncoding.EncodeToString(append([]byte{algorithmEd25519}, public...)))
+	return fmt.Sprintf(
+		"%s+%08x+%s",
+		name,
+		keyID(name, public),
+		base64.StdEncoding.EncodeToString(append([]byte{algorithmEd25519}, public...)),
+	)
 }
 
 // Checkpoint is a verified statement about a chain: so many records, the last of
@@ -132,7 +137,8 @@ func openNote(signed, key string) (text, name string, err error) {
 	name, rest, _ := strings.Cut(key, "+")
 	id, encoded, _ := strings.Cut(rest, "+")
 	public, err := base64.StdEncoding.DecodeString(strings.TrimSpace(encoded))
-	if err != nil || len(public) != 1+ed25519.PublicKeySize || public[0] != algorithmEd25519 || fmt.Sprintf("%08x", keyID(name, public[1:])) != id {
+	if err != nil || len(public) != 1+ed25519.PublicKeySize || public[0] != algorithmEd25519 ||
+		fmt.Sprintf("%08x", keyID(name, public[1:])) != id {
 		return "", "", errors.New("it is not a verifier key: NAME+ID+KEY, as pullpass audit checkpoint --key prints it")
 	}
 	const separator = "\n\n"

@@ -57,7 +57,11 @@ func VerifyExport(r io.Reader, checkpoint *Checkpoint) (Report, error) {
 		return report, fmt.Errorf("reading the export: %w", err)
 	}
 	if !found {
-		report.Bad = &Bad{last.Sequence + 1, Truncated, fmt.Sprintf("the checkpoint signs record %d, which is not in the export", checkpoint.Head.Sequence)}
+		report.Bad = &Bad{
+			last.Sequence + 1,
+			Truncated,
+			fmt.Sprintf("the checkpoint signs record %d, which is not in the export", checkpoint.Head.Sequence),
+		}
 	}
 	return report, nil
 }

@@ -11,7 +11,12 @@ import (
 // Reader reads a chain in order of sequence; a page starts after the sequence in
 // Page.After.
 type Reader interface {
-	Events(context.Context, pullpass.OrganizationID, pullpass.EventFilter, pullpass.Page) (pullpass.List[pullpass.Event], error)
+	Events(
+		context.Context,
+		pullpass.OrganizationID,
+		pullpass.EventFilter,
+		pullpass.Page,
+	) (pullpass.List[pullpass.Event], error)
 	AuditSeals(context.Context, pullpass.OrganizationID) (Seals, error)
 }
 
@@ -96,20 +101,36 @@ func Verify(ctx context.Context, r Reader, org pullpass.OrganizationID, since He
 func checkStart(ctx context.Context, r Reader, org pullpass.OrganizationID, s Seals, since Head) (*Bad, error) {
 	switch {
 	case s.Cut.Sequence > 0 && (s.Signer == nil || !s.Signer.Verifies(s.Cut, PurposeCut, s.CutSignature)):
-		return &Bad{s.Cut.Sequence, Unsigned, "records up to it are gone, and their cut does not carry this server's signature"}, nil
+		return &Bad{
+			s.Cut.Sequence,
+			Unsigned,
+			"records up to it are gone, and their cut does not carry this server's signature",
+		}, nil
 	case since.Sequence == 0:
 		return nil, nil
 	case since.Sequence < s.Cut.Sequence:
 		return nil, &pullpass.Error{
 			Kind: pullpass.Invalid, Code: "audit_pruned", What: fmt.Sprintf("cannot verify since record %d", since.Sequence),
-			Cause: fmt.Sprintf("records up to %d were pruned", s.Cut.Sequence), Hint: "give a later head, or none: pullpass audit verify",
+			Cause: fmt.Sprintf(
+				"records up to %d were pruned",
+				s.Cut.Sequence,
+			), Hint: "give a later head, or none: pullpass audit verify",
 		}
 	case since.Sequence == s.Cut.Sequence && since.Hash == s.Cut.Hash:
 		return nil, nil
 	case since.Sequence > s.Head.Sequence:
-		return &Bad{s.Head.Sequence + 1, Truncated, fmt.Sprintf("the chain ends at %d, and it once had record %d", s.Head.Sequence, since.Sequence)}, nil
+		return &Bad{
+			s.Head.Sequence + 1,
+			Truncated,
+			fmt.Sprintf("the chain ends at %d, and it once had record %d", s.Head.Sequence, since.Sequence),
+		}, nil
 	}
-	page, err := r.Events(ctx, org, pullpass.EventFilter{}, pullpass.Page{After: strconv.FormatInt(since.Sequence-1, 10), Limit: 1})
+	page, err := r.Events(
+		ctx,
+		org,
+		pullpass.EventFilter{},
+		pullpass.Page{After: strconv.FormatInt(since.Sequence-1, 10), Limit: 1},
+	)
 	if err != nil {
 		return nil, fmt.Errorf("verifying the audit chain: %w", err)
 	}
@@ -141,7 +162,11 @@ func checkEnd(ctx context.Context, r Reader, org pullpass.OrganizationID, last H
 	head := s.Head
 	switch {
 	case last.Sequence < head.Sequence:
-		return &Bad{last.Sequence + 1, Truncated, fmt.Sprintf("the chain ends at %d, its head says %d", last.Sequence, head.Sequence)}, nil
+		return &Bad{
+			last.Sequence + 1,
+			Truncated,
+			fmt.Sprintf("the chain ends at %d, its head says %d", last.Sequence, head.Sequence),
+		}, nil
 	case last.Hash != head.Hash:
 		return &Bad{last.Sequence, Changed, "its hash is not the one that the head of the chain keeps"}, nil
 	case s.Highest.Sequence > head.Sequence:

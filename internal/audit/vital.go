@@ -18,5 +18,6 @@ var vital = []string{
 // What was refused or failed is not: nothing was given out, and it is as often as
 // somebody likes.
 func Vital(e pullpass.Event) bool {
-	return e.Decision == pullpass.DecisionAllowed && (strings.HasSuffix(e.Action, ".delete") || slices.Contains(vital, e.Action))
+	return e.Decision == pullpass.DecisionAllowed &&
+		(strings.HasSuffix(e.Action, ".delete") || slices.Contains(vital, e.Action))
 }

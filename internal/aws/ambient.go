@@ -47,17 +47,3 @@ func metadataRegion(ctx context.Context) string {
 	}
 	return out.Region
 }
-
-// ambientConfig loads it once: the provider inside refreshes itself.
-func (m *Minter) ambientConfig(ctx context.Context) (aws.Config, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.ambient == nil {
-		c, err := m.o.Ambient(ctx)
-		if err != nil {
-			return aws.Config{}, err
-		}
-		m.ambient = &c
-	}
-	return *m.ambient, nil
-}

@@ -86,14 +86,20 @@ func rolePolicies(ctx context.Context, api *awsiam.Client, name string) ([]*stri
 			return nil, err
 		}
 		for _, policy := range page.PolicyNames {
-			out, err := api.GetRolePolicy(ctx, &awsiam.GetRolePolicyInput{RoleName: aws.String(name), PolicyName: aws.String(policy)})
+			out, err := api.GetRolePolicy(
+				ctx,
+				&awsiam.GetRolePolicyInput{RoleName: aws.String(name), PolicyName: aws.String(policy)},
+			)
 			if err != nil {
 				return nil, err
 			}
 			texts = append(texts, out.PolicyDocument)
 		}
 	}
-	attached := awsiam.NewListAttachedRolePoliciesPaginator(api, &awsiam.ListAttachedRolePoliciesInput{RoleName: aws.String(name)})
+	attached := awsiam.NewListAttachedRolePoliciesPaginator(
+		api,
+		&awsiam.ListAttachedRolePoliciesInput{RoleName: aws.String(name)},
+	)
 	for attached.HasMorePages() {
 		page, err := attached.NextPage(ctx)
 		if err != nil {
@@ -115,14 +121,20 @@ func userPolicies(ctx context.Context, api *awsiam.Client, name string) ([]*stri
 			return nil, err
 		}
 		for _, policy := range page.PolicyNames {
-			out, err := api.GetUserPolicy(ctx, &awsiam.GetUserPolicyInput{UserName: aws.String(name), PolicyName: aws.String(policy)})
+			out, err := api.GetUserPolicy(
+				ctx,
+				&awsiam.GetUserPolicyInput{UserName: aws.String(name), PolicyName: aws.String(policy)},
+			)
 			if err != nil {
 				return nil, err
 			}
 			texts = append(texts, out.PolicyDocument)
 		}
 	}
-	attached := awsiam.NewListAttachedUserPoliciesPaginator(api, &awsiam.ListAttachedUserPoliciesInput{UserName: aws.String(name)})
+	attached := awsiam.NewListAttachedUserPoliciesPaginator(
+		api,
+		&awsiam.ListAttachedUserPoliciesInput{UserName: aws.String(name)},
+	)
 	for attached.HasMorePages() {
 		page, err := attached.NextPage(ctx)
 		if err != nil {
@@ -179,7 +191,12 @@ func onePolicyGroup(ctx context.Context, api *awsiam.Client, group *string, text
 	return texts, nil
 }
 
-func appendManaged(ctx context.Context, api *awsiam.Client, texts []*string, attached []iamtypes.AttachedPolicy) ([]*string, error) {
+func appendManaged(
+	ctx context.Context,
+	api *awsiam.Client,
+	texts []*string,
+	attached []iamtypes.AttachedPolicy,
+) ([]*string, error) {
 	for _, policy := range attached {
 		text, err := managedPolicy(ctx, api, policy.PolicyArn)
 		if err != nil {
@@ -195,7 +212,10 @@ func managedPolicy(ctx context.Context, api *awsiam.Client, arn *string) (*strin
 	if err != nil {
 		return nil, err
 	}
-	out, err := api.GetPolicyVersion(ctx, &awsiam.GetPolicyVersionInput{PolicyArn: arn, VersionId: policy.Policy.DefaultVersionId})
+	out, err := api.GetPolicyVersion(
+		ctx,
+		&awsiam.GetPolicyVersionInput{PolicyArn: arn, VersionId: policy.Policy.DefaultVersionId},
+	)
 	if err != nil {
 		return nil, err
 	}

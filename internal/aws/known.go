@@ -1,11 +1,7 @@
 package aws
 
 import (
-	"errors"
-	"slices"
 	"time"
-
-	"github.com/aws/smithy-go"
 
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/internal/broker"
@@ -43,67 +39,6 @@ const (
 	freshEdge = 10 * time.Minute // a session that ends sooner is not built upon
 )
 
-func (m *Minter) get(k identityKey) *known {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	found := m.known[k]
-	if found == nil || !found.fresh(m.o.Now()) {
-		delete(m.known, k)
-		return nil
-	}
-	copied := *found
-	return &copied
-}
-
 func (n *known) fresh(now time.Time) bool {
 	return n.below.expires.IsZero() || n.below.expires.Sub(now) > freshEdge
-}
-
-func (m *Minter) put(k identityKey, below rung) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if k.integration == "" {
-		return // an integration that is not saved yet has no name to be found by
-	}
-	if len(m.known) >= maxKnown {
-		now := m.o.Now()
-		for old, n := range m.known {
-			if !n.fresh(now) || len(m.known) >= maxKnown { // any one, if none is over
-				delete(m.known, old)
-			}
-		}
-	}
-	m.known[k] = &known{below: below}
-}
-
-func (m *Minter) cannotNarrow(k identityKey) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	n := m.known[k]
-	return n != nil && m.o.Now().Before(n.wideUntil)
-}
-
-func (m *Minter) remember(k identityKey, wideUntil time.Time) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if n := m.known[k]; n != nil {
-		n.wideUntil = wideUntil
-	}
-}
-
-// forget drops rungs that AWS no longer accepts, and reports whether there were any.
-func (m *Minter) forget(k identityKey, err error) bool {
-	var api smithy.APIError
-	if errors.As(err, &api) && slices.Contains([]string{"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException"}, api.ErrorCode()) {
-		return m.drop(k)
-	}
-	return false
-}
-
-func (m *Minter) drop(k identityKey) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	_, there := m.known[k]
-	delete(m.known, k)
-	return there
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/internal/awscall"
+	"github.com/pullpass/pullpass/internal/awsname"
 	"github.com/pullpass/pullpass/internal/broker"
 )
 
@@ -37,23 +38,6 @@ type rung struct {
 	webIdentity string
 }
 
-func (m *Minter) ladder(r broker.MintRequest) *ladder {
-	l := &ladder{m: m, r: r, region: r.Integration.Region}
-	if r.Host.ECR != nil {
-		if l.region == "" {
-			l.region = r.Host.ECR.Region
-		}
-		l.endpoint = r.Host.ECR.STSEndpointIn(l.region)
-	} else {
-		if l.region == "" {
-			l.region = "us-east-1"
-		}
-		l.endpoint = m.o.STSEndpoint(l.region)
-	}
-	l.key = keyOf(r)
-	return l
-}
-
 func (l *ladder) wait(s broker.Service) func(context.Context) error {
 	return func(ctx context.Context) error { return l.r.Wait(ctx, s) }
 }
@@ -67,7 +51,12 @@ func (l *ladder) climb(ctx context.Context, policy string) (rung, error) {
 	chain := l.r.Integration.Chain
 	if l.r.Integration.Mode == pullpass.ModeWebIdentity {
 		if len(chain) == 0 {
-			return rung{}, &pullpass.Error{Kind: pullpass.Invalid, Code: "integration_invalid", Cause: "a web identity needs a role to assume", Hint: "add the role's ARN to the integration"}
+			return rung{}, &pullpass.Error{
+				Kind:  pullpass.Invalid,
+				Code:  "integration_invalid",
+				Cause: "a web identity needs a role to assume",
+				Hint:  "add the role's ARN to the integration",
+			}
 		}
 		if len(chain) == 1 {
 			return l.assumeByToken(ctx, chain[0], policy)
@@ -128,7 +117,12 @@ func (l *ladder) first(ctx context.Context) (rung, []pullpass.RoleHop, error) {
 	switch i.Mode {
 	case pullpass.ModeAccessKey:
 		if i.AccessKeyID == "" || l.r.Secret.Empty() {
-			return rung{}, nil, &pullpass.Error{Kind: pullpass.Invalid, Code: "integration_invalid", Cause: "the integration has no access key", Hint: "update it with an access key id and its secret"}
+			return rung{}, nil, &pullpass.Error{
+				Kind:  pullpass.Invalid,
+				Code:  "integration_invalid",
+				Cause: "the integration has no access key",
+				Hint:  "update it with an access key id and its secret",
+			}
 		}
 		return rung{provider: credentials.NewStaticCredentialsProvider(i.AccessKeyID, l.r.Secret.Reveal(), "")}, i.Chain, nil
 	case pullpass.ModeAmbient, pullpass.ModeRunnerNative:
@@ -158,7 +152,11 @@ func (l *ladder) first(ctx context.Context) (rung, []pullpass.RoleHop, error) {
 		at, err := l.assumeByToken(ctx, i.Chain[0], "")
 		return at, i.Chain[1:], err
 	}
-	return rung{}, nil, &pullpass.Error{Kind: pullpass.Invalid, Code: "integration_invalid", Cause: "the integration's mode is none that reaches AWS"}
+	return rung{}, nil, &pullpass.Error{
+		Kind:  pullpass.Invalid,
+		Code:  "integration_invalid",
+		Cause: "the integration's mode is none that reaches AWS",
+	}
 }
 
 // sessionName is what CloudTrail shows. A credential that is one environment's
@@ -189,7 +187,11 @@ func (l *ladder) assume(ctx context.Context, from rung, hop pullpass.RoleHop, po
 // assumeByToken is unsigned: the token is the proof.
 func (l *ladder) assumeByToken(ctx context.Context, hop pullpass.RoleHop, policy string) (rung, error) {
 	if l.m.o.Tokens == nil {
-		return rung{}, &pullpass.Error{Kind: pullpass.Unavailable, Code: "web_identity_disabled", Cause: "this server issues no web identities"}
+		return rung{}, &pullpass.Error{
+			Kind:  pullpass.Unavailable,
+			Code:  "web_identity_disabled",
+			Cause: "this server issues no web identities",
+		}
 	}
 	identity, err := l.m.o.Tokens.WebIdentityToken(ctx, l.r.Integration, l.r.Project, l.r.Environment)
 	if err != nil {
@@ -205,6 +207,60 @@ func (l *ladder) assumeByToken(ctx context.Context, hop pullpass.RoleHop, policy
 	at, err := session(out.Credentials, hop.RoleARN, policy != "")
 	at.webIdentity = identity.ID
 	return at, err
+}
+
+// narrow limits an identity that has no role above it: an IAM user by a
+// federation token, a role's session by assuming its own role once more, which
+// the role has to trust. Where neither is allowed the identity stays as wide as
+// it is, and the credential says so.
+func (l *ladder) narrow(ctx context.Context, at rung, policy string) (rung, error) {
+	if l.m.cannotNarrow(l.key) {
+		return l.wide(ctx, at)
+	}
+	c, err := at.provider.Retrieve(ctx)
+	if err != nil {
+		return rung{}, awscall.ErrNoIdentity
+	}
+	var out rung
+	if role, ok := awsname.RoleOfSession(at.principal); ok {
+		out, err = l.assume(ctx, at, pullpass.RoleHop{RoleARN: role}, policy)
+	} else if c.SessionToken == "" {
+		out, err = l.federate(ctx, at, policy)
+	} else {
+		return l.wide(ctx, at)
+	}
+	if refusedBy(err) {
+		l.m.remember(l.key, l.m.o.Now().Add(cannotNarrowFor))
+		return l.wide(ctx, at)
+	}
+	out.principal = at.principal
+	return out, err
+}
+
+// wide is the identity as it is, with the end of its session if it has one.
+func (l *ladder) wide(ctx context.Context, at rung) (rung, error) {
+	c, err := at.provider.Retrieve(ctx)
+	if err != nil {
+		return rung{}, awscall.ErrNoIdentity
+	}
+	if c.CanExpire {
+		at.expires = c.Expires
+	}
+	return at, nil
+}
+
+func (l *ladder) federate(ctx context.Context, at rung, policy string) (rung, error) {
+	name := l.sessionName(policy)
+	if len(name) > maxFederationName { // the end of an id is its random part
+		name = name[len(name)-maxFederationName:]
+	}
+	out, err := l.sts(at.provider).GetFederationToken(ctx, &sts.GetFederationTokenInput{
+		Name: aws.String(name), Policy: aws.String(policy), DurationSeconds: aws.Int32(int32(federationLife / time.Second)),
+	})
+	if err != nil {
+		return rung{}, err
+	}
+	return session(out.Credentials, at.principal, true)
 }
 
 func session(c *types.Credentials, principal string, narrowed bool) (rung, error) {

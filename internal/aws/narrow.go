@@ -1,19 +1,14 @@
 package aws
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
 
 	"github.com/pullpass/pullpass"
-	"github.com/pullpass/pullpass/internal/awscall"
-	"github.com/pullpass/pullpass/internal/awsname"
 	"github.com/pullpass/pullpass/internal/reference"
 )
 
@@ -21,7 +16,12 @@ import (
 // identity's own policies do not allow stays forbidden. BatchImportUpstreamImage
 // is what a pull through a cache needs.
 var (
-	pullActions = []string{"ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:BatchCheckLayerAvailability", "ecr:BatchImportUpstreamImage"}
+	pullActions = []string{
+		"ecr:BatchGetImage",
+		"ecr:GetDownloadUrlForLayer",
+		"ecr:BatchCheckLayerAvailability",
+		"ecr:BatchImportUpstreamImage",
+	}
 	pushActions = []string{"ecr:InitiateLayerUpload", "ecr:UploadLayerPart", "ecr:CompleteLayerUpload", "ecr:PutImage"}
 )
 
@@ -55,7 +55,11 @@ func sessionPolicy(e reference.ECR, action pullpass.Action, repositories []strin
 	}
 	if len(repositories) == 0 || len(text) > maxPolicy {
 		return "", &pullpass.Error{Kind: pullpass.Internal, Code: "session_policy", What: "cannot limit a session",
-			Cause: fmt.Sprintf("%d repositories do not make a session policy of 1 to %d characters", len(repositories), maxPolicy)}
+			Cause: fmt.Sprintf(
+				"%d repositories do not make a session policy of 1 to %d characters",
+				len(repositories),
+				maxPolicy,
+			)}
 	}
 	return string(text), nil
 }
@@ -66,60 +70,6 @@ const (
 
 	maxFederationName = 32 // AWS's limit for this name alone
 )
-
-// narrow limits an identity that has no role above it: an IAM user by a
-// federation token, a role's session by assuming its own role once more, which
-// the role has to trust. Where neither is allowed the identity stays as wide as
-// it is, and the credential says so.
-func (l *ladder) narrow(ctx context.Context, at rung, policy string) (rung, error) {
-	if l.m.cannotNarrow(l.key) {
-		return l.wide(ctx, at)
-	}
-	c, err := at.provider.Retrieve(ctx)
-	if err != nil {
-		return rung{}, awscall.ErrNoIdentity
-	}
-	var out rung
-	if role, ok := awsname.RoleOfSession(at.principal); ok {
-		out, err = l.assume(ctx, at, pullpass.RoleHop{RoleARN: role}, policy)
-	} else if c.SessionToken == "" {
-		out, err = l.federate(ctx, at, policy)
-	} else {
-		return l.wide(ctx, at)
-	}
-	if refusedBy(err) {
-		l.m.remember(l.key, l.m.o.Now().Add(cannotNarrowFor))
-		return l.wide(ctx, at)
-	}
-	out.principal = at.principal
-	return out, err
-}
-
-// wide is the identity as it is, with the end of its session if it has one.
-func (l *ladder) wide(ctx context.Context, at rung) (rung, error) {
-	c, err := at.provider.Retrieve(ctx)
-	if err != nil {
-		return rung{}, awscall.ErrNoIdentity
-	}
-	if c.CanExpire {
-		at.expires = c.Expires
-	}
-	return at, nil
-}
-
-func (l *ladder) federate(ctx context.Context, at rung, policy string) (rung, error) {
-	name := l.sessionName(policy)
-	if len(name) > maxFederationName { // the end of an id is its random part
-		name = name[len(name)-maxFederationName:]
-	}
-	out, err := l.sts(at.provider).GetFederationToken(ctx, &sts.GetFederationTokenInput{
-		Name: aws.String(name), Policy: aws.String(policy), DurationSeconds: aws.Int32(int32(federationLife / time.Second)),
-	})
-	if err != nil {
-		return rung{}, err
-	}
-	return session(out.Credentials, at.principal, true)
-}
 
 // refusedBy reports whether AWS said no to narrowing, as opposed to not
 // answering: only a no may lead to a wider credential.

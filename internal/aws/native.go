@@ -10,7 +10,6 @@ import (
 
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/internal/awscall"
-	"github.com/pullpass/pullpass/internal/awsname"
 	"github.com/pullpass/pullpass/internal/broker"
 	"github.com/pullpass/pullpass/internal/reference"
 )
@@ -62,13 +61,24 @@ func (n *Native) Credential(ctx context.Context, grant pullpass.Secret, ask brok
 	if err != nil {
 		return pullpass.Credential{}, err
 	}
-	if asked.Name != host.Name || g.Environment != ask.Environment || g.Inside != ask.Inside || g.Action != ask.Action || !granted(g, ask.Repository) {
-		return pullpass.Credential{}, &pullpass.Error{Kind: pullpass.Denied, Code: "grant_refused", What: "cannot use the server's grant",
-			Cause: "it is for something else than was asked for", Hint: "check that this runner talks to its own server"}
+	if asked.Name != host.Name || g.Environment != ask.Environment || g.Inside != ask.Inside || g.Action != ask.Action ||
+		!granted(g, ask.Repository) {
+		return pullpass.Credential{}, &pullpass.Error{
+			Kind:  pullpass.Denied,
+			Code:  "grant_refused",
+			What:  "cannot use the server's grant",
+			Cause: "it is for something else than was asked for",
+			Hint:  "check that this runner talks to its own server",
+		}
 	}
 	if host.ECR == nil {
-		return pullpass.Credential{}, &pullpass.Error{Kind: pullpass.Invalid, Code: "registry_not_ecr", What: "cannot get a token for " + host.Name,
-			Cause: "this runner does not know it as an ECR host", Hint: "give the runner the server's host mappings: --host"}
+		return pullpass.Credential{}, &pullpass.Error{
+			Kind:  pullpass.Invalid,
+			Code:  "registry_not_ecr",
+			What:  "cannot get a token for " + host.Name,
+			Cause: "this runner does not know it as an ECR host",
+			Hint:  "give the runner the server's host mappings: --host",
+		}
 	}
 	m, err := n.get(ctx, g, host, ask.Refused)
 	var e *pullpass.Error
@@ -80,12 +90,21 @@ func (n *Native) Credential(ctx context.Context, grant pullpass.Secret, ask brok
 	return m.Credential, err
 }
 
-func (n *Native) get(ctx context.Context, g pullpass.Grant, host reference.Host, refused string) (broker.Minted, error) {
-	m, _, err := n.keeper.Get(ctx, broker.GrantKey(g, host), broker.Source{Alone: true, Refused: refused, Mint: func(ctx context.Context, fresh bool) (broker.Minted, error) {
-		r := n.request(g, host)
-		r.Fresh = fresh
-		return n.o.Minter.Mint(ctx, r)
-	}})
+func (n *Native) get(
+	ctx context.Context,
+	g pullpass.Grant,
+	host reference.Host,
+	refused string,
+) (broker.Minted, error) {
+	m, _, err := n.keeper.Get(
+		ctx,
+		broker.GrantKey(g, host),
+		broker.Source{Alone: true, Refused: refused, Mint: func(ctx context.Context, fresh bool) (broker.Minted, error) {
+			r := n.request(g, host)
+			r.Fresh = fresh
+			return n.o.Minter.Mint(ctx, r)
+		}},
+	)
 	return m, err
 }
 
@@ -98,13 +117,26 @@ func granted(g pullpass.Grant, repository string) bool {
 }
 
 func (n *Native) request(g pullpass.Grant, host reference.Host) broker.MintRequest {
-	i := pullpass.Integration{ID: g.Integration, Generation: g.IntegrationGeneration, Organization: g.Organization, Name: "runner-native",
-		Mode: pullpass.ModeRunnerNative, Region: host.ECR.Region, Chain: g.Chain}
+	i := pullpass.Integration{
+		ID:           g.Integration,
+		Generation:   g.IntegrationGeneration,
+		Organization: g.Organization,
+		Name:         "runner-native",
+		Mode:         pullpass.ModeRunnerNative,
+		Region:       host.ECR.Region,
+		Chain:        g.Chain,
+	}
 	if i.ID == "" {
 		i.ID = "runner"
 	}
-	r := broker.MintRequest{Organization: g.Organization, Integration: i, Host: host, Action: g.Action, Repositories: g.Repositories,
-		Wait: n.pacer.For(g.Organization, i, host.ECR.Region)}
+	r := broker.MintRequest{
+		Organization: g.Organization,
+		Integration:  i,
+		Host:         host,
+		Action:       g.Action,
+		Repositories: g.Repositories,
+		Wait:         n.pacer.For(g.Organization, i, host.ECR.Region),
+	}
 	if g.Inside {
 		r.Project, r.Environment = g.Project, g.Environment
 	}
@@ -149,24 +181,4 @@ func passing(err error) bool {
 		return false
 	}
 	return pullpass.IsKind(err, pullpass.Unavailable) || pullpass.IsKind(err, pullpass.Limited)
-}
-
-// Own is the principal of this machine's own identity, as policies name it. A
-// role's path is not part of what AWS says of a session: for a role below one, the
-// name alone is known.
-func (m *Minter) Own(ctx context.Context) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, identityTime)
-	defer cancel()
-	c, err := m.ambientConfig(ctx)
-	if err != nil {
-		return "", err
-	}
-	id, err := m.Identify(ctx, pullpass.Integration{ID: "runner", Name: "runner-native", Mode: pullpass.ModeRunnerNative, Region: c.Region}, pullpass.Secret{})
-	if err != nil {
-		return "", err
-	}
-	if role, ok := awsname.RoleOfSession(id.Principal); ok {
-		return role, nil
-	}
-	return id.Principal, nil
 }

@@ -95,7 +95,10 @@ func (p *Policies) RepositoryPolicy(ctx context.Context, r iam.Repository) (*iam
 	if err != nil {
 		return nil, err
 	}
-	out, err := api.GetRepositoryPolicy(ctx, &ecr.GetRepositoryPolicyInput{RepositoryName: aws.String(r.Name), RegistryId: aws.String(r.Account)})
+	out, err := api.GetRepositoryPolicy(
+		ctx,
+		&ecr.GetRepositoryPolicyInput{RepositoryName: aws.String(r.Name), RegistryId: aws.String(r.Account)},
+	)
 	var none *ecrtypes.RepositoryPolicyNotFoundException
 	if errors.As(err, &none) {
 		return nil, nil
@@ -133,7 +136,10 @@ func (p *Policies) Provider(ctx context.Context, arn string) ([]string, bool, er
 	if err != nil {
 		return nil, false, err
 	}
-	out, err := api.GetOpenIDConnectProvider(ctx, &awsiam.GetOpenIDConnectProviderInput{OpenIDConnectProviderArn: aws.String(arn)})
+	out, err := api.GetOpenIDConnectProvider(
+		ctx,
+		&awsiam.GetOpenIDConnectProviderInput{OpenIDConnectProviderArn: aws.String(arn)},
+	)
 	var none *iamtypes.NoSuchEntityException
 	if errors.As(err, &none) {
 		return nil, false, nil
@@ -142,6 +148,57 @@ func (p *Policies) Provider(ctx context.Context, arn string) ([]string, bool, er
 		return nil, false, readable(err)
 	}
 	return out.ClientIDList, true, nil
+}
+
+// PrincipalContext implements iam.ContextReader: the tags of the user or role. Those
+// that a session adds are the caller's to tell.
+func (p *Policies) PrincipalContext(ctx context.Context, principal iam.Principal) (map[string][]string, error) {
+	e, ok := entityOf(principal.IdentityARN())
+	if !ok {
+		return nil, iam.ErrNotReadable
+	}
+	api, err := p.iam(e.account)
+	if err != nil {
+		return nil, err
+	}
+	var tags []iamtypes.Tag
+	if e.role {
+		out, err := api.GetRole(ctx, &awsiam.GetRoleInput{RoleName: aws.String(e.name)})
+		if err != nil {
+			return nil, readable(err)
+		}
+		tags = out.Role.Tags
+	} else {
+		out, err := api.GetUser(ctx, &awsiam.GetUserInput{UserName: aws.String(e.name)})
+		if err != nil {
+			return nil, readable(err)
+		}
+		tags = out.User.Tags
+	}
+	known := map[string][]string{"aws:PrincipalTag/": {}}
+	for _, t := range tags {
+		known["aws:PrincipalTag/"+aws.ToString(t.Key)] = []string{aws.ToString(t.Value)}
+	}
+	return known, nil
+}
+
+// RepositoryContext implements iam.ContextReader: the repository's tags.
+func (p *Policies) RepositoryContext(ctx context.Context, r iam.Repository) (map[string][]string, error) {
+	api, err := p.ecr(r)
+	if err != nil {
+		return nil, err
+	}
+	out, err := api.ListTagsForResource(ctx, &ecr.ListTagsForResourceInput{ResourceArn: aws.String(r.ARN())})
+	if err != nil {
+		return nil, readable(err)
+	}
+	known := map[string][]string{"aws:ResourceTag/": {}, "ecr:ResourceTag/": {}}
+	for _, t := range out.Tags {
+		for _, family := range []string{"aws:ResourceTag/", "ecr:ResourceTag/"} {
+			known[family+aws.ToString(t.Key)] = []string{aws.ToString(t.Value)}
+		}
+	}
+	return known, nil
 }
 
 // readable turns "you may not look" into "it cannot be read from here", which a

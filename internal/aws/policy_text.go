@@ -18,7 +18,10 @@ import (
 // has none.
 func RepositoryPolicyText(ctx context.Context, cfg aws.Config, account, region, name string) ([]byte, error) {
 	api := ecr.NewFromConfig(cfg, func(o *ecr.Options) { o.Region = region })
-	out, err := api.GetRepositoryPolicy(ctx, &ecr.GetRepositoryPolicyInput{RepositoryName: aws.String(name), RegistryId: aws.String(account)})
+	out, err := api.GetRepositoryPolicy(
+		ctx,
+		&ecr.GetRepositoryPolicyInput{RepositoryName: aws.String(name), RegistryId: aws.String(account)},
+	)
 	var none *ecrtypes.RepositoryPolicyNotFoundException
 	if errors.As(err, &none) {
 		return nil, nil

@@ -1,7 +1,6 @@
 package aws
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -14,10 +13,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
 	"github.com/pullpass/pullpass"
-	"github.com/pullpass/pullpass/internal/awscall"
 	"github.com/pullpass/pullpass/internal/awsname"
 )
 
@@ -32,48 +29,6 @@ const (
 
 // proofHeaders is what the request signs, in the form of X-Amz-SignedHeaders.
 var proofHeaders = "host;" + strings.ToLower(pullpass.ChallengeHeader)
-
-// Sign makes the proof of who this machine is to AWS: a request that the server
-// sends. bound is what ties it to the server's challenge.
-func (m *Minter) Sign(ctx context.Context, challenge, bound string) (pullpass.IdentityProof, error) {
-	const what = "cannot prove this machine's AWS identity"
-	c, err := m.ambientConfig(ctx)
-	if err != nil {
-		return pullpass.IdentityProof{}, err
-	}
-	if c.Credentials == nil {
-		return pullpass.IdentityProof{}, awscall.ErrNoIdentity
-	}
-	keys, err := c.Credentials.Retrieve(ctx)
-	if err != nil {
-		return pullpass.IdentityProof{}, awscall.Explain(what, err, m.o.Now())
-	}
-	c.Region = cmp.Or(c.Region, "us-east-1")
-	endpoint, err := url.Parse(m.o.STSEndpoint(c.Region))
-	if err != nil || endpoint.Host == "" {
-		return pullpass.IdentityProof{}, &pullpass.Error{Kind: pullpass.Invalid, What: what, Cause: "AWS has no region " + c.Region, Hint: "set AWS_REGION"}
-	}
-	req, err := proofRequest(ctx, endpoint, bound)
-	if err != nil {
-		return pullpass.IdentityProof{}, err
-	}
-	query := proofQuery()
-	query.Set("X-Amz-Expires", proofLife)
-	req.URL.RawQuery = query.Encode()
-	signed, _, err := v4.NewSigner().PresignHTTP(ctx, keys, req, emptyHash(), "sts", c.Region, m.o.Now())
-	if err != nil {
-		return pullpass.IdentityProof{}, awscall.Explain(what, err, m.o.Now())
-	}
-	u, err := url.Parse(signed)
-	if err != nil {
-		return pullpass.IdentityProof{}, err
-	}
-	q := u.Query()
-	return pullpass.IdentityProof{
-		Challenge: challenge, Host: endpoint.Host, Credential: q.Get("X-Amz-Credential"), Date: q.Get("X-Amz-Date"),
-		Signature: q.Get("X-Amz-Signature"), Token: pullpass.NewSecret(q.Get("X-Amz-Security-Token")),
-	}, nil
-}
 
 func proofQuery() url.Values {
 	return url.Values{"Action": {"GetCallerIdentity"}, "Version": {proofVersion}}
@@ -141,16 +96,26 @@ func (p *Prover) Principal(ctx context.Context, proof pullpass.IdentityProof, bo
 }
 
 func unproved(cause, hint string) error {
-	return &pullpass.Error{Kind: pullpass.Denied, Code: "aws_identity_not_proved", What: "cannot confirm the runner's AWS identity", Cause: cause, Hint: hint}
+	return &pullpass.Error{
+		Kind:  pullpass.Denied,
+		Code:  "aws_identity_not_proved",
+		What:  "cannot confirm the runner's AWS identity",
+		Cause: cause,
+		Hint:  hint,
+	}
 }
 
 // endpoint rebuilds the address from the parts; partition is empty where the
 // operator maps it.
 func (p *Prover) endpoint(proof pullpass.IdentityProof) (*url.URL, awsname.Partition, error) {
-	malformed := unproved("its request is not one that the SDK signs for sts:GetCallerIdentity", "use the runner of this version")
+	malformed := unproved(
+		"its request is not one that the SDK signs for sts:GetCallerIdentity",
+		"use the runner of this version",
+	)
 	scope := strings.Split(proof.Credential, "/")
 	if len(scope) != 5 || !proofKey.MatchString(scope[0]) || !proofDay.MatchString(scope[1]) || scope[3] != "sts" || scope[4] != "aws4_request" ||
-		!proofDate.MatchString(proof.Date) || !strings.HasPrefix(proof.Date, scope[1]) || !proofSignature.MatchString(proof.Signature) ||
+		!proofDate.MatchString(proof.Date) || !strings.HasPrefix(proof.Date, scope[1]) ||
+		!proofSignature.MatchString(proof.Signature) ||
 		len(proof.Token.Reveal()) > maxProofToken {
 		return nil, "", malformed
 	}
@@ -166,8 +131,10 @@ func (p *Prover) endpoint(proof pullpass.IdentityProof) (*url.URL, awsname.Parti
 	}
 	e, ok := awsname.ParseEndpoint(proof.Host)
 	if !ok || e.Service != "sts" || (e.Region != "" && e.Region != region) {
-		return nil, "", unproved("it is signed for a host that is not STS of its region, and no mapping of this server's operator names it",
-			"give runner and server the same --host mapping with sts=, or neither")
+		return nil, "", unproved(
+			"it is signed for a host that is not STS of its region, and no mapping of this server's operator names it",
+			"give runner and server the same --host mapping with sts=, or neither",
+		)
 	}
 	return &url.URL{Scheme: "https", Host: proof.Host}, e.Partition, nil
 }
@@ -179,8 +146,14 @@ func (p *Prover) ask(req *http.Request) (account, arn string, err error) {
 	ctx, cancel := context.WithTimeout(req.Context(), within)
 	defer cancel()
 	unreachable := func(err error) error {
-		return &pullpass.Error{Kind: pullpass.Unavailable, Code: "aws_identity_not_asked", What: "cannot confirm the runner's AWS identity", Err: err,
-			Cause: "this server does not reach STS at " + req.URL.Host, Hint: "let the server reach it; for an endpoint on a private address: pullpass server --allow-egress ADDRESS"}
+		return &pullpass.Error{
+			Kind:  pullpass.Unavailable,
+			Code:  "aws_identity_not_asked",
+			What:  "cannot confirm the runner's AWS identity",
+			Err:   err,
+			Cause: "this server does not reach STS at " + req.URL.Host,
+			Hint:  "let the server reach it; for an endpoint on a private address: pullpass server --allow-egress ADDRESS",
+		}
 	}
 	resp, err := p.HTTP.Do(req.WithContext(ctx))
 	if err != nil {
@@ -203,9 +176,15 @@ func (p *Prover) ask(req *http.Request) (account, arn string, err error) {
 	case resp.StatusCode >= http.StatusInternalServerError || resp.StatusCode == http.StatusTooManyRequests:
 		return "", "", unreachable(nil)
 	case resp.StatusCode != http.StatusOK && readable && errorCode.MatchString(answer.Error.Code):
-		return "", "", unproved("STS refuses the request that it signed: "+answer.Error.Code, "check that the machine's AWS credentials are in force, and its clock")
+		return "", "", unproved(
+			"STS refuses the request that it signed: "+answer.Error.Code,
+			"check that the machine's AWS credentials are in force, and its clock",
+		)
 	case resp.StatusCode != http.StatusOK || !readable:
-		return "", "", unproved("STS refuses the request that it signed", "check that the machine's AWS credentials are in force, and its clock")
+		return "", "", unproved(
+			"STS refuses the request that it signed",
+			"check that the machine's AWS credentials are in force, and its clock",
+		)
 	}
 	return answer.Result.Account, answer.Result.Arn, nil
 }
@@ -216,12 +195,16 @@ var errorCode = regexp.MustCompile(`^[A-Za-z.]{1,64}$`)
 // role; the root of an account, federated users and what is no IAM name are nobody
 // that a policy should name.
 func principalOf(partition awsname.Partition, account, text string) (string, error) {
-	strange := unproved("AWS names it as neither a role nor a user", "give the machine a role of its own: an instance profile, IRSA or EKS Pod Identity")
+	strange := unproved(
+		"AWS names it as neither a role nor a user",
+		"give the machine a role of its own: an instance profile, IRSA or EKS Pod Identity",
+	)
 	if role, ok := awsname.RoleOfSession(text); ok {
 		text = role
 	}
 	arn, ok := awsname.ParseARN(text)
-	if !ok || arn.Account != account || (partition != "" && arn.Partition != string(partition)) || !awsname.IsRoleOrUser(text) {
+	if !ok || arn.Account != account || (partition != "" && arn.Partition != string(partition)) ||
+		!awsname.IsRoleOrUser(text) {
 		return "", strange
 	}
 	return text, nil

@@ -26,9 +26,12 @@ func (m *Minter) mintPublic(ctx context.Context, r broker.MintRequest) (broker.M
 		m.forget(l.key, err)
 		return broker.Minted{}, awscall.Explain(what, err, m.o.Now())
 	}
-	client := ecrpublic.NewFromConfig(m.config(reference.ECRPublicRegion, top.provider, l.wait(broker.ServiceECR)), func(o *ecrpublic.Options) {
-		o.BaseEndpoint = aws.String(reference.ECRPublicAPIEndpoint)
-	})
+	client := ecrpublic.NewFromConfig(
+		m.config(reference.ECRPublicRegion, top.provider, l.wait(broker.ServiceECR)),
+		func(o *ecrpublic.Options) {
+			o.BaseEndpoint = aws.String(reference.ECRPublicAPIEndpoint)
+		},
+	)
 	out, err := client.GetAuthorizationToken(ctx, &ecrpublic.GetAuthorizationTokenInput{})
 	if err != nil {
 		m.forget(l.key, err)
@@ -45,7 +48,12 @@ func (m *Minter) mintPublic(ctx context.Context, r broker.MintRequest) (broker.M
 	if !top.expires.IsZero() && top.expires.Before(credential.Expires) {
 		credential.Expires = top.expires
 	}
-	minted := broker.Minted{Credential: credential, Principal: top.principal, WebIdentity: top.webIdentity, Repositories: r.Repositories}
+	minted := broker.Minted{
+		Credential:   credential,
+		Principal:    top.principal,
+		WebIdentity:  top.webIdentity,
+		Repositories: r.Repositories,
+	}
 	if top.narrowed {
 		minted.Policy = publicPolicy
 	}

@@ -68,7 +68,11 @@ func (k *keeping) place() generate.ECR {
 }
 
 // keeping climbs the integration's ladder to a session that a policy limits.
-func (m *Minter) keeping(ctx context.Context, w provision.Wanted, policyOf func(generate.ECR, string) (generate.Policy, error)) (*keeping, error) {
+func (m *Minter) keeping(
+	ctx context.Context,
+	w provision.Wanted,
+	policyOf func(generate.ECR, string) (generate.Policy, error),
+) (*keeping, error) {
 	k := &keeping{m: m, w: w}
 	if w.Host.ECR == nil {
 		return nil, &pullpass.Error{Kind: pullpass.Invalid, What: k.what(), Cause: "its host is not an ECR host"}
@@ -83,9 +87,12 @@ func (m *Minter) keeping(ctx context.Context, w provision.Wanted, policyOf func(
 		return nil, awscall.Explain(k.what(), err, m.o.Now())
 	}
 	k.kept.Unscoped = !k.top.narrowed
-	k.ecr = ecr.NewFromConfig(m.config(w.Host.ECR.Region, k.top.provider, l.wait(broker.ServiceECR)), func(o *ecr.Options) {
-		o.BaseEndpoint = aws.String(w.Host.ECR.APIEndpoint())
-	})
+	k.ecr = ecr.NewFromConfig(
+		m.config(w.Host.ECR.Region, k.top.provider, l.wait(broker.ServiceECR)),
+		func(o *ecr.Options) {
+			o.BaseEndpoint = aws.String(w.Host.ECR.APIEndpoint())
+		},
+	)
 	return k, nil
 }
 
@@ -167,7 +174,10 @@ func (k *keeping) findOrCreate(ctx context.Context) (*ecrtypes.Repository, error
 
 // find returns nil for what is not there.
 func (k *keeping) find(ctx context.Context) (*ecrtypes.Repository, error) {
-	out, err := k.ecr.DescribeRepositories(ctx, &ecr.DescribeRepositoriesInput{RegistryId: k.registry(), RepositoryNames: []string{k.w.Name}})
+	out, err := k.ecr.DescribeRepositories(
+		ctx,
+		&ecr.DescribeRepositoriesInput{RegistryId: k.registry(), RepositoryNames: []string{k.w.Name}},
+	)
 	var none *ecrtypes.RepositoryNotFoundException
 	if errors.As(err, &none) {
 		return nil, nil
@@ -176,7 +186,11 @@ func (k *keeping) find(ctx context.Context) (*ecrtypes.Repository, error) {
 		return nil, err
 	}
 	if len(out.Repositories) != 1 {
-		return nil, &pullpass.Error{Kind: pullpass.Unavailable, Code: "aws_answer", Cause: "ECR's answer names another number of repositories than was asked for"}
+		return nil, &pullpass.Error{
+			Kind:  pullpass.Unavailable,
+			Code:  "aws_answer",
+			Cause: "ECR's answer names another number of repositories than was asked for",
+		}
 	}
 	return &out.Repositories[0], nil
 }
@@ -212,13 +226,24 @@ func (k *keeping) ours(tags map[string]string) error {
 		have, ok := tags[key]
 		unmarked = unmarked && !ok
 		if ok && have != value {
-			return &pullpass.Error{Kind: pullpass.Conflict, Code: "repository_of_another", Cause: "it exists and its tag " + key + " says that it is kept for another one: " + printable.Line(have, awscall.MaxShown),
-				Hint: "choose another name: --name; or remove that tag in AWS if nobody keeps it any more"}
+			return &pullpass.Error{
+				Kind: pullpass.Conflict,
+				Code: "repository_of_another",
+				Cause: "it exists and its tag " + key + " says that it is kept for another one: " + printable.Line(
+					have,
+					awscall.MaxShown,
+				),
+				Hint: "choose another name: --name; or remove that tag in AWS if nobody keeps it any more",
+			}
 		}
 	}
 	if unmarked && !k.w.Adopt {
-		return &pullpass.Error{Kind: pullpass.Conflict, Code: "repository_not_ours", Cause: "it exists and was not created by Pullpass: its policy, tags and lifecycle would be replaced",
-			Hint: "take it over with --adopt, or choose another name: --name"}
+		return &pullpass.Error{
+			Kind:  pullpass.Conflict,
+			Code:  "repository_not_ours",
+			Cause: "it exists and was not created by Pullpass: its policy, tags and lifecycle would be replaced",
+			Hint:  "take it over with --adopt, or choose another name: --name",
+		}
 	}
 	return nil
 }
@@ -243,6 +268,100 @@ func (k *keeping) tags() map[string]string {
 	}
 	maps.Copy(all, k.w.Ours)
 	return all
+}
+
+func (k *keeping) mutability(ctx context.Context, found *ecrtypes.Repository) error {
+	want := mutabilityOf(k.w.Rules)
+	if found.ImageTagMutability == want {
+		return nil
+	}
+	k.changed("image tags")
+	_, err := k.ecr.PutImageTagMutability(
+		ctx,
+		&ecr.PutImageTagMutabilityInput{RegistryId: k.registry(), RepositoryName: k.name(), ImageTagMutability: want},
+	)
+	return err
+}
+
+func (k *keeping) scanning(ctx context.Context, found *ecrtypes.Repository) error {
+	if c := found.ImageScanningConfiguration; c != nil && c.ScanOnPush == k.w.Rules.ScanOnPush {
+		return nil
+	}
+	k.changed("scan on push")
+	_, err := k.ecr.PutImageScanningConfiguration(ctx, &ecr.PutImageScanningConfigurationInput{
+		RegistryId: k.registry(), RepositoryName: k.name(),
+		ImageScanningConfiguration: &ecrtypes.ImageScanningConfiguration{ScanOnPush: k.w.Rules.ScanOnPush},
+	})
+	return err
+}
+
+// policyIs sets the policy unless it is that already: whatever else is allowed or
+// denied there goes.
+func (k *keeping) policyIs(ctx context.Context, want generate.Policy) error {
+	out, err := k.ecr.GetRepositoryPolicy(
+		ctx,
+		&ecr.GetRepositoryPolicyInput{RegistryId: k.registry(), RepositoryName: k.name()},
+	)
+	var none *ecrtypes.RepositoryPolicyNotFoundException
+	if err != nil && !errors.As(err, &none) {
+		return err
+	}
+	text := string(want.Compact())
+	if err == nil && sameJSON(aws.ToString(out.PolicyText), text) {
+		return nil
+	}
+	k.changed("policy")
+	_, err = k.ecr.SetRepositoryPolicy(
+		ctx,
+		&ecr.SetRepositoryPolicyInput{RegistryId: k.registry(), RepositoryName: k.name(), PolicyText: aws.String(text)},
+	)
+	var invalid *ecrtypes.InvalidParameterException
+	if errors.As(err, &invalid) {
+		return &pullpass.Error{
+			Kind:  pullpass.Invalid,
+			Code:  "repository_policy",
+			Cause: "ECR does not take its policy: " + printable.Line(invalid.ErrorMessage(), awscall.MaxShown),
+			Hint:  "a role or user that it names may not exist, or may have a path; where the project's own is named wrongly, let its integration assume a role by its full ARN",
+		}
+	}
+	return err
+}
+
+// lifecycle sets the lifecycle policy, or takes it away where nothing expires.
+func (k *keeping) lifecycle(ctx context.Context) error {
+	want, err := lifecycleText(k.w.Rules)
+	if err != nil {
+		return err
+	}
+	out, err := k.ecr.GetLifecyclePolicy(
+		ctx,
+		&ecr.GetLifecyclePolicyInput{RegistryId: k.registry(), RepositoryName: k.name()},
+	)
+	var none *ecrtypes.LifecyclePolicyNotFoundException
+	there := !errors.As(err, &none)
+	switch {
+	case err != nil && there:
+		return err
+	case want == "" && !there, there && sameJSON(aws.ToString(out.LifecyclePolicyText), want):
+		return nil
+	}
+	k.changed("lifecycle")
+	if want == "" {
+		_, err = k.ecr.DeleteLifecyclePolicy(
+			ctx,
+			&ecr.DeleteLifecyclePolicyInput{RegistryId: k.registry(), RepositoryName: k.name()},
+		)
+		return err
+	}
+	_, err = k.ecr.PutLifecyclePolicy(
+		ctx,
+		&ecr.PutLifecyclePolicyInput{
+			RegistryId:          k.registry(),
+			RepositoryName:      k.name(),
+			LifecyclePolicyText: aws.String(want),
+		},
+	)
+	return err
 }
 
 func ecrTags(tags map[string]string) []ecrtypes.Tag {
@@ -273,7 +392,10 @@ func (m *Minter) RemoveRepository(ctx context.Context, w provision.Wanted) error
 	if err != nil {
 		return k.explain(err)
 	}
-	_, err = k.ecr.DeleteRepository(ctx, &ecr.DeleteRepositoryInput{RegistryId: k.registry(), RepositoryName: k.name(), Force: true})
+	_, err = k.ecr.DeleteRepository(
+		ctx,
+		&ecr.DeleteRepositoryInput{RegistryId: k.registry(), RepositoryName: k.name(), Force: true},
+	)
 	var api smithy.APIError
 	if errors.As(err, &api) && api.ErrorCode() == "RepositoryNotFoundException" {
 		return nil // somebody was faster

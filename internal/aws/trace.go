@@ -35,30 +35,6 @@ type Rung struct {
 	Err       error // three parts; nil where the rung holds
 }
 
-// Trace mints as Mint does and tells each rung as it is taken. It keeps nothing
-// and builds on nothing that was kept, so that what it tells is true now.
-// Without repositories the identity is taken as it is: nothing narrows it.
-// A request without a host ends at the last role: that is how an integration is
-// identified.
-func (m *Minter) Trace(ctx context.Context, r broker.MintRequest, tell func(Rung)) (broker.Minted, error) {
-	if r.Wait == nil {
-		r.Wait = func(context.Context, broker.Service) error { return nil }
-	}
-	t := &trace{ladder: m.ladder(r), tell: tell}
-	t.key.integration = "" // not to be found among the known; the request keeps it: a web identity names it
-	if r.Host.ECR != nil && len(r.Repositories) > 0 {
-		var err error
-		if t.policy, err = sessionPolicy(*r.Host.ECR, r.Action, r.Repositories); err != nil {
-			return broker.Minted{}, err
-		}
-	}
-	top, err := t.climb(ctx)
-	if err != nil || r.Host.ECR == nil {
-		return broker.Minted{Principal: top.principal}, err
-	}
-	return t.token(ctx, top)
-}
-
 type trace struct {
 	*ladder
 	tell   func(Rung)
@@ -66,11 +42,18 @@ type trace struct {
 }
 
 // take does one rung, measures it and tells it.
-func (t *trace) take(ctx context.Context, kind RungKind, name, what string, do func(context.Context) (rung, error)) (rung, error) {
+func (t *trace) take(
+	ctx context.Context,
+	kind RungKind,
+	name, what string,
+	do func(context.Context) (rung, error),
+) (rung, error) {
 	started := time.Now()
 	at, err := do(ctx)
 	err = t.explained(what, err)
-	t.tell(Rung{Kind: kind, Name: name, Principal: at.principal, Narrowed: at.narrowed, Took: time.Since(started), Err: err})
+	t.tell(
+		Rung{Kind: kind, Name: name, Principal: at.principal, Narrowed: at.narrowed, Took: time.Since(started), Err: err},
+	)
 	return at, err
 }
 
@@ -91,9 +74,15 @@ func (t *trace) climb(ctx context.Context) (rung, error) {
 			policy = t.policy
 		}
 		rest = rest[1:]
-		at, err = t.take(ctx, RungRole, hop.RoleARN, "cannot assume a role by web identity", func(ctx context.Context) (rung, error) {
-			return t.assumeByToken(ctx, hop, policy)
-		})
+		at, err = t.take(
+			ctx,
+			RungRole,
+			hop.RoleARN,
+			"cannot assume a role by web identity",
+			func(ctx context.Context) (rung, error) {
+				return t.assumeByToken(ctx, hop, policy)
+			},
+		)
 	} else {
 		at, rest, err = t.caller(ctx)
 	}
@@ -141,9 +130,12 @@ func (t *trace) token(ctx context.Context, top rung) (broker.Minted, error) {
 	what := "cannot get a token for " + host.Name
 	var minted broker.Minted
 	_, err := t.take(ctx, RungToken, host.ECR.Region, what, func(ctx context.Context) (rung, error) {
-		client := ecr.NewFromConfig(t.m.config(host.ECR.Region, top.provider, t.wait(broker.ServiceECR)), func(o *ecr.Options) {
-			o.BaseEndpoint = aws.String(host.ECR.APIEndpoint())
-		})
+		client := ecr.NewFromConfig(
+			t.m.config(host.ECR.Region, top.provider, t.wait(broker.ServiceECR)),
+			func(o *ecr.Options) {
+				o.BaseEndpoint = aws.String(host.ECR.APIEndpoint())
+			},
+		)
 		out, err := client.GetAuthorizationToken(ctx, &ecr.GetAuthorizationTokenInput{})
 		if err != nil {
 			return top, err

@@ -58,7 +58,13 @@ func Explain(what string, err error, now time.Time) error {
 		}
 		return at(err, e)
 	}
-	e := &pullpass.Error{Kind: pullpass.Unavailable, Code: "aws_unreachable", What: what, Cause: "AWS does not answer", Hint: "try again; check the route to sts and api.ecr, or their VPC endpoints"}
+	e := &pullpass.Error{
+		Kind:  pullpass.Unavailable,
+		Code:  "aws_unreachable",
+		What:  what,
+		Cause: "AWS does not answer",
+		Hint:  "try again; check the route to sts and api.ecr, or their VPC endpoints",
+	}
 	var timeout net.Error
 	switch {
 	case errors.Is(err, context.Canceled):
@@ -89,24 +95,54 @@ func fromCode(api smithy.APIError) *pullpass.Error {
 	case "AccessDenied", "AccessDeniedException":
 		return is(pullpass.Denied, "aws_denied", message, deniedHint(message))
 	case "InvalidClientTokenId", "UnrecognizedClientException":
-		return is(pullpass.Denied, "aws_key_unknown", "AWS does not know this access key: it was deleted, is of another partition, or the region has to be enabled first",
-			"update the integration with a new key; for a region that has to be enabled, use its regional STS endpoint")
+		return is(
+			pullpass.Denied,
+			"aws_key_unknown",
+			"AWS does not know this access key: it was deleted, is of another partition, or the region has to be enabled first",
+			"update the integration with a new key; for a region that has to be enabled, use its regional STS endpoint",
+		)
 	case "SignatureDoesNotMatch", "InvalidSignatureException", "IncompleteSignature":
 		// AWS has one code for both; its sentence begins differently.
 		if strings.HasPrefix(message, "Signature expired") || strings.HasPrefix(message, "Signature not yet current") {
 			return is(pullpass.Denied, "aws_clock", "this machine's clock is off", "set the clock (NTP) and try again")
 		}
-		return is(pullpass.Denied, "aws_signature", "the secret does not belong to the access key, or this machine's clock is off", "update the integration with the key's secret; check the clock")
+		return is(
+			pullpass.Denied,
+			"aws_signature",
+			"the secret does not belong to the access key, or this machine's clock is off",
+			"update the integration with the key's secret; check the clock",
+		)
 	case "RequestExpired", "RequestTimeTooSkewed":
 		return is(pullpass.Denied, "aws_clock", "this machine's clock is off", "set the clock (NTP) and try again")
 	case "ExpiredToken", "ExpiredTokenException":
-		return is(pullpass.Denied, "aws_expired", "the session or token has expired", "try again; if it stays, renew what the identity is made from (SSO login, mounted token)")
-	case "Throttling", "ThrottlingException", "ThrottledException", "TooManyRequestsException", "RequestLimitExceeded", "RequestThrottled", "SlowDown":
-		return is(pullpass.Limited, "aws_throttled", "AWS is asked too often in this account and region", "try again in a few seconds")
+		return is(
+			pullpass.Denied,
+			"aws_expired",
+			"the session or token has expired",
+			"try again; if it stays, renew what the identity is made from (SSO login, mounted token)",
+		)
+	case "Throttling",
+		"ThrottlingException",
+		"ThrottledException",
+		"TooManyRequestsException",
+		"RequestLimitExceeded",
+		"RequestThrottled",
+		"SlowDown":
+		return is(
+			pullpass.Limited,
+			"aws_throttled",
+			"AWS is asked too often in this account and region",
+			"try again in a few seconds",
+		)
 	case "InvalidIdentityToken", "InvalidIdentityTokenException", "IDPRejectedClaim":
 		return is(pullpass.Denied, "aws_identity_token", message, tokenHint(message))
 	case "RegionDisabledException":
-		return is(pullpass.Denied, "aws_region_disabled", "STS is not enabled for this region in the account", "enable the region's STS endpoint in the account's settings, or set another region in the integration")
+		return is(
+			pullpass.Denied,
+			"aws_region_disabled",
+			"STS is not enabled for this region in the account",
+			"enable the region's STS endpoint in the account's settings, or set another region in the integration",
+		)
 	case "PackedPolicyTooLarge", "PackedPolicyTooLargeException":
 		return is(pullpass.Invalid, CodePolicyTooLarge, message, "use fewer session tags")
 	case "MalformedPolicyDocument", "MalformedPolicyDocumentException":

@@ -92,8 +92,13 @@ func Check(ctx context.Context, db Database, m Manifest) error {
 
 func checkChain(ctx context.Context, db Database, chain Chain) error {
 	broken := func(cause string) error {
-		return &pullpass.Error{Kind: pullpass.Invalid, Code: "backup_invalid", What: "the audit record of " + chain.Name + " in the backup is not whole",
-			Cause: cause, Hint: "use another backup; this one was changed, or its database was damaged"}
+		return &pullpass.Error{
+			Kind:  pullpass.Invalid,
+			Code:  "backup_invalid",
+			What:  "the audit record of " + chain.Name + " in the backup is not whole",
+			Cause: cause,
+			Hint:  "use another backup; this one was changed, or its database was damaged",
+		}
 	}
 	// From the beginning, and from where it had got to: the head of then must still be
 	// there, and all that follows must follow it.

@@ -2,7 +2,6 @@ package broker
 
 import (
 	"github.com/pullpass/pullpass"
-	"github.com/pullpass/pullpass/internal/reference"
 )
 
 // Ask is what a credential is wanted for: one of an environment's repositories,
@@ -34,30 +33,4 @@ type Issued struct {
 	Principal    string   // ARN of the identity that AWS sees; empty for basic
 	Repositories []string // what it was narrowed to; empty: not narrowed
 	Cached       bool
-}
-
-// normalize checks an ask's shape and makes it canonical.
-func (b *Broker) normalize(ask Ask) (Ask, reference.Host, error) {
-	host, err := b.hosts.Parse(ask.Host)
-	if err != nil {
-		return ask, reference.Host{}, err
-	}
-	ask.Host = host.Name
-	if ask.Action == "" {
-		ask.Action = pullpass.ActionPull
-	}
-	bad := func(cause string) (Ask, reference.Host, error) {
-		return ask, host, &pullpass.Error{Kind: pullpass.Invalid, Code: "ask_invalid", What: "cannot issue a credential", Cause: cause}
-	}
-	switch {
-	case ask.Action != pullpass.ActionPull && ask.Action != pullpass.ActionPush:
-		return bad("the action is neither pull nor push")
-	case ask.Repository != "" && !reference.ValidRepository(ask.Repository):
-		return bad("the repository is not made of lower-case words separated by . _ - and /")
-	case ask.Environment != "" && !pullpass.ValidID("env", string(ask.Environment)), ask.Project != "" && !pullpass.ValidID("prj", string(ask.Project)):
-		return bad("the environment or project is not an identifier of ours")
-	case ask.Environment == "" && ask.Inside:
-		return bad("inside needs an environment")
-	}
-	return ask, host, nil
 }

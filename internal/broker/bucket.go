@@ -69,7 +69,11 @@ func (p *Pacer) wait(ctx context.Context, b Bucket) error {
 }
 
 // For is MintRequest.Wait for an integration in a region.
-func (p *Pacer) For(org pullpass.OrganizationID, i pullpass.Integration, region string) func(context.Context, Service) error {
+func (p *Pacer) For(
+	org pullpass.OrganizationID,
+	i pullpass.Integration,
+	region string,
+) func(context.Context, Service) error {
 	account := i.Account
 	if account == "" {
 		account = string(i.ID) // ambient: whose it is shows later

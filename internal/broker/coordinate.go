@@ -28,7 +28,13 @@ type coordinator struct {
 
 // once returns what this server or another one mints. have is the version that
 // this server holds already.
-func (c *coordinator) once(ctx context.Context, org pullpass.OrganizationID, key Key, have int64, mint func(context.Context) outcome) outcome {
+func (c *coordinator) once(
+	ctx context.Context,
+	org pullpass.OrganizationID,
+	key Key,
+	have int64,
+	mint func(context.Context) outcome,
+) outcome {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	changed := c.shared.Watch(ctx, org, key.String()) // first watch, then read: nothing falls between
@@ -77,7 +83,13 @@ func wait(ctx context.Context, changed <-chan struct{}, d time.Duration) (<-chan
 }
 
 // mint does it here, keeps the lease meanwhile, and hands over what comes out.
-func (c *coordinator) mint(ctx context.Context, org pullpass.OrganizationID, key Key, lease int64, mint func(context.Context) outcome) outcome {
+func (c *coordinator) mint(
+	ctx context.Context,
+	org pullpass.OrganizationID,
+	key Key,
+	lease int64,
+	mint func(context.Context) outcome,
+) outcome {
 	renewing, stop := context.WithCancel(ctx)
 	var renewer sync.WaitGroup
 	renewer.Go(func() { c.renew(renewing, org, key, lease) })
@@ -118,7 +130,11 @@ func (c *coordinator) handed(ctx context.Context, out outcome) Outcome {
 	if ctx.Err() != nil {
 		return Outcome{}
 	}
-	return Outcome{Failure: writeFailure(out.err), FailureLasts: out.refused, Revoked: pullpass.IsKind(out.err, pullpass.Denied)}
+	return Outcome{
+		Failure:      writeFailure(out.err),
+		FailureLasts: out.refused,
+		Revoked:      pullpass.IsKind(out.err, pullpass.Denied),
+	}
 }
 
 // taken is what another server minted, with the lifetime that it has there: all
@@ -151,18 +167,42 @@ type carried struct {
 
 func writeMinted(m Minted) pullpass.Secret {
 	c := m.Credential
-	text, _ := json.Marshal(carried{c.Host, c.Username, c.Secret.Reveal(), c.Expires, c.Unscoped, m.Principal, m.Repositories, m.Policy, m.WebIdentity, m.Anonymous}) //nolint:errchkjson,gosec // strings and a time; sealed as a whole
+	text, _ := json.Marshal(
+		carried{
+			c.Host,
+			c.Username,
+			c.Secret.Reveal(),
+			c.Expires,
+			c.Unscoped,
+			m.Principal,
+			m.Repositories,
+			m.Policy,
+			m.WebIdentity,
+			m.Anonymous,
+		},
+	) //nolint:errchkjson,gosec // strings and a time; sealed as a whole
 	return pullpass.NewSecret(string(text))
 }
 
 func readMinted(text pullpass.Secret) (Minted, error) {
 	var c carried
 	if json.Unmarshal([]byte(text.Reveal()), &c) != nil { // the error might show what it read
-		return Minted{}, &pullpass.Error{Kind: pullpass.Internal, What: "cannot issue a credential", Cause: "what another server minted is in another form", Hint: "run the same version on all servers"}
+		return Minted{}, &pullpass.Error{
+			Kind:  pullpass.Internal,
+			What:  "cannot issue a credential",
+			Cause: "what another server minted is in another form",
+			Hint:  "run the same version on all servers",
+		}
 	}
 	return Minted{
-		Credential: pullpass.Credential{Host: c.Host, Username: c.Username, Secret: pullpass.NewSecret(c.Secret), Expires: c.Expires, Unscoped: c.Unscoped},
-		Principal:  c.Principal, Repositories: c.Repositories, Policy: c.Policy, WebIdentity: c.WebIdentity, Anonymous: c.Anonymous,
+		Credential: pullpass.Credential{
+			Host:     c.Host,
+			Username: c.Username,
+			Secret:   pullpass.NewSecret(c.Secret),
+			Expires:  c.Expires,
+			Unscoped: c.Unscoped,
+		},
+		Principal: c.Principal, Repositories: c.Repositories, Policy: c.Policy, WebIdentity: c.WebIdentity, Anonymous: c.Anonymous,
 	}, nil
 }
 
@@ -187,7 +227,11 @@ func writeFailure(err error) string {
 func readFailure(text string) error {
 	var t told
 	if err := json.Unmarshal([]byte(text), &t); err != nil {
-		return &pullpass.Error{Kind: pullpass.Internal, What: "cannot issue a credential", Cause: "it failed on another server"}
+		return &pullpass.Error{
+			Kind:  pullpass.Internal,
+			What:  "cannot issue a credential",
+			Cause: "it failed on another server",
+		}
 	}
 	return &pullpass.Error{Kind: t.Kind, Code: t.Code, What: t.What, Cause: t.Cause, Hint: t.Hint}
 }

@@ -112,8 +112,13 @@ func (k *Keeper) Get(ctx context.Context, key Key, from Source) (m Minted, cache
 	case <-f.done:
 		return f.minted, false, f.err
 	case <-ctx.Done():
-		return Minted{}, false, &pullpass.Error{Kind: pullpass.Unavailable, Code: "issue_abandoned", What: "cannot issue a credential",
-			Cause: "the request ended before the answer came", Err: ctx.Err()}
+		return Minted{}, false, &pullpass.Error{
+			Kind:  pullpass.Unavailable,
+			Code:  "issue_abandoned",
+			What:  "cannot issue a credential",
+			Cause: "the request ended before the answer came",
+			Err:   ctx.Err(),
+		}
 	}
 }
 
@@ -147,7 +152,12 @@ func (k *Keeper) refused(key Key, e *entry, from Source, now time.Time) bool {
 func (k *Keeper) start(key Key, from Source, fresh bool) *flight {
 	f := &flight{done: make(chan struct{})}
 	if k.closed {
-		f.err = &pullpass.Error{Kind: pullpass.Unavailable, Code: "stopping", What: "cannot issue a credential", Cause: "the server is stopping"}
+		f.err = &pullpass.Error{
+			Kind:  pullpass.Unavailable,
+			Code:  "stopping",
+			What:  "cannot issue a credential",
+			Cause: "the server is stopping",
+		}
 		close(f.done)
 		return f
 	}
@@ -192,8 +202,10 @@ func (k *Keeper) mint(ctx context.Context, from Source, first, fresh bool) outco
 	}
 	life, ok := lifetimeOf(m.Credential, k.now(), first)
 	if !ok {
-		return failed(&pullpass.Error{Kind: pullpass.Unavailable, Code: "credential_too_short", What: "cannot issue a credential",
-			Cause: "what AWS gave is over already, or almost", Hint: "check this machine's clock, and the session length of the integration's roles"})
+		return failed(
+			&pullpass.Error{Kind: pullpass.Unavailable, Code: "credential_too_short", What: "cannot issue a credential",
+				Cause: "what AWS gave is over already, or almost", Hint: "check this machine's clock, and the session length of the integration's roles"},
+		)
 	}
 	return outcome{minted: m, life: life}
 }

@@ -1,8 +1,6 @@
 package broker
 
 import (
-	"context"
-
 	"github.com/pullpass/pullpass"
 )
 
@@ -19,32 +17,6 @@ type pin struct {
 type pins struct {
 	limit int
 	list  map[pin][]pullpass.Registry
-}
-
-// pinned returns the registries of an environment as it was started. The list is
-// shared: nobody changes it.
-func (b *Broker) pinned(ctx context.Context, env pullpass.Environment) ([]pullpass.Registry, error) {
-	at := pin{env.Organization, env.ID, env.Start}
-	b.mu.Lock()
-	list, ok := b.pins.list[at]
-	b.mu.Unlock()
-	if ok {
-		return list, nil
-	}
-	list, err := b.store.PinnedRegistries(ctx, env.Organization, env.ID)
-	if err != nil || !sameGenerations(list, env.Registries) {
-		return list, err // a restart came between the two reads: good for once
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if len(b.pins.list) >= b.pins.limit {
-		for one := range b.pins.list { // whichever comes first: it costs one read to have it again
-			delete(b.pins.list, one)
-			break
-		}
-	}
-	b.pins.list[at] = list
-	return list, nil
 }
 
 // sameGenerations reports whether a list is what the environment says that it

@@ -2,7 +2,10 @@ package broker
 
 import (
 	"context"
+	"crypto/sha256"
+	"maps"
 	"slices"
+	"strconv"
 
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/internal/access"
@@ -37,6 +40,66 @@ func (p *plan) region() string {
 	return p.host.ECR.Region
 }
 
+// native reports whether the runner's own AWS identity opens the registry: by
+// itself, or as the first rung of an integration.
+func (p *plan) native() bool {
+	return p.registry.Auth == pullpass.AuthRunnerNative ||
+		(p.registry.Auth == pullpass.AuthIntegration && p.integration.Mode == pullpass.ModeRunnerNative)
+}
+
+// key hashes the plan. Each part goes in behind its length, so that no two
+// lists of parts are the same bytes.
+func (p *plan) key() Key {
+	h := hasher{buf: make([]byte, 0, 512)}
+	h.text(string(p.organization))
+	h.text(string(p.registry.ID))
+	h.number(p.registry.Generation)
+	h.text(string(p.registry.Auth))
+	if p.registry.Auth == pullpass.AuthBasic {
+		return sha256.Sum256(h.buf) // one password, whatever it is asked for
+	}
+	i := p.integration
+	h.text(string(i.ID))
+	h.number(i.Generation)
+	h.text(string(i.Mode))
+	h.text(i.AccessKeyID)
+	h.number(int64(len(i.Chain)))
+	for _, hop := range i.Chain {
+		h.text(hop.RoleARN)
+		h.text(hop.ExternalID)
+		h.text(hop.SourceIdentity)
+		h.number(int64(len(hop.SessionTags)))
+		for _, tag := range slices.Sorted(maps.Keys(hop.SessionTags)) {
+			h.text(tag)
+			h.text(hop.SessionTags[tag])
+		}
+	}
+	if p.own() {
+		h.text(string(p.project))
+		h.text(string(p.environment))
+		h.text(strconv.FormatBool(p.inside))
+	}
+	h.text(strconv.FormatBool(p.start)) // a person never holds what a start was given
+	h.text(p.host.Name)
+	if p.host.ECR != nil {
+		h.text(p.host.ECR.Account)
+	}
+	h.text(p.region())
+	h.text(string(p.action))
+	h.number(int64(len(p.repositories)))
+	for _, r := range p.repositories {
+		h.text(r)
+	}
+	return sha256.Sum256(h.buf)
+}
+
+// own reports whether the credential is the environment's alone: a web identity
+// names the environment, and what a person inside gets is never what somebody
+// else, or the environment's own start, was given.
+func (p *plan) own() bool {
+	return p.inside || p.integration.Mode == pullpass.ModeWebIdentity
+}
+
 // decide chooses and authorizes. It fills p as far as it gets, so that a
 // refusal's record says what was refused.
 func (b *Broker) decide(ctx context.Context, caller pullpass.Caller, ask Ask, p *plan) error {
@@ -54,21 +117,33 @@ func (b *Broker) decide(ctx context.Context, caller pullpass.Caller, ask Ask, p 
 	}
 	limited := caller.Kind == pullpass.CallerCI || caller.Action != ""
 	if limited && ask.Action == pullpass.ActionPush && caller.Action != pullpass.ActionPush {
-		return refused(ask, "the token is limited to pull", "trust the issuer for push: pullpass trust add NAME --issuer URL --claim CLAIM=VALUE --project PROJECT --action push")
+		return refused(
+			ask,
+			"the token is limited to pull",
+			"trust the issuer for push: pullpass trust add NAME --issuer URL --claim CLAIM=VALUE --project PROJECT --action push",
+		)
 	}
 	p.repositories = scope(registries, registry, env, ask.Repository)
 	if ask.Inside && registry.Inside != pullpass.InsideWhole {
 		if p.repositories = own(registries, registry, env, ask.Repository); len(p.repositories) == 0 {
-			return refused(ask, "inside an environment the registry "+registry.Name+" opens the repositories of the environment's own images only",
-				"an administrator can open all that it covers: pullpass registry update "+registry.Name+" --inside whole")
+			return refused(
+				ask,
+				"inside an environment the registry "+registry.Name+" opens the repositories of the environment's own images only",
+				"an administrator can open all that it covers: pullpass registry update "+registry.Name+" --inside whole",
+			)
 		}
 	}
 	if registry.Auth == pullpass.AuthBasic {
 		return nil
 	}
 	if p.host.ECR == nil && (!p.public() || registry.Auth != pullpass.AuthIntegration) {
-		return &pullpass.Error{Kind: pullpass.Invalid, Code: "registry_not_ecr", What: "cannot issue a credential for " + place(ask),
-			Cause: "the registry " + registry.Name + " is opened through AWS, but its host is not an ECR host", Hint: "add the host to the server's host mappings, or use a user name and password"}
+		return &pullpass.Error{
+			Kind:  pullpass.Invalid,
+			Code:  "registry_not_ecr",
+			What:  "cannot issue a credential for " + place(ask),
+			Cause: "the registry " + registry.Name + " is opened through AWS, but its host is not an ECR host",
+			Hint:  "add the host to the server's host mappings, or use a user name and password",
+		}
 	}
 	if err := b.ofTheProject(ctx, ask, p); err != nil {
 		return err
@@ -86,8 +161,13 @@ func (b *Broker) decide(ctx context.Context, caller pullpass.Caller, ask Ask, p 
 // use when it was started: what it had not is refused as it would be if it had it, or
 // waits for a restart.
 func (b *Broker) noRegistry(ctx context.Context, ask Ask, env *pullpass.Environment, p *plan) error {
-	none := &pullpass.Error{Kind: pullpass.NotFound, Code: "no_registry", What: "cannot issue a credential for " + place(ask),
-		Cause: "no registry is configured for it", Hint: p.host.AddCommand()}
+	none := &pullpass.Error{
+		Kind:  pullpass.NotFound,
+		Code:  "no_registry",
+		What:  "cannot issue a credential for " + place(ask),
+		Cause: "no registry is configured for it",
+		Hint:  p.host.AddCommand(),
+	}
 	if env == nil {
 		return none
 	}
@@ -110,12 +190,21 @@ func (b *Broker) noRegistry(ctx context.Context, ask Ask, env *pullpass.Environm
 
 // registries lists what the ask chooses from, after access has said yes: the
 // generations pinned by the environment, or those in force for the project.
-func (b *Broker) registries(ctx context.Context, caller pullpass.Caller, ask Ask, p *plan) ([]pullpass.Registry, *pullpass.Environment, error) {
+func (b *Broker) registries(
+	ctx context.Context,
+	caller pullpass.Caller,
+	ask Ask,
+	p *plan,
+) ([]pullpass.Registry, *pullpass.Environment, error) {
 	if ask.Runner != "" && ask.Runner != caller.Runner {
 		return nil, nil, refused(ask, "the request names another runner than the caller's own", "leave the runner out")
 	}
 	if ask.Environment == "" && (caller.Kind == pullpass.CallerRunner || caller.Kind == pullpass.CallerEnvironment) {
-		return nil, nil, refused(ask, "a "+string(caller.Kind)+" gets credentials for an environment only, and the request names none", "name the environment")
+		return nil, nil, refused(
+			ask,
+			"a "+string(caller.Kind)+" gets credentials for an environment only, and the request names none",
+			"name the environment",
+		)
 	}
 	target := access.Target{Organization: p.organization, Project: ask.Project, Runner: p.runner}
 	if ask.Environment == "" {
@@ -141,10 +230,19 @@ func (b *Broker) registries(ctx context.Context, caller pullpass.Caller, ask Ask
 	case ask.Project != "" && ask.Project != env.Project:
 		return nil, nil, refused(ask, "the environment belongs to another project", "leave the project out")
 	case caller.Kind == pullpass.CallerEnvironment && !ask.Inside:
-		return nil, nil, refused(ask, "an environment gets what a person inside may have, not the credential of its start", "ask with inside")
+		return nil, nil, refused(
+			ask,
+			"an environment gets what a person inside may have, not the credential of its start",
+			"ask with inside",
+		)
 	case env.Wanted != pullpass.WantedRunning:
-		return nil, nil, &pullpass.Error{Kind: pullpass.Conflict, Code: "environment_not_running", What: "cannot issue a credential for " + place(ask),
-			Cause: "the environment is not wanted running", Hint: "start it again"}
+		return nil, nil, &pullpass.Error{
+			Kind:  pullpass.Conflict,
+			Code:  "environment_not_running",
+			What:  "cannot issue a credential for " + place(ask),
+			Cause: "the environment is not wanted running",
+			Hint:  "start it again",
+		}
 	}
 	list, err := b.pinned(ctx, env)
 	return list, &env, err
@@ -176,13 +274,27 @@ func runnerAllowed(ask Ask, p *plan, what string, runners []pullpass.RunnerID) e
 		return nil
 	}
 	if !p.byRunner {
-		return refused(ask, "the "+what+" is limited to selected runners, and none of them asks", "start an environment on one of them")
+		return refused(
+			ask,
+			"the "+what+" is limited to selected runners, and none of them asks",
+			"start an environment on one of them",
+		)
 	}
-	return refused(ask, "the "+what+" is limited to other runners than this one", "let it include runner "+string(p.runner)+", or use one of its runners")
+	return refused(
+		ask,
+		"the "+what+" is limited to other runners than this one",
+		"let it include runner "+string(p.runner)+", or use one of its runners",
+	)
 }
 
 func refused(ask Ask, cause, hint string) error {
-	return &pullpass.Error{Kind: pullpass.Denied, Code: "credential_denied", What: "cannot issue a credential for " + place(ask), Cause: cause, Hint: hint}
+	return &pullpass.Error{
+		Kind:  pullpass.Denied,
+		Code:  "credential_denied",
+		What:  "cannot issue a credential for " + place(ask),
+		Cause: cause,
+		Hint:  hint,
+	}
 }
 
 func place(ask Ask) string {

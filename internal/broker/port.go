@@ -14,11 +14,21 @@ type Store interface {
 	RegistriesInForce(context.Context, pullpass.OrganizationID, pullpass.ProjectID) ([]pullpass.Registry, error)
 	RegistrySecret(context.Context, pullpass.OrganizationID, pullpass.Registry) (pullpass.Secret, error)
 	Integration(context.Context, pullpass.OrganizationID, pullpass.IntegrationID) (pullpass.Integration, error)
-	IntegrationSecret(ctx context.Context, org pullpass.OrganizationID, id pullpass.IntegrationID, generation int64) (pullpass.Secret, error)
+	IntegrationSecret(
+		ctx context.Context,
+		org pullpass.OrganizationID,
+		id pullpass.IntegrationID,
+		generation int64,
+	) (pullpass.Secret, error)
 	// RepositoryOfOthers returns the name of a repository of this account and
 	// region that is kept for another project than this one and that pattern, a
 	// name, "team/*" or "*", opens; empty where there is none.
-	RepositoryOfOthers(ctx context.Context, org pullpass.OrganizationID, project pullpass.ProjectID, account, region, pattern string) (string, error)
+	RepositoryOfOthers(
+		ctx context.Context,
+		org pullpass.OrganizationID,
+		project pullpass.ProjectID,
+		account, region, pattern string,
+	) (string, error)
 }
 
 // Auditor records an event; nil means that it is on disk.

@@ -2,7 +2,6 @@ package broker
 
 import (
 	"context"
-	"encoding/hex"
 	"time"
 
 	"github.com/pullpass/pullpass"
@@ -93,6 +92,3 @@ type Turn struct {
 	Wait time.Duration
 	Mark int64 // which one
 }
-
-// String is the key as the database and its notifications know it.
-func (k Key) String() string { return hex.EncodeToString(k[:]) }

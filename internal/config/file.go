@@ -39,7 +39,11 @@ func ReadFile(command, path string) (*File, error) {
 		return nil, fmt.Errorf("reading %s: %w", path, err)
 	}
 	if len(data) > maxFile {
-		return nil, &pullpass.Error{Kind: pullpass.Invalid, What: "cannot read the configuration", Cause: path + " is larger than 1 MiB"}
+		return nil, &pullpass.Error{
+			Kind:  pullpass.Invalid,
+			What:  "cannot read the configuration",
+			Cause: path + " is larger than 1 MiB",
+		}
 	}
 	return parseFile(command, path, data)
 }

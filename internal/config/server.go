@@ -59,7 +59,8 @@ func (s *Server) Check() error {
 	if s.IssuerURL != "" {
 		p.url("--issuer-url", s.IssuerURL)
 	}
-	if s.Database != "" && !strings.HasPrefix(s.Database, "postgres://") && !strings.HasPrefix(s.Database, "postgresql://") {
+	if s.Database != "" && !strings.HasPrefix(s.Database, "postgres://") &&
+		!strings.HasPrefix(s.Database, "postgresql://") {
 		p.add("--database", "want postgres://…; leave it out for SQLite in --data")
 	}
 	if s.DatabasePass != "" && s.Database == "" {
@@ -104,8 +105,12 @@ func (s *Server) DatabaseURL() (string, error) {
 	}
 	u, err := url.Parse(s.Database)
 	if err != nil || u.User == nil || u.User.Username() == "" {
-		return "", &pullpass.Error{Kind: pullpass.Invalid, What: "cannot use --database-password-file", Cause: "--database names no user",
-			Hint: "--database postgres://USER@HOST/NAME"}
+		return "", &pullpass.Error{
+			Kind:  pullpass.Invalid,
+			What:  "cannot use --database-password-file",
+			Cause: "--database names no user",
+			Hint:  "--database postgres://USER@HOST/NAME",
+		}
 	}
 	u.User = url.UserPassword(u.User.Username(), strings.TrimRight(string(password), "\r\n"))
 	return u.String(), nil

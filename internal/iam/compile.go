@@ -1,5 +1,9 @@
 package iam
 
+import (
+	"fmt"
+)
+
 // statement is a compiled Statement.
 type statement struct {
 	effect        Effect
@@ -14,6 +18,16 @@ type statement struct {
 	policy, index int
 	sid           string
 	pos           Position
+}
+
+// allActions: that "*" misses is no surprise worth telling.
+func (s *statement) allActions() bool {
+	for i := range s.actions {
+		if s.actions[i].any {
+			return true
+		}
+	}
+	return s.notAction
 }
 
 // layer is a compiled set of policies that count as one: a match in any of
@@ -35,6 +49,192 @@ type Evaluator struct {
 	serviceControl   []layer
 	resourceControl  []layer
 	resourcePolicies int
+}
+
+// Evaluate decides a request and says why.
+func (e *Evaluator) Evaluate(r Request) Decision {
+	if err := r.Validate(); err != nil {
+		return Decision{
+			Effect: ImplicitDeny, Layers: []Layer{}, Statements: []Matched{},
+			Missing: &Missing{Why: "this is no request: " + err.Error()},
+		}
+	}
+	var ev evaluation
+	ev.begin(&r)
+	rec := &recorder{}
+	f := e.facts(&ev, rec)
+	d := Decision{Effect: f.result(), Layers: []Layer{}, Statements: []Matched{}}
+	for _, said := range rec.tallies {
+		if layer, shown := e.describe(&ev, &f, said); shown {
+			d.Layers = append(d.Layers, layer)
+			d.decide(&f, &layer)
+		}
+	}
+	if d.Effect != Allowed {
+		d.Missing = missing(&ev, &f, rec, d.Statements)
+	}
+	if f.always {
+		d.Notes = []string{"sts:GetCallerIdentity needs no permission, and no policy can deny it"}
+		return d
+	}
+	d.Notes = e.notes(&ev)
+	if d.Missing != nil {
+		d.Notes = append(d.Notes, d.Missing.notes(&ev)...)
+	}
+	return d
+}
+
+// describe turns what a layer said into what is told about it.
+func (e *Evaluator) describe(ev *evaluation, f *facts, said recorded) (Layer, bool) {
+	l := Layer{
+		Name: said.kind, Level: said.level, Account: ev.caller.Account,
+		Result: ImplicitDeny, Binding: true, Statements: said.matched,
+	}
+	switch {
+	case said.tally.deny:
+		l.Result = ExplicitDeny
+	case said.tally.allow:
+		l.Result = Allowed
+	}
+	switch said.kind {
+	case ResourceControlPolicy:
+		l.Account = ev.owner
+	case ResourcePolicy:
+		if e.resourcePolicies == 0 && !f.needsGrant {
+			return l, false
+		}
+		l.Account, l.Binding = ev.owner, f.needsGrant
+		l.Name = ev.resourceKind()
+	case IdentityPolicy:
+		l.Binding = f.bindsIdentity()
+	case PermissionsBoundary, SessionPolicy:
+		l.Binding = f.bindsLimits()
+	}
+	l.Why = why(ev, f, &l)
+	if l.Result == ImplicitDeny && l.Binding {
+		l.Near = ev.nearMisses(said.layer)
+	}
+	return l, true
+}
+
+func (e *Evaluator) facts(ev *evaluation, rec *recorder) facts {
+	f := facts{boundary: true, session: true, inside: ev.caller.inside()}
+	ev.bounded = len(e.boundaries) > 0
+	if f.always = f.inside && ev.is("sts", "GetCallerIdentity"); f.always {
+		return f // AWS: "No permissions are required", and no policy denies it
+	}
+	f.crossAccount = f.inside && ev.owner != ev.caller.Account
+	f.noResource = ev.isTokenRequest()
+	// A key's policy is the root of its trust: identity policies open it only where
+	// the key's policy leaves the decision to the account.
+	f.needsGrant = !f.inside || f.crossAccount || ev.assumesRole() || ev.usesKey()
+	f.foreign = ev.foreignProvider()
+	f.addedGrant = directGrant
+	if ev.caller.RoleARN != "" || ev.caller.UserARN != "" {
+		f.addedGrant = limitedGrant
+	}
+	if !ev.caller.Linked {
+		e.resourceControls(ev, rec, &f)
+	}
+	if f.inside && !ev.caller.Linked {
+		for i := range e.serviceControl {
+			t := rec.run(ev, &e.serviceControl[i])
+			f.denied = f.denied || t.deny
+			f.controlFails = f.controlFails || !t.allow
+		}
+	}
+	if !f.noResource {
+		t := rec.run(ev, &e.resource)
+		f.denied, f.grant = f.denied || t.deny, t.grant
+	}
+	if f.inside {
+		e.callerSide(ev, rec, &f)
+	}
+	f.exhausted = ev.work < 0
+	return f
+}
+
+func (e *Evaluator) resourceControls(ev *evaluation, rec *recorder, f *facts) {
+	for i := range e.resourceControl {
+		l := &e.resourceControl[i]
+		t := rec.run(ev, l)
+		if l.grantsEverything() {
+			t.allow = true
+			rec.adjust(t)
+		}
+		f.denied = f.denied || t.deny
+		f.controlFails = f.controlFails || !t.allow
+	}
+}
+
+// callerSide runs over the policies of the caller's own account. An account's
+// root user needs none of them to allow.
+func (e *Evaluator) callerSide(ev *evaluation, rec *recorder, f *facts) {
+	root := ev.caller.Kind == Root
+	t := rec.run(ev, &e.identity)
+	t.allow = t.allow || root
+	rec.adjust(t)
+	f.denied, f.identity = f.denied || t.deny, t.allow
+	for i := range e.boundaries {
+		t := rec.run(ev, &e.boundaries[i])
+		t.allow = t.allow || root
+		rec.adjust(t)
+		f.denied, f.boundary = f.denied || t.deny, f.boundary && t.allow
+	}
+	// A federated user has what its session policies give it, so that none
+	// given is nothing given.
+	session := e.session
+	if session == nil && ev.caller.Kind == FederatedUser {
+		session = &layer{kind: SessionPolicy}
+	}
+	if session != nil {
+		t := rec.run(ev, session)
+		t.allow = t.allow || root
+		rec.adjust(t)
+		f.denied, f.session = f.denied || t.deny, t.allow
+	}
+}
+
+// Allows reports whether the request is allowed. It allocates nothing, unless
+// a policy variable has to be filled in.
+func (e *Evaluator) Allows(r *Request) bool {
+	if !r.wellFormed() {
+		return false
+	}
+	var ev evaluation
+	ev.begin(r)
+	f := e.facts(&ev, nil)
+	return f.result() == Allowed
+}
+
+// notes tells what a reader of the policies would overlook: statements that
+// AWS would not save, or that cannot have the effect that they seem to have.
+func (e *Evaluator) notes(ev *evaluation) []string {
+	var notes []string
+	each := func(l *layer, what func(*layer, *statement) string) {
+		for i := range l.statements {
+			s := &l.statements[i]
+			if text := what(l, s); text != "" {
+				notes = append(
+					notes,
+					fmt.Sprintf("%s %d, statement %d%s: %s", ev.statementKind(l.kind, s).one(), s.policy, s.index, at(s), text),
+				)
+			}
+		}
+	}
+	each(&e.resource, func(l *layer, s *statement) string { return resourceNote(ev, s) })
+	callers := append([]layer{e.identity}, e.boundaries...)
+	callers = append(callers, e.serviceControl...)
+	if e.session != nil {
+		callers = append(callers, *e.session)
+	}
+	for i := range callers {
+		each(&callers[i], identityNote)
+	}
+	if ev.caller.Linked && len(e.serviceControl)+len(e.resourceControl) > 0 {
+		notes = append(notes, "service and resource control policies do not apply to a service-linked role")
+	}
+	return notes
 }
 
 // Compile prepares policies for many decisions.

@@ -50,7 +50,11 @@ func claimNote(c Condition, claim Claim, url string) string {
 	name, ofToken := cutPrefixFold(c.Key.Text, prefix)
 	switch {
 	case ofToken && !MappedClaim(url, name):
-		return fmt.Sprintf("STS makes no such key of a token; it makes %s%s", prefix, strings.Join(MappedClaims(url), ", "+prefix))
+		return fmt.Sprintf(
+			"STS makes no such key of a token; it makes %s%s",
+			prefix,
+			strings.Join(MappedClaims(url), ", "+prefix),
+		)
 	case ofToken && (c.Operator.IfExists || c.Operator.Quantifier == ForAllValues):
 		return "it passes a token that has no such claim: use plain StringEquals or StringLike"
 	case ofToken && c.Operator.comparison == compareEqual && hasWildcard(c.Values):
@@ -81,48 +85,6 @@ func subjectForms(claim Claim) string {
 	return ""
 }
 
-// opens reports whether the condition is about the owner of the token and leaves
-// it open.
-func (c Condition) opens(shared issuer.Issuer) bool {
-	claim, ofToken := cutPrefixFold(c.Key.Text, shared.URL+":")
-	return ofToken && shared.Decides(strings.ToLower(claim))
-}
-
-// NamesOwner reports whether the statement's conditions say whose tokens of this
-// issuer are meant. An issuer that signs for one owner only needs none.
-func (s *Statement) NamesOwner(url string) bool {
-	shared, found := issuer.Shared(url)
-	if !found || len(shared.Owners) == 0 {
-		return true
-	}
-	for _, c := range s.Conditions {
-		claim, ofToken := cutPrefixFold(c.Key.Text, ProviderName(shared.URL)+":")
-		if !ofToken || !c.Operator.Demands() || len(c.Values) == 0 {
-			continue
-		}
-		open := slices.ContainsFunc(c.Values, func(v Value) bool { return !shared.NamesOwner(strings.ToLower(claim), c.Operator.pattern(v.Text)) })
-		if !open {
-			return true
-		}
-	}
-	return false
-}
-
-// Demands reports whether the operator fails on a request without the key, and
-// compares it with what the policy lists: it can restrict who is meant.
-func (o Operator) Demands() bool {
-	return !o.Negated && !o.IfExists && o.Quantifier != ForAllValues && (o.Family == StringFamily || o.Family == ARNFamily || o.Family == NumericFamily && o.comparison == compareNumberEqual)
-}
-
-// pattern is the value as the operator takes it: only …Like knows wildcards, so that
-// in any other operator they are ordinary characters, here of no owner's name.
-func (o Operator) pattern(text string) string {
-	if o.comparison == compareLike || o.Family == ARNFamily {
-		return unescaped(text)
-	}
-	return strings.NewReplacer("*", "\x00", "?", "\x00").Replace(unescaped(text))
-}
-
 // unescaped replaces ${*} and its like by a character that no owner's name has, and
 // any other variable by a wildcard: what it stands for is the caller's to choose.
 func unescaped(text string) string {
@@ -150,36 +112,4 @@ func hasWildcard(values []Value) bool {
 		}
 	}
 	return false
-}
-
-// aboutProviders tells when the trust policy names a provider, but not the one
-// that STS looks for: the same issuer in another account, or another issuer.
-func (s *Step) aboutProviders(trust []*Policy, want string) {
-	wanted, _ := ParseARN(want)
-	var wrong []string
-	for _, p := range trust {
-		for i := range p.Statements {
-			if p.Statements[i].Principals == nil || p.Statements[i].Effect != Allow {
-				continue
-			}
-			for _, v := range p.Statements[i].Principals.Federated {
-				if v.Text == want {
-					return
-				}
-				named, ok := ParseARN(v.Text)
-				switch {
-				case !ok:
-				case named.Resource == wanted.Resource && named.Account != wanted.Account:
-					wrong = append(wrong, fmt.Sprintf("the trust policy names the provider of account %s (%s), but STS looks in account %s, which owns the role",
-						named.Account, v.Text, wanted.Account))
-				case named.Account == wanted.Account && strings.EqualFold(strings.TrimSuffix(named.Resource, "/"), strings.TrimSuffix(wanted.Resource, "/")):
-					wrong = append(wrong, fmt.Sprintf("the trust policy names %s, and the issuer's URL differs from it in letter case or a slash", v.Text))
-				}
-			}
-		}
-	}
-	if len(wrong) > 0 && s.Status == StepDenied {
-		s.Cause = append(wrong, s.Cause...)
-		s.Fix = append([]string{fmt.Sprintf("name %s as the Federated principal", want)}, s.Fix...)
-	}
 }

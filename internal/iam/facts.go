@@ -49,84 +49,6 @@ func (rec *recorder) adjust(t tally) {
 	}
 }
 
-func (e *Evaluator) facts(ev *evaluation, rec *recorder) facts {
-	f := facts{boundary: true, session: true, inside: ev.caller.inside()}
-	ev.bounded = len(e.boundaries) > 0
-	if f.always = f.inside && ev.is("sts", "GetCallerIdentity"); f.always {
-		return f // AWS: "No permissions are required", and no policy denies it
-	}
-	f.crossAccount = f.inside && ev.owner != ev.caller.Account
-	f.noResource = ev.isTokenRequest()
-	// A key's policy is the root of its trust: identity policies open it only where
-	// the key's policy leaves the decision to the account.
-	f.needsGrant = !f.inside || f.crossAccount || ev.assumesRole() || ev.usesKey()
-	f.foreign = ev.foreignProvider()
-	f.addedGrant = directGrant
-	if ev.caller.RoleARN != "" || ev.caller.UserARN != "" {
-		f.addedGrant = limitedGrant
-	}
-	if !ev.caller.Linked {
-		e.resourceControls(ev, rec, &f)
-	}
-	if f.inside && !ev.caller.Linked {
-		for i := range e.serviceControl {
-			t := rec.run(ev, &e.serviceControl[i])
-			f.denied = f.denied || t.deny
-			f.controlFails = f.controlFails || !t.allow
-		}
-	}
-	if !f.noResource {
-		t := rec.run(ev, &e.resource)
-		f.denied, f.grant = f.denied || t.deny, t.grant
-	}
-	if f.inside {
-		e.callerSide(ev, rec, &f)
-	}
-	f.exhausted = ev.work < 0
-	return f
-}
-
-func (e *Evaluator) resourceControls(ev *evaluation, rec *recorder, f *facts) {
-	for i := range e.resourceControl {
-		l := &e.resourceControl[i]
-		t := rec.run(ev, l)
-		if l.grantsEverything() {
-			t.allow = true
-			rec.adjust(t)
-		}
-		f.denied = f.denied || t.deny
-		f.controlFails = f.controlFails || !t.allow
-	}
-}
-
-// callerSide runs over the policies of the caller's own account. An account's
-// root user needs none of them to allow.
-func (e *Evaluator) callerSide(ev *evaluation, rec *recorder, f *facts) {
-	root := ev.caller.Kind == Root
-	t := rec.run(ev, &e.identity)
-	t.allow = t.allow || root
-	rec.adjust(t)
-	f.denied, f.identity = f.denied || t.deny, t.allow
-	for i := range e.boundaries {
-		t := rec.run(ev, &e.boundaries[i])
-		t.allow = t.allow || root
-		rec.adjust(t)
-		f.denied, f.boundary = f.denied || t.deny, f.boundary && t.allow
-	}
-	// A federated user has what its session policies give it, so that none
-	// given is nothing given.
-	session := e.session
-	if session == nil && ev.caller.Kind == FederatedUser {
-		session = &layer{kind: SessionPolicy}
-	}
-	if session != nil {
-		t := rec.run(ev, session)
-		t.allow = t.allow || root
-		rec.adjust(t)
-		f.denied, f.session = f.denied || t.deny, t.allow
-	}
-}
-
 func (f *facts) result() Result {
 	switch {
 	case f.always:
@@ -155,14 +77,14 @@ func (f *facts) bindsLimits() bool {
 	return f.inside && (f.crossAccount || f.grant < directGrant)
 }
 
-// Allows reports whether the request is allowed. It allocates nothing, unless
-// a policy variable has to be filled in.
-func (e *Evaluator) Allows(r *Request) bool {
-	if !r.wellFormed() {
-		return false
+// granted looks ahead to the resource statement that is going to be added: in
+// a trust policy inside one account it names the caller, and so frees it from
+// its identity policies, and a user from its limits, too.
+func (f *facts) granted() (free struct{ identityFree, limitsFree bool }) {
+	after := *f
+	if after.needsGrant && after.grant == noGrant {
+		after.grant = f.addedGrant
 	}
-	var ev evaluation
-	ev.begin(r)
-	f := e.facts(&ev, nil)
-	return f.result() == Allowed
+	free.identityFree, free.limitsFree = !after.bindsIdentity(), !after.bindsLimits()
+	return free
 }

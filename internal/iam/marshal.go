@@ -7,48 +7,6 @@ import (
 	"strings"
 )
 
-// MarshalJSON writes the canonical document: elements in the order of AWS's
-// own examples, one value as a string, several as a list, and condition values
-// always as strings.
-func (p *Policy) MarshalJSON() ([]byte, error) {
-	w := &objectWriter{}
-	w.begin()
-	if p.Version != "" {
-		w.text("Version", p.Version)
-	}
-	if p.ID != "" {
-		w.text("Id", p.ID)
-	}
-	w.name("Statement")
-	w.WriteByte('[')
-	for i := range p.Statements {
-		if i > 0 {
-			w.WriteByte(',')
-		}
-		if err := p.Statements[i].write(w); err != nil {
-			return nil, fmt.Errorf("statement %d: %w", i, err)
-		}
-	}
-	w.WriteByte(']')
-	w.end()
-	return w.Bytes(), nil
-}
-
-// MarshalJSON writes the statement as it stands in a canonical document.
-func (s Statement) MarshalJSON() ([]byte, error) {
-	w := &objectWriter{}
-	if err := s.write(w); err != nil {
-		return nil, err
-	}
-	return w.Bytes(), nil
-}
-
-// String returns the canonical document, indented by two spaces.
-func (p *Policy) String() string { return indented(p.MarshalJSON()) }
-
-// String returns the canonical statement, indented by two spaces.
-func (s Statement) String() string { return indented(s.MarshalJSON()) }
-
 func indented(data []byte, err error) string {
 	if err != nil {
 		return "invalid policy: " + err.Error()
@@ -58,28 +16,6 @@ func indented(data []byte, err error) string {
 		return "invalid policy: " + err.Error()
 	}
 	return b.String()
-}
-
-func (s *Statement) write(w *objectWriter) error {
-	w.begin()
-	if s.Sid != "" {
-		w.text("Sid", s.Sid)
-	}
-	w.text("Effect", string(s.Effect))
-	w.principals("Principal", s.Principals)
-	w.principals("NotPrincipal", s.NotPrincipals)
-	w.values("Action", s.Actions)
-	w.values("NotAction", s.NotActions)
-	w.values("Resource", s.Resources)
-	w.values("NotResource", s.NotResources)
-	if s.Conditions != nil {
-		w.name("Condition")
-		if err := w.conditions(s.Conditions); err != nil {
-			return err
-		}
-	}
-	w.end()
-	return nil
 }
 
 // objectWriter writes JSON objects in a fixed order, which encoding/json does

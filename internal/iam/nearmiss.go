@@ -23,16 +23,6 @@ func (ev *evaluation) nearMisses(l *layer) []string {
 	return near
 }
 
-// allActions: that "*" misses is no surprise worth telling.
-func (s *statement) allActions() bool {
-	for i := range s.actions {
-		if s.actions[i].any {
-			return true
-		}
-	}
-	return s.notAction
-}
-
 // stumbles says on which element the statement fails first.
 func (ev *evaluation) stumbles(s *statement, kind Kind) string {
 	if !ev.matchesResource(s, kind) {

@@ -1,5 +1,9 @@
 package iam
 
+import (
+	"strings"
+)
+
 // Family is the way in which an operator compares.
 type Family uint8
 
@@ -160,6 +164,66 @@ func (o Operator) Canonical() string {
 		text += "IfExists"
 	}
 	return text
+}
+
+// Demands reports whether the operator fails on a request without the key, and
+// compares it with what the policy lists: it can restrict who is meant.
+func (o Operator) Demands() bool {
+	return !o.Negated && !o.IfExists && o.Quantifier != ForAllValues &&
+		(o.Family == StringFamily || o.Family == ARNFamily || o.Family == NumericFamily && o.comparison == compareNumberEqual)
+}
+
+// pattern is the value as the operator takes it: only …Like knows wildcards, so that
+// in any other operator they are ordinary characters, here of no owner's name.
+func (o Operator) pattern(text string) string {
+	if o.comparison == compareLike || o.Family == ARNFamily {
+		return unescaped(text)
+	}
+	return strings.NewReplacer("*", "\x00", "?", "\x00").Replace(unescaped(text))
+}
+
+// Fits reports whether a value is of the type that the operator compares. A policy
+// variable fits where there are variables: what it stands for shows later.
+func (o Operator) Fits(text string, variables bool) bool {
+	if variables && strings.Contains(text, "${") {
+		return o.Family == StringFamily || o.Family == ARNFamily || o.Family == NumericFamily || o.Family == DateFamily ||
+			o.Family == BoolFamily
+	}
+	ok := true
+	switch o.Family {
+	case NumericFamily:
+		_, ok = parseDecimal(text)
+	case DateFamily:
+		_, ok = parseDate(text)
+	case BoolFamily, NullFamily:
+		_, ok = parseBool(text)
+	case IPFamily:
+		_, ok = parsePrefix(text)
+	case BinaryFamily:
+		_, ok = parseBinary(text)
+	case ARNFamily:
+		ok = text == "*" || strings.HasPrefix(text, "arn:") && strings.Count(text, ":") >= 5
+	}
+	return ok
+}
+
+// Type names what the operator compares.
+func (o Operator) Type() string {
+	switch o.Family {
+	case NumericFamily:
+		return "a number"
+	case DateFamily:
+		return "a date such as 2026-01-31T00:00:00Z"
+	case BoolFamily, NullFamily:
+		return "true or false"
+	case IPFamily:
+		return "an address or range such as 203.0.113.0/24"
+	case BinaryFamily:
+		return "base64"
+	case ARNFamily:
+		return "an ARN of six parts"
+	}
+	return "text"
 }
 
 func cutPrefixFold(s, prefix string) (string, bool) {

@@ -91,71 +91,6 @@ func statementFrom(n node) (Statement, error) {
 	return s, s.complete()
 }
 
-func (s *Statement) set(m member) (err error) {
-	switch m.key {
-	case "Sid":
-		s.SidPos = m.value.pos
-		s.Sid, err = stringFrom(m)
-	case "Effect":
-		err = s.setEffect(m)
-	case "Principal":
-		s.Principals, err = principalsFrom(m)
-	case "NotPrincipal":
-		s.NotPrincipals, err = principalsFrom(m)
-	case "Action":
-		s.Actions, err = stringsFrom(m)
-	case "NotAction":
-		s.NotActions, err = stringsFrom(m)
-	case "Resource":
-		s.Resources, err = stringsFrom(m)
-	case "NotResource":
-		s.NotResources, err = stringsFrom(m)
-	case "Condition":
-		s.Conditions, err = conditionsFrom(m)
-	default:
-		err = syntaxf(m.pos, didYouMean(m.key, statementElements), "a statement has no element %s", quote(m.key))
-	}
-	return err
-}
-
-func (s *Statement) setEffect(m member) error {
-	text, err := stringFrom(m)
-	if err != nil {
-		return err
-	}
-	s.Effect, s.EffectPos = Effect(text), m.value.pos
-	if s.Effect != Allow && s.Effect != Deny {
-		hint := didYouMean(text, []string{string(Allow), string(Deny)})
-		return syntaxf(m.value.pos, hint, "an Effect is Allow or Deny, not %s", quote(text))
-	}
-	return nil
-}
-
-// complete checks what only the whole statement shows.
-func (s *Statement) complete() error {
-	if s.Effect == "" {
-		return syntaxf(s.Pos, "", "the statement has no Effect")
-	}
-	for _, pair := range [...]struct {
-		name           string
-		has, hasNot    bool
-		neitherIsWrong bool
-	}{
-		{"Action", s.Actions != nil, s.NotActions != nil, true},
-		{"Resource", s.Resources != nil, s.NotResources != nil, false},
-		{"Principal", s.Principals != nil, s.NotPrincipals != nil, false},
-	} {
-		if pair.has && pair.hasNot {
-			return syntaxf(s.ElementPos("Not"+pair.name), "split it into two statements",
-				"a statement has %s or Not%s, not both", pair.name, pair.name)
-		}
-		if pair.neitherIsWrong && !pair.has && !pair.hasNot {
-			return syntaxf(s.Pos, "", "the statement has neither %s nor Not%s", pair.name, pair.name)
-		}
-	}
-	return nil
-}
-
 func stringFrom(m member) (string, error) {
 	if m.value.kind != stringNode {
 		return "", syntaxf(m.value.pos, "", "%s is a string, this is %s", m.key, m.value.kind)
@@ -216,7 +151,12 @@ func principalsFrom(m member) (*Principals, error) {
 		case "CanonicalUser":
 			p.CanonicalUser = values
 		default:
-			return nil, syntaxf(kind.pos, didYouMean(kind.key, principalElements), "no such kind of principal: %s", quote(kind.key))
+			return nil, syntaxf(
+				kind.pos,
+				didYouMean(kind.key, principalElements),
+				"no such kind of principal: %s",
+				quote(kind.key),
+			)
 		}
 	}
 	return p, nil

@@ -80,7 +80,10 @@ func rootOf(partition, account string) Principal {
 func principalFromARN(text string) (Principal, error) {
 	arn, ok := ParseARN(text)
 	if !ok || arn.Region != "" || !IsAccountID(arn.Account) || strings.ContainsAny(text, "*?") {
-		return Principal{}, fmt.Errorf("%s is not the ARN of a principal: want arn:aws:iam::<12 digits>:role/<name>", quote(text))
+		return Principal{}, fmt.Errorf(
+			"%s is not the ARN of a principal: want arn:aws:iam::<12 digits>:role/<name>",
+			quote(text),
+		)
 	}
 	p := rootOf(arn.Partition, arn.Account)
 	p.ARN = text
@@ -114,7 +117,10 @@ func principalFromARN(text string) (Principal, error) {
 		ok = false
 	}
 	if !ok {
-		return Principal{}, fmt.Errorf("%s is not the ARN of a user, role, session, federated user, root or identity provider", quote(text))
+		return Principal{}, fmt.Errorf(
+			"%s is not the ARN of a user, role, session, federated user, root or identity provider",
+			quote(text),
+		)
 	}
 	return p, nil
 }
@@ -159,6 +165,38 @@ func (p *Principal) inside() bool {
 		return true
 	}
 	return false
+}
+
+func (p *Principal) arnOrAnonymous() string {
+	if p.Kind == Anonymous {
+		return "anonymous"
+	}
+	return p.ARN
+}
+
+// orAnyone names the caller in a sentence.
+func (p *Principal) orAnyone() string {
+	if p.Kind == Anonymous {
+		return "an anonymous caller"
+	}
+	return p.ARN
+}
+
+// namedBy is the principal table: what one entry of "AWS" means for a caller
+// inside an account.
+func (p *Principal) namedBy(entry string) grant {
+	switch {
+	case entry == p.ARN && p.Kind != Role:
+		return directGrant
+	case entry == p.RoleARN && p.RoleARN != "", entry == p.UserARN && p.UserARN != "":
+		return limitedGrant
+	case entry == p.RootARN, entry == p.Account:
+		if p.Kind == Root {
+			return directGrant
+		}
+		return delegatedGrant
+	}
+	return noGrant
 }
 
 func splitPath(rest string) (path, name string, ok bool) {

@@ -1,8 +1,28 @@
 package iam
 
+import (
+	"strings"
+)
+
 // grant says how strongly a resource policy names the caller, and with it
 // which other layers still have to agree inside one account.
 type grant uint8
+
+func (g grant) words(ev *evaluation) string {
+	if !ev.caller.inside() {
+		return "the caller"
+	}
+	switch g {
+	case delegatedGrant:
+		return "the account, which leaves the decision to its identity policies"
+	case limitedGrant:
+		if ev.caller.Kind == FederatedUser {
+			return "the user behind it, which boundary and session policy still limit"
+		}
+		return "the role, which boundary and session policy still limit"
+	}
+	return "the caller itself or everyone"
+}
 
 const (
 	noGrant        grant = iota
@@ -67,23 +87,6 @@ func listed(entries []string, name string) grant {
 	return noGrant
 }
 
-// namedBy is the principal table: what one entry of "AWS" means for a caller
-// inside an account.
-func (p *Principal) namedBy(entry string) grant {
-	switch {
-	case entry == p.ARN && p.Kind != Role:
-		return directGrant
-	case entry == p.RoleARN && p.RoleARN != "", entry == p.UserARN && p.UserARN != "":
-		return limitedGrant
-	case entry == p.RootARN, entry == p.Account:
-		if p.Kind == Root {
-			return directGrant
-		}
-		return delegatedGrant
-	}
-	return noGrant
-}
-
 // exempts reports whether a NotPrincipal spares the caller. The caller itself
 // has to be listed. Its account alone is enough only where it stands without
 // entries for single identities of the account: AWS wants the account listed
@@ -101,4 +104,32 @@ func (s *principalSet) exempts(p *Principal) bool {
 		}
 	}
 	return true
+}
+
+// deadEntries are unique ids: AWS shows them in place of an ARN once the user
+// or role is gone, and one of the same name made anew has another id.
+func (s *principalSet) deadEntries() (dead []string) {
+	if s == nil {
+		return nil
+	}
+	for _, entry := range s.aws {
+		if len(entry) >= 16 && (strings.HasPrefix(entry, "AROA") || strings.HasPrefix(entry, "AIDA")) {
+			dead = append(dead, entry)
+		}
+	}
+	return dead
+}
+
+func (s *principalSet) partialWildcards() (wild []string) {
+	if s == nil {
+		return nil
+	}
+	for _, entries := range [...][]string{s.aws, s.service, s.federated} {
+		for _, entry := range entries {
+			if entry != "*" && strings.ContainsAny(entry, "*?") {
+				wild = append(wild, entry)
+			}
+		}
+	}
+	return wild
 }

@@ -20,8 +20,12 @@ type Refusal struct {
 }
 
 var (
-	refusal = regexp.MustCompile(`User: (arn:\S+|anonymous) is not authorized to perform: ([a-z0-9-]+:[A-Za-z]+)(?: on resource: (\S+))?`)
-	blamed  = regexp.MustCompile(`(?i)(because no|with an explicit deny in an?) ([a-z][a-z -]*?)(?: policy)?(?: allows\b|[.:;,"']|$|\n)`)
+	refusal = regexp.MustCompile(
+		`User: (arn:\S+|anonymous) is not authorized to perform: ([a-z0-9-]+:[A-Za-z]+)(?: on resource: (\S+))?`,
+	)
+	blamed = regexp.MustCompile(
+		`(?i)(because no|with an explicit deny in an?) ([a-z][a-z -]*?)(?: policy)?(?: allows\b|[.:;,"']|$|\n)`,
+	)
 )
 
 // refusing are AWS's words for each layer in refusals.
@@ -38,7 +42,12 @@ func ParseRefusal(message string) (Refusal, bool) {
 	if m == nil {
 		return Refusal{}, false
 	}
-	r := Refusal{Principal: m[1], Action: m[2], Resource: strings.TrimRight(m[3], ".,;"), Explicit: strings.Contains(message, "explicit deny")}
+	r := Refusal{
+		Principal: m[1],
+		Action:    m[2],
+		Resource:  strings.TrimRight(m[3], ".,;"),
+		Explicit:  strings.Contains(message, "explicit deny"),
+	}
 	if b := blamed.FindStringSubmatch(message); b != nil {
 		r.Layer = refusing[strings.ToLower(strings.TrimSpace(b[2]))]
 	}
@@ -101,13 +110,6 @@ func (r Refusal) Fix() string {
 	return r.fill(l.fix)
 }
 
-func (k Kind) said() string {
-	if k == VPCEndpointPolicy {
-		return "VPC endpoint's policy"
-	}
-	return k.Words()
-}
-
 func (r Refusal) fill(text string) string {
 	principal, caller := r.Principal, "of the caller"
 	if p, err := ParsePrincipal(r.Principal); err == nil && p.Account != "" {
@@ -120,5 +122,6 @@ func (r Refusal) fill(text string) string {
 	if r.Resource != "" && r.Resource != "*" {
 		resource = r.Resource
 	}
-	return strings.NewReplacer("PRINCIPAL", principal, "ACTION", r.Action, "RESOURCE", resource, "CALLER", caller, "OWNER", owner).Replace(text)
+	return strings.NewReplacer("PRINCIPAL", principal, "ACTION", r.Action, "RESOURCE", resource, "CALLER", caller, "OWNER", owner).
+		Replace(text)
 }

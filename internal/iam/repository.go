@@ -41,7 +41,10 @@ const tokenAction = "ecr:GetAuthorizationToken"
 var needs = map[Verb][]need{
 	Pull: {
 		{action: tokenAction}, {action: "ecr:BatchGetImage"}, {action: "ecr:GetDownloadUrlForLayer"},
-		{action: "ecr:BatchCheckLayerAvailability", optional: "a pull does not need it, pushes do, although most guides list it for pulls"},
+		{
+			action:   "ecr:BatchCheckLayerAvailability",
+			optional: "a pull does not need it, pushes do, although most guides list it for pulls",
+		},
 	},
 	Push: {
 		{action: tokenAction}, {action: "ecr:BatchGetImage"}, {action: "ecr:GetDownloadUrlForLayer"},
@@ -49,7 +52,9 @@ var needs = map[Verb][]need{
 		{action: "ecr:CompleteLayerUpload"}, {action: "ecr:PutImage"},
 	},
 	List: {
-		{action: "ecr:DescribeRepositories"}, {action: "ecr:DescribeImages"}, {action: "ecr:ListImages"}, {action: "ecr:BatchGetImage"},
+		{
+			action: "ecr:DescribeRepositories",
+		}, {action: "ecr:DescribeImages"}, {action: "ecr:ListImages"}, {action: "ecr:BatchGetImage"},
 	},
 }
 

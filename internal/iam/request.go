@@ -2,6 +2,8 @@ package iam
 
 import (
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -62,6 +64,79 @@ func (r *Request) owner(arn *[5]string) string {
 		return arn[3]
 	}
 	return r.Principal.Account
+}
+
+// guessed evaluates with every unknown key as it favors the caller, or harms.
+func (r Request) guessed(favor bool, flip string, p Policies) (Decision, map[string]string) {
+	r.unknown = &unknowns{favor: favor, flip: flip, asked: map[string]string{}}
+	return Evaluate(r, p), r.unknown.asked
+}
+
+// deciding names the unknown keys on which the answer rests: those that turn it
+// around alone, or where only several do so together, all of them.
+func (r Request) deciding(p Policies) []string {
+	_, asked := r.guessed(true, "", p)
+	_, more := r.guessed(false, "", p)
+	for lower, key := range more {
+		asked[lower] = key
+	}
+	var alone, all []string
+	for lower, key := range asked {
+		all = append(all, key)
+		better, _ := r.guessed(false, lower, p)
+		worse, _ := r.guessed(true, lower, p)
+		if better.Effect == Allowed || worse.Effect != Allowed {
+			alone = append(alone, key)
+		}
+	}
+	if len(alone) == 0 {
+		alone = all
+	}
+	slices.Sort(alone)
+	return alone
+}
+
+// wanting tells where the policies ask for a key, in statements that are about the
+// request.
+func (r Request) wanting(key string, p Policies) []string {
+	var ev evaluation
+	ev.begin(&r)
+	var found []string
+	look := func(kind Kind, policies []*Policy) {
+		for i, policy := range policies {
+			if policy == nil {
+				continue
+			}
+			for j := range policy.Statements {
+				s := &policy.Statements[j]
+				compiled := compileStatement(s, policy.Variables(), i, j)
+				if _, ok := ev.matchesPrincipal(&compiled, kind); !ok || !ev.matchesAction(&compiled) ||
+					!ev.matchesResource(&compiled, kind) {
+					continue
+				}
+				for _, c := range s.Conditions {
+					if equalFold(c.Key.Text, key) {
+						m := Matched{Kind: ev.statementKind(kind, &compiled), Policy: i, Statement: j, Sid: s.Sid, Position: s.Pos}
+						found = append(
+							found,
+							fmt.Sprintf("%s (%s) wants %s %s", m.words(), s.Effect, c.Operator.Canonical(), quoteAll(texts(c.Values))),
+						)
+					}
+				}
+			}
+		}
+	}
+	look(ResourcePolicy, p.Resource)
+	look(IdentityPolicy, p.Identity)
+	look(PermissionsBoundary, p.Boundaries)
+	look(SessionPolicy, p.Session)
+	for _, level := range p.ServiceControl {
+		look(ServiceControlPolicy, level)
+	}
+	for _, level := range p.ResourceControl {
+		look(ResourceControlPolicy, level)
+	}
+	return found
 }
 
 // arnAccount returns the account id in an ARN, or "".

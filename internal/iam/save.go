@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/pullpass/pullpass/internal/awsname"
-	"github.com/pullpass/pullpass/internal/issuer"
 )
 
 // SaveFault returns AWS's complaint when a policy of this kind is saved, "" for none.
@@ -106,79 +105,6 @@ func ResourceFault(resource string) string {
 	case service == "iam" && rest != "*" && rest != "root" && !strings.HasPrefix(rest, "*") &&
 		!slices.ContainsFunc(iamPaths, func(path string) bool { return strings.HasPrefix(rest, path) }):
 		return `IAM resource path must either be "*" or start with ` + strings.Join(iamPaths, ", ") + "."
-	}
-	return ""
-}
-
-// Fits reports whether a value is of the type that the operator compares. A policy
-// variable fits where there are variables: what it stands for shows later.
-func (o Operator) Fits(text string, variables bool) bool {
-	if variables && strings.Contains(text, "${") {
-		return o.Family == StringFamily || o.Family == ARNFamily || o.Family == NumericFamily || o.Family == DateFamily || o.Family == BoolFamily
-	}
-	ok := true
-	switch o.Family {
-	case NumericFamily:
-		_, ok = parseDecimal(text)
-	case DateFamily:
-		_, ok = parseDate(text)
-	case BoolFamily, NullFamily:
-		_, ok = parseBool(text)
-	case IPFamily:
-		_, ok = parsePrefix(text)
-	case BinaryFamily:
-		_, ok = parseBinary(text)
-	case ARNFamily:
-		ok = text == "*" || strings.HasPrefix(text, "arn:") && strings.Count(text, ":") >= 5
-	}
-	return ok
-}
-
-// Type names what the operator compares.
-func (o Operator) Type() string {
-	switch o.Family {
-	case NumericFamily:
-		return "a number"
-	case DateFamily:
-		return "a date such as 2026-01-31T00:00:00Z"
-	case BoolFamily, NullFamily:
-		return "true or false"
-	case IPFamily:
-		return "an address or range such as 203.0.113.0/24"
-	case BinaryFamily:
-		return "base64"
-	case ARNFamily:
-		return "an ARN of six parts"
-	}
-	return "text"
-}
-
-// controlFault is AWS's refusal of a trust policy for a shared issuer that does not
-// test the claim by which that issuer tells its customers apart.
-func (s *Statement) controlFault() string {
-	if s.Effect != Allow || s.Principals == nil {
-		return ""
-	}
-	for _, f := range s.Principals.Federated {
-		_, url, found := strings.Cut(f.Text, ":oidc-provider/")
-		if !found {
-			url = f.Text
-		}
-		shared, known := issuer.Shared(url)
-		if !known || shared.Required == "" {
-			continue
-		}
-		key := shared.Required
-		if !strings.Contains(key, ":") {
-			key = shared.URL + ":" + key
-		}
-		tested := slices.ContainsFunc(s.Conditions, func(c Condition) bool {
-			return equalFold(c.Key.Text, key) && !c.Operator.Negated && c.Operator.Family == StringFamily && len(c.Values) > 0 &&
-				!slices.ContainsFunc(c.Values, func(v Value) bool { return strings.Trim(v.Text, "*") == "" })
-		})
-		if !tested {
-			return "The trust policy of an OpenID Connect provider that many customers share must evaluate " + key + ", not scoped to all."
-		}
 	}
 	return ""
 }

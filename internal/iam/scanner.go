@@ -25,7 +25,11 @@ func newScanner(data []byte) (*scanner, error) {
 		return nil, syntaxf(start, "save the file as UTF-8 without one", "the document begins with a byte order mark")
 	}
 	if i := bytes.IndexByte(data, 0); i >= 0 {
-		return nil, syntaxf(positionOf(data, i), "UTF-16 text has them: save the file as UTF-8", "the document holds a NUL byte")
+		return nil, syntaxf(
+			positionOf(data, i),
+			"UTF-16 text has them: save the file as UTF-8",
+			"the document holds a NUL byte",
+		)
 	}
 	if i := invalidUTF8(data); i >= 0 {
 		return nil, syntaxf(positionOf(data, i), "save the file as UTF-8", "the document is not valid UTF-8")
@@ -162,7 +166,11 @@ func (s *scanner) str() (string, error) {
 			}
 			decoded = utf8.AppendRune(decoded, r)
 		default:
-			return "", syntaxf(s.pos, `write it as an escape: \n, \t, \u0001`, "a control character or line break inside a string")
+			return "", syntaxf(
+				s.pos,
+				`write it as an escape: \n, \t, \u0001`,
+				"a control character or line break inside a string",
+			)
 		}
 	}
 	return "", syntaxf(at, "", "a string that never ends")
@@ -235,4 +243,112 @@ func (s *scanner) hex4() (rune, bool) {
 	}
 	s.skip(4)
 	return r, true
+}
+
+func (s *scanner) value(depth int) (node, error) {
+	s.space()
+	at := s.pos
+	if !s.more() {
+		return node{}, syntaxf(at, "", "the document ends where a value is expected")
+	}
+	if s.values++; s.values > maxValues {
+		return node{}, syntaxf(at, "", "more than %d values in one document", maxValues)
+	}
+	switch c := s.peek(); {
+	case c == '{':
+		return s.object(depth + 1)
+	case c == '[':
+		return s.array(depth + 1)
+	case c == '"':
+		text, err := s.str()
+		return node{kind: stringNode, pos: at, text: text}, err
+	case c == '-' || '0' <= c && c <= '9':
+		text, err := s.number()
+		return node{kind: numberNode, pos: at, text: text}, err
+	}
+	for _, literal := range [...]struct {
+		text string
+		kind nodeKind
+	}{{"true", boolNode}, {"false", boolNode}, {"null", nullNode}} {
+		if s.literal(literal.text) {
+			return node{kind: literal.kind, pos: at, text: literal.text}, nil
+		}
+	}
+	return node{}, syntaxf(at, "strings stand in double quotes; JSON has no comments", "not a JSON value")
+}
+
+func (s *scanner) object(depth int) (node, error) {
+	n := node{kind: objectNode, pos: s.pos}
+	if depth > MaxDepth {
+		return n, syntaxf(n.pos, "", "nested deeper than %d levels", MaxDepth)
+	}
+	s.step()
+	var seen names
+	for {
+		s.space()
+		if len(n.members) == 0 && s.accept('}') {
+			return n, nil
+		}
+		at := s.pos
+		if !s.more() || s.peek() != '"' {
+			return n, syntaxf(at, "a trailing comma is not JSON", "a member's name in double quotes is expected")
+		}
+		key, err := s.str()
+		if err != nil {
+			return n, err
+		}
+		if seen.twice(n.members, key) {
+			return n, syntaxf(
+				at,
+				"merge the two: parsers disagree about which one counts",
+				"%s stands twice in one object",
+				quote(key),
+			)
+		}
+		s.space()
+		if !s.accept(':') {
+			return n, syntaxf(s.pos, "", "a colon is expected after %s", quote(key))
+		}
+		value, err := s.value(depth)
+		if err != nil {
+			return n, err
+		}
+		if n.members == nil {
+			n.members = make([]member, 0, 4) // as many as a statement has
+		}
+		n.members = append(n.members, member{key: key, pos: at, value: value})
+		s.space()
+		if s.accept('}') {
+			return n, nil
+		}
+		if !s.accept(',') {
+			return n, syntaxf(s.pos, "", "a comma or } is expected")
+		}
+	}
+}
+
+func (s *scanner) array(depth int) (node, error) {
+	n := node{kind: arrayNode, pos: s.pos}
+	if depth > MaxDepth {
+		return n, syntaxf(n.pos, "", "nested deeper than %d levels", MaxDepth)
+	}
+	s.step()
+	s.space()
+	if s.accept(']') {
+		return n, nil
+	}
+	for {
+		item, err := s.value(depth)
+		if err != nil {
+			return n, err
+		}
+		n.items = append(n.items, item)
+		s.space()
+		if s.accept(']') {
+			return n, nil
+		}
+		if !s.accept(',') {
+			return n, syntaxf(s.pos, "", "a comma or ] is expected")
+		}
+	}
 }

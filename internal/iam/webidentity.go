@@ -78,7 +78,8 @@ func sameIssuer(row, name string) bool {
 	if !wild {
 		return equalFold(row, name)
 	}
-	if len(name) <= len(before)+len(after) || !equalFold(name[:len(before)], before) || !equalFold(name[len(name)-len(after):], after) {
+	if len(name) <= len(before)+len(after) || !equalFold(name[:len(before)], before) ||
+		!equalFold(name[len(name)-len(after):], after) {
 		return false
 	}
 	return !strings.ContainsAny(name[len(before):len(name)-len(after)], "/.")

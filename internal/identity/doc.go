@@ -6,7 +6,10 @@
 // token of another organization.
 //
 //	p := identity.NewProvider("https://pullpass.example.com", keys, identity.Options{})
-//	token, err := p.Issue(ctx, identity.Request{Organization: org, Subject: sub, Audience: []string{"sts.amazonaws.com"}})
+//	token, err := p.Issue(ctx, identity.Request{Organization: org, Subject: sub, Audience:
+//
+// []string{"sts.amazonaws.com"}})
+//
 //	doc := p.Discovery(org)          // served at <issuer>/.well-known/openid-configuration
 //	set, err := p.KeySet(ctx, org)   // served at doc.JWKSURI
 package identity

@@ -2,9 +2,7 @@ package identity
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
-	"fmt"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -24,41 +22,28 @@ type grantPayload struct {
 	Grant    pullpass.Grant `json:"grant"`
 }
 
-// SignGrant signs a grant for the runner that it names. A grant is of use to that
-// runner alone, which has the AWS identity; it is handled as a secret all the same.
-func (p *Provider) SignGrant(ctx context.Context, g pullpass.Grant) (pullpass.Secret, string, error) {
-	r, err := p.ring(ctx, g.Organization)
-	if err != nil {
-		return pullpass.Secret{}, "", err
-	}
-	now := p.now()
-	k := r.chains[ES256].signing(now)
-	if k == nil {
-		return pullpass.Secret{}, "", &pullpass.Error{Kind: pullpass.Unavailable, What: "cannot sign a grant", Cause: "the organization has no signing key in force yet"}
-	}
-	body := grantPayload{Issuer: p.Issuer(g.Organization), Audience: string(g.Runner), Expires: g.Expires.Unix(), Issued: now.Unix(), ID: tokenID(), Grant: g}
-	data, err := json.Marshal(body)
-	if err != nil {
-		return pullpass.Secret{}, "", fmt.Errorf("encoding a grant: %w", err)
-	}
-	signed, err := k.grants.Sign(data)
-	if err != nil {
-		return pullpass.Secret{}, "", fmt.Errorf("signing with key %s: %w", k.ID, err)
-	}
-	text, err := signed.CompactSerialize()
-	return pullpass.NewSecret(text), body.ID, err
-}
-
 // maxGrant bounds what is parsed: a grant of a hundred repositories is far below.
 const maxGrant = 64 << 10
 
 // OpenGrant returns what a grant says, if a key of the set signed it for this
 // runner of this organization, the issuer is the one known and it has not expired. The key is the set's, by
 // kid; what the header brings along counts for nothing.
-func OpenGrant(text pullpass.Secret, keys jose.JSONWebKeySet, issuer string, org pullpass.OrganizationID, runner pullpass.RunnerID, now time.Time) (pullpass.Grant, error) {
+func OpenGrant(
+	text pullpass.Secret,
+	keys jose.JSONWebKeySet,
+	issuer string,
+	org pullpass.OrganizationID,
+	runner pullpass.RunnerID,
+	now time.Time,
+) (pullpass.Grant, error) {
 	refuse := func(cause string) (pullpass.Grant, error) {
-		return pullpass.Grant{}, &pullpass.Error{Kind: pullpass.Denied, Code: "grant_refused", What: "cannot use the server's grant", Cause: cause,
-			Hint: "check that this runner talks to its own server, and this machine's clock"}
+		return pullpass.Grant{}, &pullpass.Error{
+			Kind:  pullpass.Denied,
+			Code:  "grant_refused",
+			What:  "cannot use the server's grant",
+			Cause: cause,
+			Hint:  "check that this runner talks to its own server, and this machine's clock",
+		}
 	}
 	if len(text.Reveal()) > maxGrant {
 		return refuse("it is too long")

@@ -95,7 +95,13 @@ func (t *inspected) checkTimes(now time.Time) error {
 	case !ok:
 		return malformed("it has no usable expiry")
 	case !now.Before(expires.Add(maxSkew)):
-		return &pullpass.Error{Kind: pullpass.Unauthenticated, Code: "token_expired", What: "the token is not accepted", Cause: "it expired at " + expires.UTC().Format(time.RFC3339), Hint: "ask the issuer for a new one, and check the clock"}
+		return &pullpass.Error{
+			Kind:  pullpass.Unauthenticated,
+			Code:  "token_expired",
+			What:  "the token is not accepted",
+			Cause: "it expired at " + expires.UTC().Format(time.RFC3339),
+			Hint:  "ask the issuer for a new one, and check the clock",
+		}
 	case expires.After(now.Add(maxTokenLife)):
 		return malformed("it would live for more than a day")
 	}
@@ -183,5 +189,10 @@ func uniqueValue(dec *json.Decoder, depth int) error {
 }
 
 func malformed(cause string) error {
-	return &pullpass.Error{Kind: pullpass.Unauthenticated, Code: "token_malformed", What: "the token is not accepted", Cause: cause}
+	return &pullpass.Error{
+		Kind:  pullpass.Unauthenticated,
+		Code:  "token_malformed",
+		What:  "the token is not accepted",
+		Cause: cause,
+	}
 }

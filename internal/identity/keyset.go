@@ -56,7 +56,12 @@ func (r *remoteKeys) VerifySignature(ctx context.Context, raw string) ([]byte, e
 	}
 	payload, err := signed.Verify(key.Key)
 	if err != nil {
-		return nil, &pullpass.Error{Kind: pullpass.Unauthenticated, Code: "token_signature", What: "the token is not accepted", Cause: "its signature does not fit the issuer's key"}
+		return nil, &pullpass.Error{
+			Kind:  pullpass.Unauthenticated,
+			Code:  "token_signature",
+			What:  "the token is not accepted",
+			Cause: "its signature does not fit the issuer's key",
+		}
 	}
 	return payload, nil
 }
@@ -78,7 +83,12 @@ func (r *remoteKeys) key(ctx context.Context, id string) (jose.JSONWebKey, error
 		key, known, fresh = r.keys[id], r.has(id), true
 	}
 	if !known || !fresh {
-		return jose.JSONWebKey{}, &pullpass.Error{Kind: pullpass.Unauthenticated, Code: "token_key", What: "the token is not accepted", Cause: "the issuer's key set has no such key"}
+		return jose.JSONWebKey{}, &pullpass.Error{
+			Kind:  pullpass.Unauthenticated,
+			Code:  "token_key",
+			What:  "the token is not accepted",
+			Cause: "the issuer's key set has no such key",
+		}
 	}
 	return key, nil
 }
@@ -88,7 +98,13 @@ func (r *remoteKeys) has(id string) bool { _, ok := r.keys[id]; return ok }
 // fetch replaces the keys. A failure leaves the old ones for their hour.
 func (r *remoteKeys) fetch(ctx context.Context) error {
 	unavailable := func(err error) error {
-		return &pullpass.Error{Kind: pullpass.Unavailable, Code: "issuer_keys", What: "cannot fetch the key set of the token's issuer", Err: err, Hint: "the server must reach " + r.uri}
+		return &pullpass.Error{
+			Kind: pullpass.Unavailable,
+			Code: "issuer_keys",
+			What: "cannot fetch the key set of the token's issuer",
+			Err:  err,
+			Hint: "the server must reach " + r.uri,
+		}
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.uri, nil)
 	if err != nil {
@@ -103,7 +119,8 @@ func (r *remoteKeys) fetch(ctx context.Context) error {
 		return unavailable(fmt.Errorf("it answers %s", resp.Status))
 	}
 	var set jose.JSONWebKeySet
-	if err := json.NewDecoder(io.LimitReader(resp.Body, maxKeySet)).Decode(&set); err != nil || len(set.Keys) > maxKeysInSet {
+	if err := json.NewDecoder(io.LimitReader(resp.Body, maxKeySet)).Decode(&set); err != nil ||
+		len(set.Keys) > maxKeysInSet {
 		return unavailable(fmt.Errorf("it does not answer with a key set"))
 	}
 	r.keys = map[string]jose.JSONWebKey{}

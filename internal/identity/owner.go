@@ -30,8 +30,3 @@ func CheckOwner(t Trust) error {
 	}
 	return refusal
 }
-
-// namesOwner reports whether each alternative of the condition names an owner.
-func (c Condition) namesOwner(shared issuer.Issuer) bool {
-	return !slices.ContainsFunc(c.Values, func(v string) bool { return !shared.NamesOwner(c.Claim, v) })
-}

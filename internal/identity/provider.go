@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -166,7 +167,11 @@ func (p *Provider) Issue(ctx context.Context, q Request) (Token, error) {
 	now := p.now()
 	k := r.chains[q.algorithm()].signing(now)
 	if k == nil {
-		return Token{}, &pullpass.Error{Kind: pullpass.Unavailable, What: "cannot issue an identity token", Cause: "the organization has no signing key in force yet"}
+		return Token{}, &pullpass.Error{
+			Kind:  pullpass.Unavailable,
+			What:  "cannot issue an identity token",
+			Cause: "the organization has no signing key in force yet",
+		}
 	}
 	life := q.Life
 	if life == 0 {
@@ -183,6 +188,167 @@ func (p *Provider) Issue(ctx context.Context, q Request) (Token, error) {
 		return Token{}, err
 	}
 	return Token{Text: pullpass.NewSecret(text), ID: body.ID, Expires: time.Unix(body.Expires, 0)}, nil
+}
+
+// Challenge makes what a runner has to sign into its request to AWS. Nothing is
+// kept: the signature says that it is ours, and whoever accepts an answer remembers
+// the id until the challenge expires.
+func (p *Provider) Challenge(
+	ctx context.Context,
+	org pullpass.OrganizationID,
+	runner pullpass.RunnerID,
+) (string, error) {
+	r, err := p.ring(ctx, org)
+	if err != nil {
+		return "", err
+	}
+	now := p.now()
+	k := r.chains[ES256].signing(now)
+	if k == nil {
+		return "", &pullpass.Error{
+			Kind:  pullpass.Unavailable,
+			What:  "cannot make a challenge",
+			Cause: "the organization has no signing key in force yet",
+		}
+	}
+	data, err := json.Marshal(
+		challengePayload{
+			Issuer:  p.Issuer(org),
+			Org:     org,
+			Runner:  runner,
+			Expires: now.Add(challengeLife).Unix(),
+			ID:      tokenID(),
+		},
+	)
+	if err != nil {
+		return "", fmt.Errorf("encoding a challenge: %w", err)
+	}
+	signed, err := k.challenges.Sign(data)
+	if err != nil {
+		return "", fmt.Errorf("signing with key %s: %w", k.ID, err)
+	}
+	return signed.CompactSerialize()
+}
+
+// OpenChallenge returns the id of a challenge that this provider made for this
+// runner and that has not expired.
+func (p *Provider) OpenChallenge(
+	ctx context.Context,
+	org pullpass.OrganizationID,
+	runner pullpass.RunnerID,
+	text string,
+) (id string, expires time.Time, err error) {
+	refused := &pullpass.Error{
+		Kind:  pullpass.Invalid,
+		Code:  "challenge_refused",
+		What:  "cannot check the runner's AWS identity",
+		Cause: "the challenge that it answers is not this server's for this runner, or has expired",
+		Hint:  "check the clocks of both machines; the runner asks for a new one by itself",
+	}
+	if len(text) > maxChallenge {
+		return "", expires, refused
+	}
+	signed, err := jose.ParseSignedCompact(text, []jose.SignatureAlgorithm{jose.ES256})
+	if err != nil || len(signed.Signatures) != 1 ||
+		signed.Signatures[0].Protected.ExtraHeaders[jose.HeaderType] != challengeType {
+		return "", expires, refused
+	}
+	keys, err := p.KeySet(ctx, org)
+	if err != nil {
+		return "", expires, err
+	}
+	kid := signed.Signatures[0].Protected.KeyID
+	found := keys.Key(kid)
+	if kid == "" || len(found) != 1 || !fits(ES256, found[0].Key) {
+		return "", expires, refused
+	}
+	data, err := signed.Verify(found[0].Key)
+	if err != nil {
+		return "", expires, refused
+	}
+	var body challengePayload
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	expires = time.Time{}
+	if err := d.Decode(&body); err != nil || body.ID == "" || body.Org != org || body.Runner != runner ||
+		body.Issuer != p.Issuer(org) {
+		return "", expires, refused
+	}
+	left := body.Expires - p.now().Unix()
+	if left <= 0 || left > int64(challengeLife/time.Second) {
+		return "", expires, refused
+	}
+	return body.ID, time.Unix(body.Expires, 0), nil
+}
+
+// SignGrant signs a grant for the runner that it names. A grant is of use to that
+// runner alone, which has the AWS identity; it is handled as a secret all the same.
+func (p *Provider) SignGrant(ctx context.Context, g pullpass.Grant) (pullpass.Secret, string, error) {
+	r, err := p.ring(ctx, g.Organization)
+	if err != nil {
+		return pullpass.Secret{}, "", err
+	}
+	now := p.now()
+	k := r.chains[ES256].signing(now)
+	if k == nil {
+		return pullpass.Secret{}, "", &pullpass.Error{
+			Kind:  pullpass.Unavailable,
+			What:  "cannot sign a grant",
+			Cause: "the organization has no signing key in force yet",
+		}
+	}
+	body := grantPayload{
+		Issuer:   p.Issuer(g.Organization),
+		Audience: string(g.Runner),
+		Expires:  g.Expires.Unix(),
+		Issued:   now.Unix(),
+		ID:       tokenID(),
+		Grant:    g,
+	}
+	data, err := json.Marshal(body)
+	if err != nil {
+		return pullpass.Secret{}, "", fmt.Errorf("encoding a grant: %w", err)
+	}
+	signed, err := k.grants.Sign(data)
+	if err != nil {
+		return pullpass.Secret{}, "", fmt.Errorf("signing with key %s: %w", k.ID, err)
+	}
+	text, err := signed.CompactSerialize()
+	return pullpass.NewSecret(text), body.ID, err
+}
+
+// Succession returns an organization's keys, signed with each of them that has
+// begun to sign: one token for each. Whoever knows one of these keys finds the
+// others by it, and takes nobody else's.
+func (p *Provider) Succession(ctx context.Context, org pullpass.OrganizationID) ([]string, error) {
+	r, err := p.ring(ctx, org)
+	if err != nil {
+		return nil, err
+	}
+	set, err := p.KeySet(ctx, org)
+	if err != nil {
+		return nil, err
+	}
+	data, err := json.Marshal(successionPayload{Issuer: p.Issuer(org), Issued: p.now().Unix(), Keys: set})
+	if err != nil {
+		return nil, fmt.Errorf("encoding a key set: %w", err)
+	}
+	var list []string
+	for _, k := range r.chains[ES256].published(p.now(), p.schedule) {
+		if k.ActiveFrom.After(p.now()) {
+			continue
+		}
+		signed, err := k.successions.Sign(data)
+		if err != nil {
+			return nil, fmt.Errorf("signing with key %s: %w", k.ID, err)
+		}
+		text, err := signed.CompactSerialize()
+		if err != nil {
+			return nil, fmt.Errorf("writing a key set: %w", err)
+		}
+		list = append(list, text)
+	}
+	return list, nil
 }
 
 func (q Request) algorithm() Algorithm {

@@ -77,7 +77,12 @@ func (p *Provider) rotate(ctx context.Context, org pullpass.OrganizationID) (*ri
 	return r, nil
 }
 
-func (p *Provider) extend(ctx context.Context, org pullpass.OrganizationID, alg Algorithm, c chain) (added bool, err error) {
+func (p *Provider) extend(
+	ctx context.Context,
+	org pullpass.OrganizationID,
+	alg Algorithm,
+	c chain,
+) (added bool, err error) {
 	activeFrom, due := c.next(p.now(), p.schedule)
 	if !due {
 		return false, nil

@@ -31,7 +31,13 @@ func (s Subject) Earned() bool {
 // unproved is the subject of whoever has not earned a repository. It begins with
 // a word that no template can render.
 func (s Subject) unproved() string {
-	return "unproved:organization:" + string(s.Organization) + ":project:" + string(s.Project) + ":environment:" + string(s.Environment)
+	return "unproved:organization:" + string(
+		s.Organization,
+	) + ":project:" + string(
+		s.Project,
+	) + ":environment:" + string(
+		s.Environment,
+	)
 }
 
 // Template says how an organization's subjects read.
@@ -76,7 +82,9 @@ func ParseTemplate(s string) (Template, error) {
 		return compileTemplate(s, s+"/"+repositoryText)
 	}
 	if !strings.Contains(s, "{project_id}") && !strings.Contains(s, "{repository}") {
-		return Template{}, invalidTemplate("it names neither {project_id} nor {repository}: every project would have the same subject")
+		return Template{}, invalidTemplate(
+			"it names neither {project_id} nor {repository}: every project would have the same subject",
+		)
 	}
 	return compileTemplate(s, customVersion+s)
 }
@@ -95,7 +103,9 @@ func compileTemplate(name, text string) (Template, error) {
 		}
 		component := text[open+1 : end]
 		if _, ok := (Subject{}).component(component); !ok {
-			return Template{}, invalidTemplate("it names a component that there is not; there are {repository} {ref} {commit} {organization_id} {project_id} {environment_id} {runner_id}")
+			return Template{}, invalidTemplate(
+				"it names a component that there is not; there are {repository} {ref} {commit} {organization_id} {project_id} {environment_id} {runner_id}",
+			)
 		}
 		if open > 0 {
 			t.parts = append(t.parts, templatePart{literal: text[:open]})

@@ -2,9 +2,7 @@ package identity
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
-	"fmt"
 
 	"github.com/go-jose/go-jose/v4"
 
@@ -21,40 +19,6 @@ type successionPayload struct {
 	Keys   jose.JSONWebKeySet `json:"keys"`
 }
 
-// Succession returns an organization's keys, signed with each of them that has
-// begun to sign: one token for each. Whoever knows one of these keys finds the
-// others by it, and takes nobody else's.
-func (p *Provider) Succession(ctx context.Context, org pullpass.OrganizationID) ([]string, error) {
-	r, err := p.ring(ctx, org)
-	if err != nil {
-		return nil, err
-	}
-	set, err := p.KeySet(ctx, org)
-	if err != nil {
-		return nil, err
-	}
-	data, err := json.Marshal(successionPayload{Issuer: p.Issuer(org), Issued: p.now().Unix(), Keys: set})
-	if err != nil {
-		return nil, fmt.Errorf("encoding a key set: %w", err)
-	}
-	var list []string
-	for _, k := range r.chains[ES256].published(p.now(), p.schedule) {
-		if k.ActiveFrom.After(p.now()) {
-			continue
-		}
-		signed, err := k.successions.Sign(data)
-		if err != nil {
-			return nil, fmt.Errorf("signing with key %s: %w", k.ID, err)
-		}
-		text, err := signed.CompactSerialize()
-		if err != nil {
-			return nil, fmt.Errorf("writing a key set: %w", err)
-		}
-		list = append(list, text)
-	}
-	return list, nil
-}
-
 // maxSuccession bounds what is parsed of a signed key set.
 const maxSuccession = 64 << 10
 
@@ -66,9 +30,13 @@ func Succeed(known jose.JSONWebKeySet, issuer string, successions []string) (jos
 			return set, nil
 		}
 	}
-	return jose.JSONWebKeySet{}, &pullpass.Error{Kind: pullpass.Denied, Code: "keys_not_signed", What: "cannot take the server's new keys",
+	return jose.JSONWebKeySet{}, &pullpass.Error{
+		Kind:  pullpass.Denied,
+		Code:  "keys_not_signed",
+		What:  "cannot take the server's new keys",
 		Cause: "none of the keys that this runner knows has signed them: it was away for longer than a key is kept, or this is not its server",
-		Hint:  "check the address of the server; if it is the right one, join as the same runner again: pullpass runner rejoin NAME"}
+		Hint:  "check the address of the server; if it is the right one, join as the same runner again: pullpass runner rejoin NAME",
+	}
 }
 
 func succeed(known jose.JSONWebKeySet, issuer, text string) (jose.JSONWebKeySet, bool) {
@@ -82,7 +50,8 @@ func succeed(known jose.JSONWebKeySet, issuer, text string) (jose.JSONWebKeySet,
 	}
 	header := signed.Signatures[0].Protected
 	found := known.Key(header.KeyID)
-	if header.ExtraHeaders[jose.HeaderType] != successionType || header.KeyID == "" || len(found) != 1 || !fits(ES256, found[0].Key) {
+	if header.ExtraHeaders[jose.HeaderType] != successionType || header.KeyID == "" || len(found) != 1 ||
+		!fits(ES256, found[0].Key) {
 		return none, false
 	}
 	data, err := signed.Verify(found[0].Key)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pullpass/pullpass"
+	"github.com/pullpass/pullpass/internal/issuer"
 )
 
 // Trust is an issuer whose tokens an organization accepts, the claims they must
@@ -23,6 +24,28 @@ type Trust struct {
 	Life         time.Duration
 	Maker        pullpass.Maker
 	CreatedAt    time.Time
+}
+
+// match lays the audience and each condition beside the claims.
+func (t Trust) match(claims map[string]any) Match {
+	m := Match{Trust: t, OK: true}
+	m.Subject, _ = claims["sub"].(string)
+	m.TokenID, _ = claims["jti"].(string)
+	m.Expires, _ = seconds(claims["exp"])
+	m.add(checkAudience(t.Audience, claims["aud"]))
+	for _, c := range t.Conditions {
+		m.add(c.check(claims))
+	}
+	if err := CheckOwner(t); err != nil { // saved by an older version
+		m.add(
+			ClaimResult{
+				Claim: "sub",
+				Got:   m.Subject,
+				Why:   "the trust does not say whose tokens are meant: add it again with the owner written out",
+			},
+		)
+	}
+	return m
 }
 
 // Condition is one claim that must hold: Claim = one of Values, or, with Glob,
@@ -112,6 +135,11 @@ func (c Condition) matches(want, got string) bool {
 		return want == got
 	}
 	return like(want, got)
+}
+
+// namesOwner reports whether each alternative of the condition names an owner.
+func (c Condition) namesOwner(shared issuer.Issuer) bool {
+	return !slices.ContainsFunc(c.Values, func(v string) bool { return !shared.NamesOwner(c.Claim, v) })
 }
 
 // like compares a text with a pattern in which * is any text and ? any character.

@@ -96,13 +96,29 @@ func (v *Verifier) verifySignature(ctx context.Context, raw, issuer string) erro
 	tracked := &trackedKeys{keys: keys}
 	_, err = oidc.NewVerifier(issuer, tracked, &oidc.Config{
 		SkipClientIDCheck: true, SkipExpiryCheck: true, Now: v.now,
-		SupportedSigningAlgs: []string{oidc.RS256, oidc.RS384, oidc.RS512, oidc.PS256, oidc.PS384, oidc.PS512, oidc.ES256, oidc.ES384, oidc.ES512, oidc.EdDSA},
+		SupportedSigningAlgs: []string{
+			oidc.RS256,
+			oidc.RS384,
+			oidc.RS512,
+			oidc.PS256,
+			oidc.PS384,
+			oidc.PS512,
+			oidc.ES256,
+			oidc.ES384,
+			oidc.ES512,
+			oidc.EdDSA,
+		},
 	}).Verify(ctx, raw)
 	switch {
 	case tracked.err != nil:
 		return tracked.err
 	case err != nil:
-		return &pullpass.Error{Kind: pullpass.Unauthenticated, Code: "token_signature", What: "the token is not accepted", Cause: "it cannot be verified with its issuer's keys"}
+		return &pullpass.Error{
+			Kind:  pullpass.Unauthenticated,
+			Code:  "token_signature",
+			What:  "the token is not accepted",
+			Cause: "it cannot be verified with its issuer's keys",
+		}
 	}
 	return nil
 }
@@ -150,32 +166,22 @@ func (v *Verifier) discover(ctx context.Context, issuer string) (*remoteKeys, er
 	if err != nil {
 		return nil, &pullpass.Error{
 			Kind: pullpass.Unavailable, Code: "issuer_discovery", What: "cannot read the discovery document of the token's issuer",
-			Err: discoveryCause(err), Hint: "the server must reach " + issuer + "/.well-known/openid-configuration, and it must name that issuer",
+			Err: discoveryCause(
+				err,
+			), Hint: "the server must reach " + issuer + "/.well-known/openid-configuration, and it must name that issuer",
 		}
 	}
 	var document struct {
 		KeySet string `json:"jwks_uri"`
 	}
 	if err := provider.Claims(&document); err != nil || document.KeySet == "" {
-		return nil, &pullpass.Error{Kind: pullpass.Unavailable, Code: "issuer_discovery", What: "the discovery document of the token's issuer names no key set"}
+		return nil, &pullpass.Error{
+			Kind: pullpass.Unavailable,
+			Code: "issuer_discovery",
+			What: "the discovery document of the token's issuer names no key set",
+		}
 	}
 	return &remoteKeys{uri: document.KeySet, client: v.client, now: v.now}, nil
-}
-
-// match lays the audience and each condition beside the claims.
-func (t Trust) match(claims map[string]any) Match {
-	m := Match{Trust: t, OK: true}
-	m.Subject, _ = claims["sub"].(string)
-	m.TokenID, _ = claims["jti"].(string)
-	m.Expires, _ = seconds(claims["exp"])
-	m.add(checkAudience(t.Audience, claims["aud"]))
-	for _, c := range t.Conditions {
-		m.add(c.check(claims))
-	}
-	if err := CheckOwner(t); err != nil { // saved by an older version
-		m.add(ClaimResult{Claim: "sub", Got: m.Subject, Why: "the trust does not say whose tokens are meant: add it again with the owner written out"})
-	}
-	return m
 }
 
 // unique hashes the issuer and its name for the token. Where it has no name, what

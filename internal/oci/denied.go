@@ -17,7 +17,9 @@ var layerCodes = map[iam.Kind]string{
 }
 
 // staleSession is how AWS says that it does not know an identity, or not any more.
-var staleSession = regexp.MustCompile(`(?i)security token (included in the request )?is (invalid|expired)|(UnrecognizedClient|InvalidClientTokenId|ExpiredToken)`)
+var staleSession = regexp.MustCompile(
+	`(?i)security token (included in the request )?is (invalid|expired)|(UnrecognizedClient|InvalidClientTokenId|ExpiredToken)`,
+)
 
 func denied(on subject, e *pullpass.Error, message string) error {
 	e.Kind, e.Code = pullpass.Denied, "denied"

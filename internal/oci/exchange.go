@@ -1,13 +1,8 @@
 package oci
 
 import (
-	"context"
 	"encoding/base64"
-	"encoding/json"
-	"io"
-	"net/http"
 	"net/url"
-	"slices"
 
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/internal/printable"
@@ -31,75 +26,6 @@ func basic(c pullpass.Credential) pullpass.Secret {
 	return pullpass.NewSecret("Basic " + base64.StdEncoding.EncodeToString([]byte(c.Username+":"+c.Secret.Reveal())))
 }
 
-// exchange gets a bearer token for one repository.
-func (c *Client) exchange(ctx context.Context, on subject, ch Challenge, cred pullpass.Credential, scope string) (pullpass.Secret, error) {
-	realm, err := c.checkRealm(on, ch.Realm, !cred.Secret.Empty())
-	if err != nil {
-		return pullpass.Secret{}, err
-	}
-	query := realm.Query()
-	if ch.Service != "" {
-		query.Set("service", ch.Service)
-	}
-	query.Set("scope", scope)
-	realm.RawQuery = query.Encode()
-	var authorization pullpass.Secret
-	if !cred.Secret.Empty() {
-		authorization = basic(cred)
-	}
-	resp, err := c.get(ctx, c.http, realm.String(), authorization, "")
-	if err != nil {
-		return pullpass.Secret{}, wrap(on.what, err)
-	}
-	defer drain(resp)
-	if resp.StatusCode != http.StatusOK { // a redirect, too: a password follows none
-		return pullpass.Secret{}, explain(on, resp)
-	}
-	var answer struct {
-		Token       string `json:"token"`
-		AccessToken string `json:"access_token"`
-	}
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return pullpass.Secret{}, wrap(on.what, err)
-	}
-	if json.Unmarshal(body, &answer) != nil || (answer.Token == "" && answer.AccessToken == "") {
-		return pullpass.Secret{}, &pullpass.Error{Kind: pullpass.Unavailable, Code: "token_unreadable", What: on.what,
-			Cause: "the registry's token service gave no token in its answer", Hint: "try again; if it stays, ask the registry's operator"}
-	}
-	if answer.Token == "" {
-		answer.Token = answer.AccessToken
-	}
-	if !headerText(answer.Token) {
-		return pullpass.Secret{}, &pullpass.Error{Kind: pullpass.Unavailable, Code: "token_unreadable", What: on.what,
-			Cause: "the registry's token service gave a token that cannot be sent"}
-	}
-	return pullpass.NewSecret(answer.Token), nil
-}
-
-// checkRealm decides where a password may go. A realm is chosen by whoever runs
-// the registry, or whoever got between.
-func (c *Client) checkRealm(on subject, realm string, password bool) (*url.URL, error) {
-	u, err := url.Parse(realm)
-	if err != nil || u.Host == "" || u.User != nil || u.Opaque != "" || (u.Scheme != "https" && u.Scheme != "http") {
-		return nil, &pullpass.Error{Kind: pullpass.Unavailable, Code: "realm_unusable", What: on.what,
-			Cause: "the registry names a token service whose address cannot be used", Hint: "check that the host is the registry that you mean"}
-	}
-	u.Fragment = ""
-	origin := originOf(u)
-	own := origin == on.origin()
-	if own || slices.Contains(knownRealms[on.host.Name], origin) || allowedRealm(on.host, origin) {
-		return u, nil
-	}
-	if u.Scheme == "http" {
-		return nil, refusedRealm(on, origin, "it is not reached over https")
-	}
-	if !password {
-		return u, nil
-	}
-	return nil, refusedRealm(on, origin, "it is on another host, which could be anyone's")
-}
-
 // allowedRealm: origins have no default port, and an operator may write one.
 func allowedRealm(h reference.Host, origin string) bool {
 	u, err := url.Parse(h.Realm())
@@ -108,9 +34,16 @@ func allowedRealm(h reference.Host, origin string) bool {
 
 func refusedRealm(on subject, origin, why string) error {
 	return &pullpass.Error{Kind: pullpass.Denied, Code: "realm_refused", What: on.what,
-		Cause: "the registry wants the password to be sent to the token service " + printable.Line(origin, maxShown) + ": " + why + "; it was not sent",
+		Cause: "the registry wants the password to be sent to the token service " + printable.Line(
+			origin,
+			maxShown,
+		) + ": " + why + "; it was not sent",
 		Hint: "if that service belongs to the registry, the operator of the server (and of each runner) adds it to the host's mapping: --host host=" +
-			on.host.Name + mappedURL(on.host) + ",realm=" + shownOrigin(origin)}
+			on.host.Name + mappedURL(
+			on.host,
+		) + ",realm=" + shownOrigin(
+			origin,
+		)}
 }
 
 // mappedURL repeats the address that the host is mapped to already, for a hint that

@@ -65,8 +65,10 @@ func (s *Session) Manifest(ctx context.Context, ref string) (Document, error) {
 		return Document{}, s.corrupt("the manifest is not JSON")
 	}
 	if head.SchemaVersion == 1 {
-		return Document{}, s.unsupported("the image is kept in the form of schema version 1, which engines do not pull any more",
-			"push the image again with a current docker, podman or crane: they write version 2")
+		return Document{}, s.unsupported(
+			"the image is kept in the form of schema version 1, which engines do not pull any more",
+			"push the image again with a current docker, podman or crane: they write version 2",
+		)
 	}
 	if head.SchemaVersion != 2 || (head.Manifests == nil) == (head.Layers == nil) {
 		return Document{}, s.corrupt("the manifest is neither an image nor an index of images")
@@ -111,8 +113,10 @@ func (s *Session) readManifest(d Document) (*manifest, error) {
 			return nil, s.corrupt("the manifest names a part without a usable digest and size")
 		}
 		if len(part.URLs) > 0 && !part.MediaType.IsDistributable() {
-			return nil, s.unsupported("the image has a foreign layer, which is kept at another address than the registry's",
-				"push the image with its foreign layers: docker push with allow-nondistributable-artifacts, crane cp --allow-nondistributable-artifacts")
+			return nil, s.unsupported(
+				"the image has a foreign layer, which is kept at another address than the registry's",
+				"push the image with its foreign layers: docker push with allow-nondistributable-artifacts, crane cp --allow-nondistributable-artifacts",
+			)
 		}
 	}
 	return &m, nil

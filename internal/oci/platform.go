@@ -27,7 +27,11 @@ func parsePlatform(s string) (platform, error) {
 		}
 	}
 	if len(parts) != 2 && len(parts) != 3 {
-		return platform{}, &pullpass.Error{Kind: pullpass.Invalid, What: "cannot read the platform", Hint: "linux/amd64 or linux/arm64"}
+		return platform{}, &pullpass.Error{
+			Kind: pullpass.Invalid,
+			What: "cannot read the platform",
+			Hint: "linux/amd64 or linux/arm64",
+		}
 	}
 	p := platform{OS: parts[0], Architecture: parts[1]}
 	if len(parts) == 3 {

@@ -12,7 +12,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/pullpass/pullpass"
-	"github.com/pullpass/pullpass/internal/reference"
 )
 
 // Pulled is an image whose every byte matched its digest.
@@ -24,37 +23,6 @@ type Pulled struct {
 }
 
 const parallelLayers = 3 // what engines do
-
-// Pull writes the image into an OCI layout in directory, which must be empty or
-// not exist: what somebody else pulled there is not this credential's to use.
-// Progress, if not nil, is called from one goroutine at a time.
-func (c *Client) Pull(ctx context.Context, image reference.Image, cred pullpass.Credential, directory string, progress func(pullpass.Progress)) (Pulled, error) {
-	s, err := c.Open(ctx, image, cred)
-	if err != nil {
-		return Pulled{}, err
-	}
-	top, err := s.Manifest(ctx, image.Reference())
-	if err != nil {
-		return Pulled{}, err
-	}
-	d, m, err := s.imageOf(ctx, top)
-	if err != nil {
-		return Pulled{}, err
-	}
-	l, err := createLayout(directory)
-	if err != nil {
-		return Pulled{}, wrap(s.on.what, err)
-	}
-	count := &counter{report: progress}
-	parts := s.parts(m, count)
-	if err := s.download(ctx, l, parts, count); err != nil {
-		return Pulled{}, err
-	}
-	if err := l.finish(image, d); err != nil {
-		return Pulled{}, wrap(s.on.what, err)
-	}
-	return Pulled{Digest: d.Digest, Config: m.Config.Digest, Layers: len(m.Layers), Bytes: count.now.BytesTotal}, nil
-}
 
 // parts lists what to download, each digest once: images repeat empty layers.
 func (s *Session) parts(m *manifest, count *counter) []descriptor {

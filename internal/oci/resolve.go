@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 
-	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/internal/reference"
 )
 
@@ -22,35 +21,6 @@ type Resolved struct {
 
 	session *Session
 	largest Part
-}
-
-// Resolve asks the registry for the image with this credential. What it returns
-// proves that the credential may pull exactly this digest.
-func (c *Client) Resolve(ctx context.Context, image reference.Image, cred pullpass.Credential) (Resolved, error) {
-	s, err := c.Open(ctx, image, cred)
-	if err != nil {
-		return Resolved{}, err
-	}
-	top, err := s.Manifest(ctx, image.Reference())
-	if err != nil {
-		return Resolved{}, err
-	}
-	d, m, err := s.imageOf(ctx, top)
-	if err != nil {
-		return Resolved{}, err
-	}
-	r := Resolved{
-		Digest: top.Digest, MediaType: top.MediaType, Size: int64(len(top.Raw)),
-		Reference: forEngine(s.on.host, image.WithDigest(top.Digest)),
-		Image:     d.Digest, Config: m.Config.Digest, Layers: len(m.Layers), Auth: s.EngineAuth(), session: s,
-	}
-	for _, l := range m.Layers {
-		r.Bytes += l.Size
-		if l.Size > r.largest.Size {
-			r.largest = Part{l.Digest, l.Size}
-		}
-	}
-	return r, nil
 }
 
 // forEngine names the image as the engine reaches it.

@@ -2,13 +2,17 @@ package oci
 
 import (
 	"context"
+	"encoding/json"
+	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 
 	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/internal/egress"
+	"github.com/pullpass/pullpass/internal/printable"
 	"github.com/pullpass/pullpass/internal/reference"
 )
 
@@ -34,39 +38,6 @@ type EngineAuth struct {
 	Username      string
 	Password      pullpass.Secret
 	RegistryToken pullpass.Secret
-}
-
-// Open logs in for pulling image. An empty credential asks anonymously.
-//
-// Most registries ask for a login at /v2/. Some leave that door open and ask at
-// the repository (zot with anonymous access, Artifactory, keppel); the session
-// then answers when it is asked.
-func (c *Client) Open(ctx context.Context, image reference.Image, cred pullpass.Credential) (*Session, error) {
-	host, err := c.hosts.Parse(image.Host)
-	if err != nil {
-		return nil, err
-	}
-	if cred.Host != "" && cred.Host != host.Name {
-		return nil, &pullpass.Error{Kind: pullpass.Internal, Code: "credential_misdirected", What: "cannot pull " + image.String(),
-			Cause: "the credential belongs to another registry"}
-	}
-	if strings.Contains(cred.Username, ":") {
-		return nil, &pullpass.Error{Kind: pullpass.Invalid, Code: "login_refused", What: "cannot pull " + image.String(),
-			Cause: "the user name has a colon, which ends a user name in a login",
-			Hint:  "store the login again, the user name without its password: pullpass registry update NAME --username NAME"}
-	}
-	s := &Session{client: c, image: image, credential: cred,
-		on: subject{what: "cannot pull " + image.String(), host: host, image: image, credential: cred}}
-	s.auth.ServerAddress = host.ConfigKey()
-	ch := Challenge{Scheme: schemeBasic}
-	if host.Kind != reference.KindECR { // ECR is known to take Basic: one round trip less
-		if ch, err = c.ping(ctx, host); err != nil {
-			return nil, wrap(s.on.what, err)
-		}
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s, s.login(ctx, ch)
 }
 
 // login answers a challenge. The caller holds mu.
@@ -180,7 +151,12 @@ func (s *Session) fetch(ctx context.Context, client *egress.Client, address, acc
 }
 
 // fetchWith gets an address with this authorization and answers no challenge.
-func (s *Session) fetchWith(ctx context.Context, client *egress.Client, address, accept string, authorization pullpass.Secret) (*http.Response, error) {
+func (s *Session) fetchWith(
+	ctx context.Context,
+	client *egress.Client,
+	address, accept string,
+	authorization pullpass.Secret,
+) (*http.Response, error) {
 	resp, err := s.follow(ctx, client, address, accept, authorization)
 	if err != nil {
 		return nil, err
@@ -237,7 +213,144 @@ func (s *Session) follow(
 		}
 		at = next
 	}
-	return reply{}, &pullpass.Error{Kind: pullpass.Unavailable, Code: "redirects", Cause: "the registry redirects in a circle"}
+	return reply{}, &pullpass.Error{
+		Kind:  pullpass.Unavailable,
+		Code:  "redirects",
+		Cause: "the registry redirects in a circle",
+	}
+}
+
+// choose gets the image of an index for the client's platform.
+func (s *Session) choose(ctx context.Context, d Document) (Document, error) {
+	candidates, err := s.candidates(ctx, d, maxIndexDepth)
+	if err != nil {
+		return Document{}, err
+	}
+	for _, want := range s.client.platform.accepts() {
+		for _, c := range candidates {
+			if c.platform.normal() == want {
+				return s.Manifest(ctx, c.at.Digest)
+			}
+		}
+	}
+	var have []string
+	for _, c := range candidates {
+		if name := printable.Line(c.platform.String(), maxShown); !slices.Contains(have, name) && len(have) < 12 {
+			have = append(have, name)
+		}
+	}
+	return Document{}, &pullpass.Error{Kind: pullpass.NotFound, Code: "platform_missing", What: s.on.what,
+		Cause: "the image has no entry for " + s.client.platform.String() + "; it has " + orElse(
+			strings.Join(have, ", "),
+			"no image at all",
+		),
+		Hint: "build it for that platform, too: docker buildx build --platform " + s.client.platform.String()}
+}
+
+// candidates lists the images of an index and of the indexes that it names.
+func (s *Session) candidates(ctx context.Context, d Document, depth int) ([]candidate, error) {
+	var index struct {
+		Manifests []descriptor `json:"manifests"`
+	}
+	if json.Unmarshal(d.Raw, &index) != nil || len(index.Manifests) > maxIndexEntries {
+		return nil, s.corrupt("the image index cannot be read")
+	}
+	var all []candidate
+	for _, m := range index.Manifests {
+		if newHash(m.Digest) == nil {
+			return nil, s.corrupt("the image index names an image without a usable digest")
+		}
+		switch {
+		case m.Notes["vnd.docker.reference.type"] != "": // an attestation of an image beside it
+		case m.MediaType.IsIndex():
+			if depth == 0 {
+				return nil, s.corrupt("the image index leads to one index after another")
+			}
+			inner, err := s.Manifest(ctx, m.Digest)
+			if err != nil {
+				return nil, err
+			}
+			more, err := s.candidates(ctx, inner, depth-1)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, more...)
+		case m.MediaType.IsImage():
+			c, err := s.candidate(ctx, m)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, c...)
+		}
+		if len(all) > maxIndexEntries {
+			return nil, s.corrupt("the image index names too many images")
+		}
+	}
+	return all, nil
+}
+
+// candidate reads the platform of one entry. It is optional in an index; the
+// image's own configuration has it then.
+func (s *Session) candidate(ctx context.Context, m descriptor) ([]candidate, error) {
+	if m.Platform != nil {
+		if !m.Platform.known() {
+			return nil, nil
+		}
+		return []candidate{{m, *m.Platform}}, nil
+	}
+	d, err := s.Manifest(ctx, m.Digest)
+	if err != nil {
+		return nil, err
+	}
+	inner, err := s.readManifest(d)
+	if err != nil {
+		return nil, err
+	}
+	if !inner.Config.MediaType.IsConfig() || inner.Config.Size > maxConfig {
+		return nil, nil // an artifact, which no platform runs
+	}
+	p, err := s.platformOf(ctx, inner.Config)
+	if err != nil || !p.known() {
+		return nil, err
+	}
+	return []candidate{{m, p}}, nil
+}
+
+func (s *Session) platformOf(ctx context.Context, config descriptor) (platform, error) {
+	body, err := s.Blob(ctx, config.Digest, config.Size)
+	if err != nil {
+		return platform{}, err
+	}
+	defer func() { _ = body.Close() }() // it was read to its end, or the error is known
+	raw, err := io.ReadAll(body)
+	if err != nil {
+		return platform{}, wrap(s.on.what, err)
+	}
+	var p platform
+	if json.Unmarshal(raw, &p) != nil {
+		return platform{}, s.corrupt("the image's configuration cannot be read")
+	}
+	return p, nil
+}
+
+// Parts gets the image's manifest, for a look at each part on its own.
+func (s *Session) Parts(ctx context.Context) (Parts, error) {
+	top, err := s.Manifest(ctx, s.image.Reference())
+	if err != nil {
+		return Parts{}, err
+	}
+	d, m, err := s.imageOf(ctx, top)
+	if err != nil {
+		return Parts{}, err
+	}
+	p := Parts{
+		Digest: d.Digest, MediaType: top.MediaType, Platform: s.client.platform.String(),
+		Config: Part{m.Config.Digest, m.Config.Size}, Layers: make([]Part, len(m.Layers)),
+	}
+	for i, l := range m.Layers {
+		p.Layers[i] = Part{l.Digest, l.Size}
+	}
+	return p, nil
 }
 
 func redirects(resp *http.Response) bool {

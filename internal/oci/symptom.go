@@ -102,39 +102,118 @@ func explain(on subject, resp *http.Response) error {
 	status := resp.StatusCode
 	switch {
 	case status == http.StatusTooManyRequests || code == "TOOMANYREQUESTS" || a.code == "S3:SlowDown":
-		return set(pullpass.Limited, "registry_limited", "the registry is asked too often: "+orElse(message, "too many requests"), "wait a moment; log in where the registry limits anonymous pulls")
-	case strings.Contains(a.message, "authorization token has expired"), status == http.StatusBadRequest && on.host.Kind == reference.KindECRPublic:
-		return set(pullpass.Denied, "token_expired", "the registry says that the credential has expired", "ask for a new credential and try again; check this machine's clock")
+		return set(
+			pullpass.Limited,
+			"registry_limited",
+			"the registry is asked too often: "+orElse(message, "too many requests"),
+			"wait a moment; log in where the registry limits anonymous pulls",
+		)
+	case strings.Contains(a.message, "authorization token has expired"),
+		status == http.StatusBadRequest && on.host.Kind == reference.KindECRPublic:
+		return set(
+			pullpass.Denied,
+			"token_expired",
+			"the registry says that the credential has expired",
+			"ask for a new credential and try again; check this machine's clock",
+		)
 	case status == http.StatusBadRequest && isECR && aboutTheRequest(code, message):
-		return set(pullpass.Invalid, "request_invalid", "ECR does not take the request: "+orElse(message, code), "correct what the message names; a tag has letters, digits, '_', '.' and '-' only")
+		return set(
+			pullpass.Invalid,
+			"request_invalid",
+			"ECR does not take the request: "+orElse(message, code),
+			"correct what the message names; a tag has letters, digits, '_', '.' and '-' only",
+		)
 	case status == http.StatusBadRequest && isECR:
-		return set(pullpass.Denied, "wrong_region", "the registry cannot read the password: it was issued in another region than "+on.host.ECR.Region+", or was changed on the way", "issue the token in the host's region "+on.host.ECR.Region)
+		return set(
+			pullpass.Denied,
+			"wrong_region",
+			"the registry cannot read the password: it was issued in another region than "+on.host.ECR.Region+", or was changed on the way",
+			"issue the token in the host's region "+on.host.ECR.Region,
+		)
 	case on.away && (status == http.StatusForbidden || strings.HasPrefix(a.code, "S3:")):
-		return set(pullpass.Denied, "layer_denied", "the storage behind the registry refuses the layer ("+orElse(strings.TrimPrefix(on.shown(a.code), "S3:"), resp.Status)+"), as an S3 endpoint policy does", layerHint(on))
+		return set(
+			pullpass.Denied,
+			"layer_denied",
+			"the storage behind the registry refuses the layer ("+orElse(
+				strings.TrimPrefix(on.shown(a.code), "S3:"),
+				resp.Status,
+			)+"), as an S3 endpoint policy does",
+			layerHint(on),
+		)
 	case code == "NAME_UNKNOWN":
 		return nameUnknown(on, e, message)
 	case code == "MANIFEST_UNKNOWN", status == http.StatusNotFound && a.code == "":
-		return set(pullpass.NotFound, "manifest_unknown", orElse(message, "the registry does not have this tag or digest"), tagHint(on))
+		return set(
+			pullpass.NotFound,
+			"manifest_unknown",
+			orElse(message, "the registry does not have this tag or digest"),
+			tagHint(on),
+		)
 	case code == "BLOB_UNKNOWN":
-		return set(pullpass.NotFound, "blob_unknown", orElse(message, "the registry does not have one of the image's parts"), "push the image again")
+		return set(
+			pullpass.NotFound,
+			"blob_unknown",
+			orElse(message, "the registry does not have one of the image's parts"),
+			"push the image again",
+		)
 	case status == http.StatusForbidden || code == "DENIED":
 		return denied(on, e, message)
 	case on.away && status == http.StatusUnauthorized:
-		return set(pullpass.Denied, "redirected_login", "the registry redirects to "+answeredBy(resp)+", which wants a login of its own; the credential was not sent there", "use that host's name in the image and register it: pullpass registry add NAME --host "+answeredBy(resp)+" --username USER")
+		return set(
+			pullpass.Denied,
+			"redirected_login",
+			"the registry redirects to "+answeredBy(resp)+", which wants a login of its own; the credential was not sent there",
+			"use that host's name in the image and register it: pullpass registry add NAME --host "+answeredBy(
+				resp,
+			)+" --username USER",
+		)
 	case status == http.StatusUnauthorized || code == "UNAUTHORIZED":
 		if !on.token.Empty() {
-			return set(pullpass.Denied, "token_refused", "the registry gave a token that does not open this repository: it is not there, or this login may not pull it"+after(": ", message), tokenHint(on))
+			return set(
+				pullpass.Denied,
+				"token_refused",
+				"the registry gave a token that does not open this repository: it is not there, or this login may not pull it"+after(
+					": ",
+					message,
+				),
+				tokenHint(on),
+			)
 		}
 		if on.credential.Secret.Empty() {
-			return set(pullpass.Denied, "login_required", "the registry wants a login and there is no credential for "+on.host.Name, on.host.AddCommand())
+			return set(
+				pullpass.Denied,
+				"login_required",
+				"the registry wants a login and there is no credential for "+on.host.Name,
+				on.host.AddCommand(),
+			)
 		}
-		return set(pullpass.Denied, "login_refused", "the registry does not accept the user name and password"+after(": ", message), on.host.Kind.LoginHint())
+		return set(
+			pullpass.Denied,
+			"login_refused",
+			"the registry does not accept the user name and password"+after(": ", message),
+			on.host.Kind.LoginHint(),
+		)
 	case status >= 500:
-		return set(pullpass.Unavailable, "registry_failed", "the registry answered "+printable.Line(resp.Status, maxShown), "try again in a moment")
+		return set(
+			pullpass.Unavailable,
+			"registry_failed",
+			"the registry answered "+printable.Line(resp.Status, maxShown),
+			"try again in a moment",
+		)
 	case status >= 300 && status < 400:
-		return set(pullpass.Unavailable, "redirect_refused", "the registry redirects a login, which is not followed", "use the host that it redirects to"+after(": ", redirectHost(resp)))
+		return set(
+			pullpass.Unavailable,
+			"redirect_refused",
+			"the registry redirects a login, which is not followed",
+			"use the host that it redirects to"+after(": ", redirectHost(resp)),
+		)
 	}
-	return set(pullpass.Unavailable, "registry_answer", "the registry answered "+printable.Line(resp.Status, maxShown)+after(": ", message), "check that the host is a registry of the OCI distribution protocol")
+	return set(
+		pullpass.Unavailable,
+		"registry_answer",
+		"the registry answered "+printable.Line(resp.Status, maxShown)+after(": ", message),
+		"check that the host is a registry of the OCI distribution protocol",
+	)
 }
 
 // aboutTheRequest tells what ECR dislikes in the request itself from what it dislikes
@@ -185,7 +264,9 @@ func nameUnknown(on subject, e *pullpass.Error, message string) error {
 func layerHint(on subject) string {
 	if on.host.ECR != nil {
 		r := on.host.ECR.Region
-		return "let the S3 endpoint policy allow s3:GetObject on arn:" + string(on.host.ECR.Partition()) + ":s3:::prod-" + r + "-starport-layer-bucket/*"
+		return "let the S3 endpoint policy allow s3:GetObject on arn:" + string(
+			on.host.ECR.Partition(),
+		) + ":s3:::prod-" + r + "-starport-layer-bucket/*"
 	}
 	return "let the network's policy allow the storage that the registry redirects to"
 }

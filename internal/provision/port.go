@@ -11,15 +11,35 @@ import (
 type Store interface {
 	CreateRepository(context.Context, pullpass.Repository, pullpass.Registry) (pullpass.Repository, error)
 	Repository(context.Context, pullpass.OrganizationID, pullpass.RepositoryID) (pullpass.Repository, error)
-	RepositoryAt(ctx context.Context, org pullpass.OrganizationID, account, region, name string) (pullpass.Repository, error)
+	RepositoryAt(
+		ctx context.Context,
+		org pullpass.OrganizationID,
+		account, region, name string,
+	) (pullpass.Repository, error)
 	RepositoryOf(context.Context, pullpass.OrganizationID, pullpass.RegistryID) (pullpass.Repository, error)
-	SetRepositorySettings(context.Context, pullpass.OrganizationID, pullpass.RepositoryID, pullpass.RepositorySettings) (pullpass.Repository, error)
-	ReportRepository(ctx context.Context, org pullpass.OrganizationID, id pullpass.RepositoryID, principals []string, reason string) (pullpass.Repository, error)
+	SetRepositorySettings(
+		context.Context,
+		pullpass.OrganizationID,
+		pullpass.RepositoryID,
+		pullpass.RepositorySettings,
+	) (pullpass.Repository, error)
+	ReportRepository(
+		ctx context.Context,
+		org pullpass.OrganizationID,
+		id pullpass.RepositoryID,
+		principals []string,
+		reason string,
+	) (pullpass.Repository, error)
 	DeleteRepository(context.Context, pullpass.OrganizationID, pullpass.RepositoryID) error
 	RepositoryDefaults(context.Context, pullpass.OrganizationID) (pullpass.RepositorySettings, error)
 	Project(context.Context, pullpass.OrganizationID, pullpass.ProjectID) (pullpass.Project, error)
 	Integration(context.Context, pullpass.OrganizationID, pullpass.IntegrationID) (pullpass.Integration, error)
-	IntegrationSecret(ctx context.Context, org pullpass.OrganizationID, id pullpass.IntegrationID, generation int64) (pullpass.Secret, error)
+	IntegrationSecret(
+		ctx context.Context,
+		org pullpass.OrganizationID,
+		id pullpass.IntegrationID,
+		generation int64,
+	) (pullpass.Secret, error)
 	Runners(context.Context, pullpass.OrganizationID, pullpass.Page) (pullpass.List[pullpass.Runner], error)
 }
 

@@ -7,41 +7,6 @@ import (
 	"github.com/pullpass/pullpass"
 )
 
-// Provision is asked before a credential for a registry entry is issued. It says
-// nothing of entries that no repository was made with. The first push creates
-// what is pending, and is refused where that fails; a pull of what is not there
-// yet is told so.
-func (k *Keeper) Provision(ctx context.Context, caller pullpass.Caller, entry pullpass.Registry, repository string, action pullpass.Action) error {
-	if entry.Auth != pullpass.AuthIntegration || entry.Project == "" || entry.PathPrefix == "" || k.settled.has(entry) {
-		return nil
-	}
-	r, err := k.o.Store.RepositoryOf(ctx, entry.Organization, entry.ID)
-	switch {
-	case pullpass.IsKind(err, pullpass.NotFound):
-		k.settled.add(entry) // an entry gets its repository when it is made, or never
-		return nil
-	case err != nil:
-		return err
-	case !r.AppliedAt.IsZero():
-		k.settled.add(entry)
-		return nil
-	case repository != "" && repository != r.Name:
-		return nil
-	case action != pullpass.ActionPush:
-		return notYet(r)
-	}
-	_, err = k.apply(ctx, caller, r, false, func(now pullpass.Repository) (bool, error) {
-		if !now.AppliedAt.IsZero() {
-			return true, nil
-		}
-		if now.State == pullpass.RepositoryFailed && k.o.Now().Sub(now.UpdatedAt) < failedFor {
-			return false, failed(now)
-		}
-		return false, nil
-	})
-	return err
-}
-
 func notYet(r pullpass.Repository) error {
 	if r.State == pullpass.RepositoryFailed {
 		return failed(r)
@@ -51,8 +16,13 @@ func notYet(r pullpass.Repository) error {
 }
 
 func failed(r pullpass.Repository) error {
-	return &pullpass.Error{Kind: pullpass.Conflict, Code: "repository_failed", What: "the repository " + r.Image() + " could not be created",
-		Cause: r.Reason, Hint: "when that is put right: pullpass repository update " + string(r.ID)}
+	return &pullpass.Error{
+		Kind:  pullpass.Conflict,
+		Code:  "repository_failed",
+		What:  "the repository " + r.Image() + " could not be created",
+		Cause: r.Reason,
+		Hint:  "when that is put right: pullpass repository update " + string(r.ID),
+	}
 }
 
 // settled remembers the entries that need no look any more: what has been created
@@ -120,6 +90,12 @@ func (t *turns) take(ctx context.Context, id pullpass.RepositoryID) (done func()
 		return func() { <-mine.busy; leave() }, nil
 	case <-ctx.Done():
 		leave()
-		return nil, &pullpass.Error{Kind: pullpass.Unavailable, Code: "canceled", What: "cannot keep the repository", Cause: "the request ended while another one was at work on it", Err: ctx.Err()}
+		return nil, &pullpass.Error{
+			Kind:  pullpass.Unavailable,
+			Code:  "canceled",
+			What:  "cannot keep the repository",
+			Cause: "the request ended while another one was at work on it",
+			Err:   ctx.Err(),
+		}
 	}
 }

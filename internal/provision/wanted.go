@@ -30,10 +30,18 @@ func (k *Keeper) wanted(ctx context.Context, org pullpass.OrganizationID, w Wish
 	}
 	r := pullpass.Repository{
 		ID: pullpass.NewRepositoryID(), Organization: org, Project: project.ID, Integration: w.Integration, Puller: cmp.Or(w.Puller, w.Integration),
-		Name: cmp.Or(w.Name, pullpass.RepositoryNameFor(project.Name)), Settings: w.Settings, State: pullpass.RepositoryPending, CreatedAt: k.o.Now(),
+		Name: cmp.Or(
+			w.Name,
+			pullpass.RepositoryNameFor(project.Name),
+		), Settings: w.Settings, State: pullpass.RepositoryPending, CreatedAt: k.o.Now(),
 	}
 	if !validName(r.Name) {
-		return r, unfit(cannotCreate, "repository_name", "the name is not one that ECR takes", "2 to 256 characters: lower-case words joined by . _ - and /")
+		return r, unfit(
+			cannotCreate,
+			"repository_name",
+			"the name is not one that ECR takes",
+			"2 to 256 characters: lower-case words joined by . _ - and /",
+		)
 	}
 	if err := CheckSettings(cannotCreate, w.Settings); err != nil {
 		return r, err
@@ -66,7 +74,12 @@ func (k *Keeper) place(ctx context.Context, r pullpass.Repository, w Wish) (refe
 			return host, err
 		}
 		if host.ECR == nil {
-			return host, unfit(cannotCreate, "host_not_ecr", "the host is no private Amazon ECR registry", "leave it out, or name one of the integration's account")
+			return host, unfit(
+				cannotCreate,
+				"host_not_ecr",
+				"the host is no private Amazon ECR registry",
+				"leave it out, or name one of the integration's account",
+			)
 		}
 	}
 	id, err := k.identity(ctx, r, r.Integration)
@@ -75,8 +88,12 @@ func (k *Keeper) place(ctx context.Context, r pullpass.Repository, w Wish) (refe
 	}
 	id.Host = host
 	if id.Integration.Mode == pullpass.ModeRunnerNative {
-		return host, unfit(cannotCreate, "repository_runner_native", "the integration "+id.Integration.Name+" is the runners' own AWS identity, and it is the server that creates repositories",
-			"create it through another integration and pull with this one: --pull-integration "+id.Integration.Name)
+		return host, unfit(
+			cannotCreate,
+			"repository_runner_native",
+			"the integration "+id.Integration.Name+" is the runners' own AWS identity, and it is the server that creates repositories",
+			"create it through another integration and pull with this one: --pull-integration "+id.Integration.Name,
+		)
 	}
 	account, err := k.accountOf(ctx, id)
 	if err != nil {
@@ -86,8 +103,12 @@ func (k *Keeper) place(ctx context.Context, r pullpass.Repository, w Wish) (refe
 		return k.o.Hosts.ECRAt(account, cmp.Or(w.Region, id.Integration.Region))
 	}
 	if host.ECR.Account != account {
-		return host, unfit(cannotCreate, "repository_account", "the host is account "+host.ECR.Account+"'s, and the integration "+id.Integration.Name+" is an identity of "+account,
-			"use an integration that assumes a role of account "+host.ECR.Account)
+		return host, unfit(
+			cannotCreate,
+			"repository_account",
+			"the host is account "+host.ECR.Account+"'s, and the integration "+id.Integration.Name+" is an identity of "+account,
+			"use an integration that assumes a role of account "+host.ECR.Account,
+		)
 	}
 	return host, nil
 }
@@ -117,7 +138,12 @@ func (k *Keeper) identity(ctx context.Context, r pullpass.Repository, id pullpas
 	if err != nil {
 		return Identity{}, err
 	}
-	out := Identity{Organization: r.Organization, Project: r.Project, Integration: i, Wait: k.o.Wait(r.Organization, i, cmp.Or(r.Region, i.Region))}
+	out := Identity{
+		Organization: r.Organization,
+		Project:      r.Project,
+		Integration:  i,
+		Wait:         k.o.Wait(r.Organization, i, cmp.Or(r.Region, i.Region)),
+	}
 	if i.Mode == pullpass.ModeAccessKey {
 		if out.Secret, err = k.o.Store.IntegrationSecret(ctx, r.Organization, id, i.Generation); err != nil {
 			return Identity{}, err
@@ -128,7 +154,12 @@ func (k *Keeper) identity(ctx context.Context, r pullpass.Repository, id pullpas
 			return Identity{}, err
 		}
 		if out.Host.ECR == nil {
-			return Identity{}, unfit("cannot keep the repository "+r.Image(), "host_not_ecr", "the server's host mappings no longer say which account and region the host is", "add the mapping back, or delete the repository")
+			return Identity{}, unfit(
+				"cannot keep the repository "+r.Image(),
+				"host_not_ecr",
+				"the server's host mappings no longer say which account and region the host is",
+				"add the mapping back, or delete the repository",
+			)
 		}
 	}
 	return out, nil
@@ -151,8 +182,12 @@ func (k *Keeper) principals(ctx context.Context, r pullpass.Repository) ([]strin
 	}
 	runners, err := k.runnerPrincipals(ctx, i)
 	if err == nil && len(runners) == 0 {
-		err = unfit("cannot set the policy of "+r.Image(), "repository_no_principal", "no runner of the integration "+i.Name+" has an AWS identity that is confirmed and approved",
-			"see them with pullpass runner list; approve one with pullpass runner approve-identity NAME; then: pullpass repository update "+r.Name)
+		err = unfit(
+			"cannot set the policy of "+r.Image(),
+			"repository_no_principal",
+			"no runner of the integration "+i.Name+" has an AWS identity that is confirmed and approved",
+			"see them with pullpass runner list; approve one with pullpass runner approve-identity NAME; then: pullpass repository update "+r.Name,
+		)
 	}
 	return runners, err
 }
@@ -210,7 +245,10 @@ func CheckSettings(what string, s pullpass.RepositorySettings) error {
 		}
 		for _, p := range *list {
 			if !isPrincipal(p) {
-				return bad("a principal is neither an account number nor the ARN of a role or user", "write it as arn:aws:iam::333333333333:role/ci; everybody (*) is never allowed")
+				return bad(
+					"a principal is neither an account number nor the ARN of a role or user",
+					"write it as arn:aws:iam::333333333333:role/ci; everybody (*) is never allowed",
+				)
 			}
 		}
 	}

@@ -11,6 +11,27 @@ import (
 // Kind is what sort of registry answers at a host.
 type Kind string
 
+// LoginHint says what this kind of registry takes as user name and password.
+func (k Kind) LoginHint() string {
+	switch k {
+	case KindECR:
+		return "ECR passwords last 12 hours: use an integration or runner-native instead of a password"
+	case KindECRPublic:
+		return "user name AWS and a token from us-east-1; public images need none"
+	case KindDockerHub:
+		return "your Docker ID and an access token with the scope repo:read"
+	case KindGHCR:
+		return "your GitHub user name and a classic personal access token with the scope read:packages"
+	case KindGitLab:
+		return "a deploy token's name and the token with the scope read_registry"
+	case KindACR:
+		return "a token's name and password (az acr token create), or a service principal's id and secret"
+	case KindGCR:
+		return "user name _json_key and a service account key, or oauth2accesstoken and an access token"
+	}
+	return "a user name and a password or token that may only read"
+}
+
 // The kinds. A host that is none of the known ones is generic: it may be any
 // registry that speaks the OCI distribution protocol.
 const (
@@ -65,7 +86,12 @@ func hostName(s string) (string, error) {
 		return "", invalid("the registry host", s, reason, hintFor(s))
 	}
 	if registry, isWeb := refuseWebHost(text); isWeb {
-		return "", invalid("the registry host", s, "it has the registry's web pages, not its images", "the registry is "+registry)
+		return "", invalid(
+			"the registry host",
+			s,
+			"it has the registry's web pages, not its images",
+			"the registry is "+registry,
+		)
 	}
 	return unalias(text), nil
 }
@@ -86,9 +112,12 @@ func hostNamed(name string) (Host, error) {
 		return Host{Name: name, Kind: KindECR, ECR: e}, nil
 	}
 	if awsname.ResemblesRegistry(name) {
-		return Host{}, invalid("the registry host", name,
+		return Host{}, invalid(
+			"the registry host",
+			name,
 			"it resembles an Amazon ECR host but is not one: an ECR host is exactly account.dkr.ecr.region.suffix, without a port",
-			"correct the name; a VPC endpoint, custom domain or emulator is added to the server's host mappings")
+			"correct the name; a VPC endpoint, custom domain or emulator is added to the server's host mappings",
+		)
 	}
 	kind := knownKind(name)
 	if bare, _, ok := strings.Cut(name, ":"); ok && kind == KindGeneric && knownKind(bare) != KindGeneric {
@@ -126,6 +155,14 @@ func (h Host) ConfigKey() string {
 }
 
 func (h Host) String() string { return h.Name }
+
+func (h Host) clone() Host {
+	if h.ECR != nil {
+		e := *h.ECR
+		h.ECR = &e
+	}
+	return h
+}
 
 // invalid makes the error of this package. It shows the input only where every
 // byte of it is plain: what cannot be read must not reach a terminal or a log.

@@ -50,7 +50,8 @@ func ParseImage(s string) (Image, error) {
 	if !ValidRepository(repository) {
 		return refuse("the repository is not made of lower-case words separated by . _ - and /")
 	}
-	if host == dockerHub && (isImageID(strings.TrimPrefix(repository, "library/")) || (repository == "library/sha256" && isImageID(tag))) {
+	if host == dockerHub &&
+		(isImageID(strings.TrimPrefix(repository, "library/")) || (repository == "library/sha256" && isImageID(tag))) {
 		return refuse("64 hexadecimal digits are an image id, which no registry can find")
 	}
 	if tag == "" && digest == "" {

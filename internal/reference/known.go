@@ -54,24 +54,3 @@ func (h Host) AddCommand() string {
 	}
 	return "pullpass registry add NAME --host " + h.Name + how
 }
-
-// LoginHint says what this kind of registry takes as user name and password.
-func (k Kind) LoginHint() string {
-	switch k {
-	case KindECR:
-		return "ECR passwords last 12 hours: use an integration or runner-native instead of a password"
-	case KindECRPublic:
-		return "user name AWS and a token from us-east-1; public images need none"
-	case KindDockerHub:
-		return "your Docker ID and an access token with the scope repo:read"
-	case KindGHCR:
-		return "your GitHub user name and a classic personal access token with the scope read:packages"
-	case KindGitLab:
-		return "a deploy token's name and the token with the scope read_registry"
-	case KindACR:
-		return "a token's name and password (az acr token create), or a service principal's id and secret"
-	case KindGCR:
-		return "user name _json_key and a service account key, or oauth2accesstoken and an access token"
-	}
-	return "a user name and a password or token that may only read"
-}

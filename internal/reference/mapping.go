@@ -123,14 +123,6 @@ func (h *Hosts) Mappings() []Mapping {
 	return all
 }
 
-func (h Host) clone() Host {
-	if h.ECR != nil {
-		e := *h.ECR
-		h.ECR = &e
-	}
-	return h
-}
-
 func (m Mapping) resolve() (Host, error) {
 	name, err := hostName(m.Host)
 	if err != nil {
@@ -148,7 +140,9 @@ func (m Mapping) resolve() (Host, error) {
 		return Host{}, bad("a realm is https:// or http://, a host and perhaps a port, nothing else")
 	}
 	if strings.HasPrefix(m.Realm, "http://") && !strings.HasPrefix(m.RegistryURL, "http://") {
-		return Host{}, bad("a realm at http:// would get the password in clear; only a registry that is mapped to http:// itself may have one")
+		return Host{}, bad(
+			"a realm at http:// would get the password in clear; only a registry that is mapped to http:// itself may have one",
+		)
 	}
 	h := Host{Name: name, Kind: knownKind(name), url: m.RegistryURL, realm: m.Realm}
 	e, isECR := parseECR(name)
@@ -199,6 +193,23 @@ func (h *Hosts) OverHTTP(host Host) string {
 		m.RegistryURL = "http://" + u.Host
 	}
 	return m.String()
+}
+
+// ECRAt returns the host of an account's private registry in a region: what the
+// operator has mapped to it, or its own name.
+func (h *Hosts) ECRAt(account, region string) (Host, error) {
+	for _, m := range h.Mappings() {
+		host, err := h.Parse(m.Host)
+		if err == nil && host.ECR != nil && host.ECR.Account == account && host.ECR.Region == region {
+			return host, nil
+		}
+	}
+	name, ok := awsname.Registry{Account: account, Region: region}.Host()
+	if !ok {
+		return Host{}, &pullpass.Error{Kind: pullpass.Invalid, Code: "reference_invalid", What: "there is no such registry",
+			Cause: "the account is not 12 digits, or AWS has no region of this name", Hint: "an account is 222222222222, a region eu-west-1"}
+	}
+	return h.Parse(name)
 }
 
 // String writes the mapping as ParseMapping reads it, for --host.

@@ -41,23 +41,48 @@ func accessDenied(format string, args ...any) *apiError {
 
 // The signature errors. ECR's JSON protocol has its own names and answers 400.
 func errMissingToken() *apiError {
-	return &apiError{http.StatusForbidden, "MissingAuthenticationToken", "MissingAuthenticationTokenException", "Request is missing Authentication Token"}
+	return &apiError{
+		http.StatusForbidden,
+		"MissingAuthenticationToken",
+		"MissingAuthenticationTokenException",
+		"Request is missing Authentication Token",
+	}
 }
 
 func errUnknownKey() *apiError {
-	return &apiError{http.StatusForbidden, "InvalidClientTokenId", "UnrecognizedClientException", "The security token included in the request is invalid."}
+	return &apiError{
+		http.StatusForbidden,
+		"InvalidClientTokenId",
+		"UnrecognizedClientException",
+		"The security token included in the request is invalid.",
+	}
 }
 
 func errExpiredToken() *apiError {
-	return &apiError{http.StatusForbidden, "ExpiredToken", "ExpiredTokenException", "The security token included in the request is expired"}
+	return &apiError{
+		http.StatusForbidden,
+		"ExpiredToken",
+		"ExpiredTokenException",
+		"The security token included in the request is expired",
+	}
 }
 
 func errIncompleteSignature(format string, args ...any) *apiError {
-	return &apiError{http.StatusBadRequest, "IncompleteSignature", "IncompleteSignatureException", fmt.Sprintf(format, args...)}
+	return &apiError{
+		http.StatusBadRequest,
+		"IncompleteSignature",
+		"IncompleteSignatureException",
+		fmt.Sprintf(format, args...),
+	}
 }
 
 func errSignature(format string, args ...any) *apiError {
-	return &apiError{http.StatusForbidden, "SignatureDoesNotMatch", "InvalidSignatureException", fmt.Sprintf(format, args...)}
+	return &apiError{
+		http.StatusForbidden,
+		"SignatureDoesNotMatch",
+		"InvalidSignatureException",
+		fmt.Sprintf(format, args...),
+	}
 }
 
 func errThrottled() *apiError {

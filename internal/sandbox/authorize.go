@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/pullpass/pullpass/internal/iam"
 )
@@ -190,30 +189,6 @@ func (a *account) describeOrganization(prefix string, set func(key, value string
 	if hasPath {
 		set(prefix+"OrgPaths", id+"/"+path)
 	}
-}
-
-func (p *principal) describe(now time.Time, set func(key, value string)) {
-	switch {
-	case p.isRole:
-		set("aws:PrincipalType", "AssumedRole")
-	case p.session != nil && p.session.kind == federatedUser:
-		set("aws:PrincipalType", "FederatedUser")
-	default:
-		set("aws:PrincipalType", "User")
-		set("aws:username", p.entity.name)
-	}
-	if p.session == nil {
-		return
-	}
-	// Temporary credentials always say it, long-term keys never do:
-	// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
-	set("aws:MultiFactorAuthPresent", strconv.FormatBool(p.session.mfa))
-	if p.session.mfa {
-		set("aws:MultiFactorAuthAge", strconv.Itoa(int(now.Sub(p.session.issued)/time.Second)))
-	}
-	set("aws:TokenIssueTime", p.session.issued.UTC().Format("2006-01-02T15:04:05Z"))
-	set("aws:SourceIdentity", p.session.sourceIdentity)
-	set("aws:FederatedProvider", p.session.provider)
 }
 
 // denialText words a denial as AWS does, naming the layer that failed.

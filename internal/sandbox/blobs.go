@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"io/fs"
@@ -23,7 +24,11 @@ type blobStore struct {
 }
 
 func (b *Sandbox) newBlobStore(account, region, name string) *blobStore {
-	s := &blobStore{repository: account + "/" + region + "/" + name, bytes: map[v1.Hash]chunks{}, sizes: map[v1.Hash]int64{}}
+	s := &blobStore{
+		repository: account + "/" + region + "/" + name,
+		bytes:      map[v1.Hash]chunks{},
+		sizes:      map[v1.Hash]int64{},
+	}
 	if b.cfg.BlobDirectory != "" {
 		// The name may hold slashes; a prefix keeps a/b apart from the layers of a.
 		s.dir = filepath.Join(b.cfg.BlobDirectory, account, region, filepath.FromSlash(name), "_layers")
@@ -92,4 +97,19 @@ func (s *blobStore) clear() error {
 		return nil
 	}
 	return os.RemoveAll(s.dir)
+}
+
+func (s *blobStore) newSpool() (*spool, error) {
+	sp := &spool{hash: sha256.New()}
+	if s.dir == "" {
+		return sp, nil
+	}
+	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+		return nil, fmt.Errorf("making the layer directory: %w", err)
+	}
+	var err error
+	if sp.file, err = os.CreateTemp(s.dir, "upload-*"); err != nil {
+		return nil, fmt.Errorf("storing a layer: %w", err)
+	}
+	return sp, nil
 }

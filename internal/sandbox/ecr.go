@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/pullpass/pullpass/internal/awsname"
@@ -121,10 +122,21 @@ func (c *call) registryIn(registryID string) (*registry, *apiError) {
 	reg, err := c.box.registryOf(a, c.region)
 	if err != nil {
 		c.box.log.WarnContext(c.ctx, "cannot open a registry", "account", a.id, "region", c.region, "error", err)
-		return nil, apiErrorf(http.StatusInternalServerError, "ServerException", "The sandbox could not open a registry in %s.", c.region)
+		return nil, apiErrorf(
+			http.StatusInternalServerError,
+			"ServerException",
+			"The sandbox could not open a registry in %s.",
+			c.region,
+		)
 	}
 	if reg == nil {
-		return nil, badRequest("InvalidParameterException", "Account %s is in the partition %s, which has no region %s.", a.id, a.partition, c.region)
+		return nil, badRequest(
+			"InvalidParameterException",
+			"Account %s is in the partition %s, which has no region %s.",
+			a.id,
+			a.partition,
+			c.region,
+		)
 	}
 	return reg, nil
 }
@@ -172,7 +184,10 @@ func (c *call) repository(registryID, name, action string) (*registry, *reposito
 		return nil, nil, err
 	}
 	if !awsname.ValidRepository(name) {
-		return nil, nil, errECRParameter("repositoryName", "Member must satisfy regular expression pattern: (?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*")
+		return nil, nil, errECRParameter(
+			"repositoryName",
+			"Member must satisfy regular expression pattern: (?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*",
+		)
 	}
 	repo := reg.repositories[name]
 	if err := c.decide(reg.question(c.principal, action, name)); err != nil {
@@ -210,12 +225,90 @@ func (reg *registry) question(p *principal, action, name string) question {
 }
 
 func (reg *registry) unknownRepository(name string) *apiError {
-	return badRequest("RepositoryNotFoundException", "The repository with name '%s' does not exist in the registry with id '%s'", name, reg.account.id)
+	return badRequest(
+		"RepositoryNotFoundException",
+		"The repository with name '%s' does not exist in the registry with id '%s'",
+		name,
+		reg.account.id,
+	)
+}
+
+func (reg *registry) detail(repo *repository, img *image, tags []string) imageDetail {
+	d := imageDetail{
+		RegistryID: reg.account.id, RepositoryName: repo.name, ImageDigest: img.digest, ImageTags: tags,
+		ImageSizeInBytes: img.size, ImagePushedAt: epoch(img.pushed),
+		ManifestMediaType: img.mediaType, ArtifactMediaType: img.artifact,
+	}
+	if !img.pulled.IsZero() {
+		at := epoch(img.pulled)
+		d.LastPulledAt = &at
+	}
+	return d
+}
+
+func (reg *registry) noLifecycle(name string) *apiError {
+	return badRequest(
+		"LifecyclePolicyNotFoundException",
+		"Lifecycle policy does not exist for the repository with name '%s' in the registry with id '%s'",
+		name,
+		reg.account.id,
+	)
+}
+
+func (reg *registry) noRepositoryPolicy(name string) *apiError {
+	return badRequest(
+		"RepositoryPolicyNotFoundException",
+		"Repository policy does not exist for the repository with name '%s' in the registry with id '%s'",
+		name,
+		reg.account.id,
+	)
+}
+
+func (reg *registry) noRegistryPolicy() *apiError {
+	return badRequest(
+		"RegistryPolicyNotFoundException",
+		"Registry policy does not exist in the registry with id '%s'",
+		reg.account.id,
+	)
+}
+
+func (reg *registry) scanning() registryScanning {
+	if s := reg.settings.scanning; s != nil {
+		return registryScanning{s.ScanType, append([]scanningRule{}, s.Rules...)}
+	}
+	return registryScanning{ScanType: "BASIC", Rules: []scanningRule{}}
+}
+
+func (reg *registry) shape(r *repository) repositoryShape {
+	return repositoryShape{
+		RepositoryARN: repositoryARN(reg.account.id, reg.region, r.name), RegistryID: reg.account.id,
+		RepositoryName: r.name, RepositoryURI: reg.host() + "/" + r.name,
+		CreatedAt: epoch(r.created), ImageTagMutability: r.mutability, Exclusions: r.exclusions,
+		Scanning: scanningConfiguration{r.scanOnPush}, Encryption: r.encryption,
+	}
+}
+
+// listing is the question about all repositories of a registry. Only the
+// registry policy can open it to another account.
+func (reg *registry) listing(p *principal, action string) question {
+	q := question{
+		principal: p, action: action, region: reg.region, account: reg.account,
+		resource: repositoryARN(reg.account.id, reg.region, "*"),
+	}
+	if reg.policy != nil {
+		q.resourcePolicies = []policyDocument{*reg.policy}
+	}
+	return q
 }
 
 // errECRParameter is ECR's way to refuse a parameter.
 func errECRParameter(parameter, constraint string) *apiError {
-	return badRequest("InvalidParameterException", "Invalid parameter at '%s' failed to satisfy constraint: '%s'", parameter, constraint)
+	return badRequest(
+		"InvalidParameterException",
+		"Invalid parameter at '%s' failed to satisfy constraint: '%s'",
+		parameter,
+		constraint,
+	)
 }
 
 // tagList is how the JSON protocol writes tags.
@@ -265,4 +358,104 @@ type repository struct {
 	lifecycle  string
 	evaluated  time.Time
 	store      *imageStore
+}
+
+// selectImages lists the named images, or all of them.
+func (r *repository) selectImages(reg *registry, ids []imageID) ([]*image, *apiError) {
+	if len(ids) == 0 {
+		return r.store.sorted(), nil
+	}
+	var list []*image
+	for _, id := range ids {
+		img, failure := r.image(id)
+		if failure != nil {
+			return nil, badRequest(
+				"ImageNotFoundException",
+				"The image with imageId {imageDigest:'%s', imageTag:'%s'} does not exist within the repository with name '%s' in the registry with id '%s'",
+				printable(id.ImageDigest),
+				printable(id.ImageTag),
+				r.name,
+				reg.account.id,
+			)
+		}
+		if !slices.Contains(list, img) {
+			list = append(list, img)
+		}
+	}
+	slices.SortFunc(list, func(a, b *image) int { return strings.Compare(a.digest, b.digest) })
+	return list, nil
+}
+
+// image finds an image by digest, tag or, where both are given, both.
+func (r *repository) image(id imageID) (*image, *imageFailure) {
+	fail := func(code, reason string) (*image, *imageFailure) { return nil, &imageFailure{id, code, reason} }
+	switch {
+	case id.ImageDigest == "" && id.ImageTag == "":
+		return fail("MissingDigestAndTag", "Invalid request parameters: both tag and digest cannot be null")
+	case id.ImageDigest == "":
+		if digest, ok := r.store.tags[id.ImageTag]; ok {
+			return r.store.images[digest], nil
+		}
+	case id.ImageTag == "":
+		if img := r.store.images[id.ImageDigest]; img != nil {
+			return img, nil
+		}
+	default:
+		if digest, ok := r.store.tags[id.ImageTag]; ok {
+			if digest != id.ImageDigest {
+				return fail("ImageTagDoesNotMatchDigest", "Requested image tag does not match the digest")
+			}
+			return r.store.images[digest], nil
+		}
+	}
+	return fail("ImageNotFound", "Requested image not found")
+}
+
+// deleteImage takes a tag off an image, and the image away with its last tag
+// or when no tag is given. An image that an index lists stays.
+func (r *repository) deleteImage(img *image, id imageID) ([]imageID, *imageFailure) {
+	tags := r.store.tagsOf(img.digest)
+	if id.ImageTag != "" && len(tags) > 1 {
+		delete(r.store.tags, id.ImageTag)
+		return []imageID{{img.digest, id.ImageTag}}, nil
+	}
+	if parents := r.store.listedBy(img.digest); len(parents) > 0 {
+		return nil, &imageFailure{
+			id, "ImageReferencedByManifestList",
+			"Requested image referenced by manifest list: [" + strings.Join(parents, ", ") + "]",
+		}
+	}
+	r.store.remove(img.digest)
+	if len(tags) == 0 {
+		return []imageID{{ImageDigest: img.digest}}, nil
+	}
+	var gone []imageID
+	for _, t := range tags {
+		gone = append(gone, imageID{img.digest, t})
+	}
+	return gone, nil
+}
+
+func (r *repository) upload(reg *registry, id string) (*upload, *apiError) {
+	if up := r.store.uploads.find(id); up != nil {
+		return up, nil
+	}
+	return nil, badRequest(
+		"UploadNotFoundException",
+		"The upload with id '%s' in the repository with name '%s' in the registry with id '%s' does not exist",
+		printable(id),
+		r.name,
+		reg.account.id,
+	)
+}
+
+// refuseMove keeps immutable tags where they are, even for the same image.
+func (r *repository) refuseMove(tag string) *registryError {
+	if _, exists := r.store.tags[tag]; exists && r.fixed(tag) {
+		return &registryError{
+			http.StatusBadRequest, "TAG_INVALID",
+			"The image tag '" + tag + "' already exists in the '" + r.name + "' repository and cannot be overwritten because the tag is immutable.",
+		}
+	}
+	return nil
 }

@@ -1,11 +1,5 @@
 package sandbox
 
-import (
-	"net/http"
-	"slices"
-	"strings"
-)
-
 type imageID struct {
 	ImageDigest string `json:"imageDigest,omitempty"`
 	ImageTag    string `json:"imageTag,omitempty"`
@@ -105,68 +99,10 @@ func describeImages(c *call, in *describeImagesInput) (any, *apiError) {
 	}{details, next}, nil
 }
 
-func (reg *registry) detail(repo *repository, img *image, tags []string) imageDetail {
-	d := imageDetail{
-		RegistryID: reg.account.id, RepositoryName: repo.name, ImageDigest: img.digest, ImageTags: tags,
-		ImageSizeInBytes: img.size, ImagePushedAt: epoch(img.pushed),
-		ManifestMediaType: img.mediaType, ArtifactMediaType: img.artifact,
-	}
-	if !img.pulled.IsZero() {
-		at := epoch(img.pulled)
-		d.LastPulledAt = &at
-	}
-	return d
-}
-
-// selectImages lists the named images, or all of them.
-func (r *repository) selectImages(reg *registry, ids []imageID) ([]*image, *apiError) {
-	if len(ids) == 0 {
-		return r.store.sorted(), nil
-	}
-	var list []*image
-	for _, id := range ids {
-		img, failure := r.image(id)
-		if failure != nil {
-			return nil, badRequest("ImageNotFoundException", "The image with imageId {imageDigest:'%s', imageTag:'%s'} does not exist within the repository with name '%s' in the registry with id '%s'",
-				printable(id.ImageDigest), printable(id.ImageTag), r.name, reg.account.id)
-		}
-		if !slices.Contains(list, img) {
-			list = append(list, img)
-		}
-	}
-	slices.SortFunc(list, func(a, b *image) int { return strings.Compare(a.digest, b.digest) })
-	return list, nil
-}
-
 type imageFailure struct {
 	ImageID       imageID `json:"imageId"`
 	FailureCode   string  `json:"failureCode"`
 	FailureReason string  `json:"failureReason"`
-}
-
-// image finds an image by digest, tag or, where both are given, both.
-func (r *repository) image(id imageID) (*image, *imageFailure) {
-	fail := func(code, reason string) (*image, *imageFailure) { return nil, &imageFailure{id, code, reason} }
-	switch {
-	case id.ImageDigest == "" && id.ImageTag == "":
-		return fail("MissingDigestAndTag", "Invalid request parameters: both tag and digest cannot be null")
-	case id.ImageDigest == "":
-		if digest, ok := r.store.tags[id.ImageTag]; ok {
-			return r.store.images[digest], nil
-		}
-	case id.ImageTag == "":
-		if img := r.store.images[id.ImageDigest]; img != nil {
-			return img, nil
-		}
-	default:
-		if digest, ok := r.store.tags[id.ImageTag]; ok {
-			if digest != id.ImageDigest {
-				return fail("ImageTagDoesNotMatchDigest", "Requested image tag does not match the digest")
-			}
-			return r.store.images[digest], nil
-		}
-	}
-	return fail("ImageNotFound", "Requested image not found")
 }
 
 type imageShape struct {
@@ -237,31 +173,6 @@ func batchDeleteImage(c *call, in *batchImageInput) (any, *apiError) {
 	}{deleted, failures}, nil
 }
 
-// deleteImage takes a tag off an image, and the image away with its last tag
-// or when no tag is given. An image that an index lists stays.
-func (r *repository) deleteImage(img *image, id imageID) ([]imageID, *imageFailure) {
-	tags := r.store.tagsOf(img.digest)
-	if id.ImageTag != "" && len(tags) > 1 {
-		delete(r.store.tags, id.ImageTag)
-		return []imageID{{img.digest, id.ImageTag}}, nil
-	}
-	if parents := r.store.listedBy(img.digest); len(parents) > 0 {
-		return nil, &imageFailure{
-			id, "ImageReferencedByManifestList",
-			"Requested image referenced by manifest list: [" + strings.Join(parents, ", ") + "]",
-		}
-	}
-	r.store.remove(img.digest)
-	if len(tags) == 0 {
-		return []imageID{{ImageDigest: img.digest}}, nil
-	}
-	var gone []imageID
-	for _, t := range tags {
-		gone = append(gone, imageID{img.digest, t})
-	}
-	return gone, nil
-}
-
 func checkBatch(ids []imageID) *apiError {
 	if len(ids) < 1 || len(ids) > 100 {
 		return errECRParameter("imageIds", "Member must have length less than or equal to 100 and greater than or equal to 1")
@@ -298,7 +209,10 @@ func putImage(c *call, in *putImageInput) (any, *apiError) {
 		return nil, refusal.api()
 	}
 	if in.ImageDigest != "" && in.ImageDigest != img.digest {
-		return nil, badRequest("ImageDigestDoesNotMatchException", "The specified image digest does not match the digest that Amazon ECR calculated for the image.")
+		return nil, badRequest(
+			"ImageDigestDoesNotMatchException",
+			"The specified image digest does not match the digest that Amazon ECR calculated for the image.",
+		)
 	}
 	reference := in.ImageTag
 	if reference == "" {
@@ -306,7 +220,14 @@ func putImage(c *call, in *putImageInput) (any, *apiError) {
 	}
 	old := repo.store.find(reference)
 	if old != nil && old.digest == img.digest {
-		return nil, badRequest("ImageAlreadyExistsException", "Image with digest '%s' and tag '%s' already exists in the repository with name '%s' in registry with id '%s'", img.digest, printable(in.ImageTag), repo.name, reg.account.id)
+		return nil, badRequest(
+			"ImageAlreadyExistsException",
+			"Image with digest '%s' and tag '%s' already exists in the repository with name '%s' in registry with id '%s'",
+			img.digest,
+			printable(in.ImageTag),
+			repo.name,
+			reg.account.id,
+		)
 	}
 	if refusal := repo.refuseMove(reference); refusal != nil {
 		return nil, badRequest("ImageTagAlreadyExistsException", "%s", refusal.message)
@@ -317,21 +238,4 @@ func putImage(c *call, in *putImageInput) (any, *apiError) {
 	return struct {
 		Image imageShape `json:"image"`
 	}{imageShape{reg.account.id, repo.name, imageID{img.digest, in.ImageTag}, in.ImageManifest, mediaType}}, nil
-}
-
-// api says the same in the words of ECR's API.
-func (e *registryError) api() *apiError {
-	switch e.code {
-	case "BLOB_UNKNOWN":
-		return badRequest("LayersNotFoundException", "%s", e.message)
-	case "MANIFEST_UNKNOWN":
-		return badRequest("ReferencedImagesNotFoundException", "%s", e.message)
-	case "DIGEST_INVALID":
-		return badRequest("InvalidLayerException", "%s", e.message)
-	case "BLOB_UPLOAD_UNKNOWN", "BLOB_UPLOAD_INVALID":
-		return badRequest("UploadNotFoundException", "%s", e.message)
-	case "UNKNOWN":
-		return apiErrorf(http.StatusInternalServerError, "ServerException", "%s", e.message)
-	}
-	return errECRParameter("imageManifest", "Invalid image manifest provided")
 }

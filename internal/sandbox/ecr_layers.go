@@ -29,13 +29,19 @@ func batchCheckLayerAvailability(c *call, in *layersInput) (any, *apiError) {
 		return nil, err
 	}
 	if len(in.LayerDigests) < 1 || len(in.LayerDigests) > 100 {
-		return nil, errECRParameter("layerDigests", "Member must have length less than or equal to 100 and greater than or equal to 1")
+		return nil, errECRParameter(
+			"layerDigests",
+			"Member must have length less than or equal to 100 and greater than or equal to 1",
+		)
 	}
 	layers, failures := []layerShape{}, []layerFailure{}
 	for _, digest := range in.LayerDigests {
 		h, err := v1.NewHash(digest)
 		if err != nil {
-			failures = append(failures, layerFailure{printable(digest), "InvalidLayerDigest", "Invalid request parameters: layer digest is not valid"})
+			failures = append(
+				failures,
+				layerFailure{printable(digest), "InvalidLayerDigest", "Invalid request parameters: layer digest is not valid"},
+			)
 			continue
 		}
 		size, ok := repo.store.blobs.size(h)
@@ -64,10 +70,19 @@ func getDownloadURLForLayer(c *call, in *downloadURLInput) (any, *apiError) {
 	}
 	h, hashErr := v1.NewHash(in.LayerDigest)
 	if hashErr != nil {
-		return nil, errECRParameter("layerDigest", "Member must satisfy regular expression pattern: [a-zA-Z0-9-_+.]+:[a-fA-F0-9]+")
+		return nil, errECRParameter(
+			"layerDigest",
+			"Member must satisfy regular expression pattern: [a-zA-Z0-9-_+.]+:[a-fA-F0-9]+",
+		)
 	}
 	if !repo.store.blobs.has(h) {
-		return nil, badRequest("LayersNotFoundException", "The layer with digest '%s' does not exist in the repository with name '%s' in the registry with id '%s'", h, repo.name, reg.account.id)
+		return nil, badRequest(
+			"LayersNotFoundException",
+			"The layer with digest '%s' does not exist in the repository with name '%s' in the registry with id '%s'",
+			h,
+			repo.name,
+			reg.account.id,
+		)
 	}
 	return struct {
 		DownloadURL string `json:"downloadUrl"`

@@ -57,10 +57,6 @@ func deleteLifecyclePolicy(c *call, in *repositoryInput) (any, *apiError) {
 	return shape, nil
 }
 
-func (reg *registry) noLifecycle(name string) *apiError {
-	return badRequest("LifecyclePolicyNotFoundException", "Lifecycle policy does not exist for the repository with name '%s' in the registry with id '%s'", name, reg.account.id)
-}
-
 // maxLifecyclePolicy is ECR's limit of the text.
 const maxLifecyclePolicy = 30720
 

@@ -35,7 +35,10 @@ func setRepositoryPolicy(c *call, in *setRepositoryPolicyInput) (any, *apiError)
 		return nil, err
 	}
 	if !in.Force && c.locksOut(reg, repo, doc) {
-		return nil, badRequest("InvalidParameterException", "Invalid parameter at 'PolicyText' failed to satisfy constraint: 'The policy would prevent you from setting another one; use force to set it all the same'")
+		return nil, badRequest(
+			"InvalidParameterException",
+			"Invalid parameter at 'PolicyText' failed to satisfy constraint: 'The policy would prevent you from setting another one; use force to set it all the same'",
+		)
 	}
 	repo.policy = doc
 	return policyShape{reg.account.id, repo.name, doc.text}, nil
@@ -74,10 +77,6 @@ func deleteRepositoryPolicy(c *call, in *repositoryInput) (any, *apiError) {
 	text := repo.policy.text
 	repo.policy = nil
 	return policyShape{reg.account.id, repo.name, text}, nil
-}
-
-func (reg *registry) noRepositoryPolicy(name string) *apiError {
-	return badRequest("RepositoryPolicyNotFoundException", "Repository policy does not exist for the repository with name '%s' in the registry with id '%s'", name, reg.account.id)
 }
 
 // repositoryPolicy checks a policy the way ECR does when it is saved.
@@ -149,10 +148,6 @@ func deleteRegistryPolicy(c *call, _ *emptyInput) (any, *apiError) {
 	text := reg.policy.text
 	reg.policy = nil
 	return policyShape{RegistryID: reg.account.id, PolicyText: text}, nil
-}
-
-func (reg *registry) noRegistryPolicy() *apiError {
-	return badRequest("RegistryPolicyNotFoundException", "Registry policy does not exist in the registry with id '%s'", reg.account.id)
 }
 
 func describeRegistry(c *call, _ *emptyInput) (any, *apiError) {

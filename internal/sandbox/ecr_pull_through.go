@@ -50,11 +50,20 @@ func createPullThroughCacheRule(c *call, in *pullThroughRule) (any, *apiError) {
 	case !prefixPattern.MatchString(in.Prefix) || len(in.Prefix) < 2 || len(in.Prefix) > 30:
 		return nil, errECRParameter("ecrRepositoryPrefix", "Member must be a repository's prefix of 2 to 30 characters")
 	case !known && !ecrRegistry.MatchString(in.UpstreamRegistryURL):
-		return nil, badRequest("UnsupportedUpstreamRegistryException", "The specified upstream registry isn't supported: %s", printable(in.UpstreamRegistryURL))
+		return nil, badRequest(
+			"UnsupportedUpstreamRegistryException",
+			"The specified upstream registry isn't supported: %s",
+			printable(in.UpstreamRegistryURL),
+		)
 	case login && in.CredentialARN == "":
 		return nil, errECRParameter("credentialArn", "This upstream registry needs the ARN of a secret")
 	case reg.pullThrough[in.Prefix] != nil:
-		return nil, badRequest("PullThroughCacheRuleAlreadyExistsException", "A pull through cache rule with prefix %s already exists in the registry with id '%s'", in.Prefix, reg.account.id)
+		return nil, badRequest(
+			"PullThroughCacheRuleAlreadyExistsException",
+			"A pull through cache rule with prefix %s already exists in the registry with id '%s'",
+			in.Prefix,
+			reg.account.id,
+		)
 	}
 	at := epoch(c.now)
 	rule := *in
@@ -74,7 +83,12 @@ func (c *call) pullThroughRule(prefix, action string) (*registry, *pullThroughRu
 	}
 	rule := reg.pullThrough[prefix]
 	if rule == nil {
-		return nil, nil, badRequest("PullThroughCacheRuleNotFoundException", "The pull through cache rule with prefix '%s' does not exist in the registry with id '%s'", printable(prefix), reg.account.id)
+		return nil, nil, badRequest(
+			"PullThroughCacheRuleNotFoundException",
+			"The pull through cache rule with prefix '%s' does not exist in the registry with id '%s'",
+			printable(prefix),
+			reg.account.id,
+		)
 	}
 	return reg, rule, nil
 }
@@ -178,7 +192,10 @@ func (t *creationTemplate) check(b *Sandbox) *apiError {
 	}
 	for _, use := range t.AppliedFor {
 		if !slices.Contains([]string{"REPLICATION", "PULL_THROUGH_CACHE", "CREATE_ON_PUSH"}, use) {
-			return errECRParameter("appliedFor", "Member must satisfy enum value set: [REPLICATION, PULL_THROUGH_CACHE, CREATE_ON_PUSH]")
+			return errECRParameter(
+				"appliedFor",
+				"Member must satisfy enum value set: [REPLICATION, PULL_THROUGH_CACHE, CREATE_ON_PUSH]",
+			)
 		}
 	}
 	return nil
@@ -195,7 +212,12 @@ func createRepositoryCreationTemplate(c *call, in *creationTemplate) (any, *apiE
 	case len(in.AppliedFor) == 0:
 		return nil, errECRParameter("appliedFor", "Member must not be null")
 	case reg.templates[in.Prefix] != nil:
-		return nil, badRequest("TemplateAlreadyExistsException", "The repository creation template with prefix '%s' already exists in the registry with id '%s'", in.Prefix, reg.account.id)
+		return nil, badRequest(
+			"TemplateAlreadyExistsException",
+			"The repository creation template with prefix '%s' already exists in the registry with id '%s'",
+			in.Prefix,
+			reg.account.id,
+		)
 	}
 	if err := in.check(c.box); err != nil {
 		return nil, err
@@ -216,7 +238,12 @@ func (c *call) creationTemplate(prefix, action string) (*registry, *creationTemp
 	}
 	template := reg.templates[prefix]
 	if template == nil {
-		return nil, nil, badRequest("TemplateNotFoundException", "The repository creation template with prefix '%s' does not exist in the registry with id '%s'", printable(prefix), reg.account.id)
+		return nil, nil, badRequest(
+			"TemplateNotFoundException",
+			"The repository creation template with prefix '%s' does not exist in the registry with id '%s'",
+			printable(prefix),
+			reg.account.id,
+		)
 	}
 	return reg, template, nil
 }

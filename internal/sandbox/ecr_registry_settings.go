@@ -53,7 +53,10 @@ func putReplicationConfiguration(c *call, in *putReplicationInput) (any, *apiErr
 		for _, d := range r.Destinations {
 			partition, ok := awsname.PartitionOf(d.Region)
 			if !ok || partition != reg.account.partition || !awsname.ValidAccount(d.RegistryID) {
-				return nil, errECRParameter("destinations", "A destination is a region of this partition and an account of 12 digits")
+				return nil, errECRParameter(
+					"destinations",
+					"A destination is a region of this partition and an account of 12 digits",
+				)
 			}
 			if d.Region == reg.region && d.RegistryID == reg.account.id {
 				return nil, errECRParameter("destinations", "The replication destination cannot be the same as the source")
@@ -77,13 +80,6 @@ type registryScanning struct {
 type scanningRule struct {
 	ScanFrequency string        `json:"scanFrequency"`
 	Filters       []filterShape `json:"repositoryFilters"`
-}
-
-func (reg *registry) scanning() registryScanning {
-	if s := reg.settings.scanning; s != nil {
-		return registryScanning{s.ScanType, append([]scanningRule{}, s.Rules...)}
-	}
-	return registryScanning{ScanType: "BASIC", Rules: []scanningRule{}}
 }
 
 func getRegistryScanningConfiguration(c *call, _ *emptyInput) (any, *apiError) {
@@ -114,7 +110,10 @@ func putRegistryScanningConfiguration(c *call, in *registryScanning) (any, *apiE
 	for _, r := range in.Rules {
 		if r.ScanFrequency == "CONTINUOUS_SCAN" && in.ScanType == "BASIC" ||
 			!slices.Contains([]string{"SCAN_ON_PUSH", "CONTINUOUS_SCAN", "MANUAL"}, r.ScanFrequency) {
-			return nil, errECRParameter("scanFrequency", "Member must satisfy enum value set: [SCAN_ON_PUSH, MANUAL], with ENHANCED also CONTINUOUS_SCAN")
+			return nil, errECRParameter(
+				"scanFrequency",
+				"Member must satisfy enum value set: [SCAN_ON_PUSH, MANUAL], with ENHANCED also CONTINUOUS_SCAN",
+			)
 		}
 		for _, f := range r.Filters {
 			if f.FilterType != "WILDCARD" || f.Filter == "" {

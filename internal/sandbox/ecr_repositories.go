@@ -43,15 +43,6 @@ type repositoryShape struct {
 	Encryption         encryptionConfiguration `json:"encryptionConfiguration"`
 }
 
-func (reg *registry) shape(r *repository) repositoryShape {
-	return repositoryShape{
-		RepositoryARN: repositoryARN(reg.account.id, reg.region, r.name), RegistryID: reg.account.id,
-		RepositoryName: r.name, RepositoryURI: reg.host() + "/" + r.name,
-		CreatedAt: epoch(r.created), ImageTagMutability: r.mutability, Exclusions: r.exclusions,
-		Scanning: scanningConfiguration{r.scanOnPush}, Encryption: r.encryption,
-	}
-}
-
 type repositoryAnswer struct {
 	Repository repositoryShape `json:"repository"`
 }
@@ -72,7 +63,10 @@ func createRepository(c *call, in *createRepositoryInput) (any, *apiError) {
 		return nil, err
 	}
 	if !awsname.ValidRepository(in.RepositoryName) {
-		return nil, errECRParameter("repositoryName", "must satisfy regular expression '(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*'")
+		return nil, errECRParameter(
+			"repositoryName",
+			"must satisfy regular expression '(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*'",
+		)
 	}
 	if err := checkRepositoryTags(in.Tags); err != nil {
 		return nil, err
@@ -98,7 +92,12 @@ func createRepository(c *call, in *createRepositoryInput) (any, *apiError) {
 		return nil, err
 	}
 	if reg.repositories[in.RepositoryName] != nil {
-		return nil, badRequest("RepositoryAlreadyExistsException", "The repository with name '%s' already exists in the registry with id '%s'", in.RepositoryName, reg.account.id)
+		return nil, badRequest(
+			"RepositoryAlreadyExistsException",
+			"The repository with name '%s' already exists in the registry with id '%s'",
+			in.RepositoryName,
+			reg.account.id,
+		)
 	}
 	repo, err := c.box.newRepository(reg, in, tags)
 	if err != nil {
@@ -131,7 +130,12 @@ func (c *call) mayEncrypt(e *encryptionConfiguration) *apiError {
 	}
 	key, ok := awsname.ParseARN(e.KMSKey)
 	if !ok {
-		key = awsname.ARN{Partition: string(c.account().partition), Region: c.region, Account: c.account().id, Resource: "key/" + e.KMSKey}
+		key = awsname.ARN{
+			Partition: string(c.account().partition),
+			Region:    c.region,
+			Account:   c.account().id,
+			Resource:  "key/" + e.KMSKey,
+		}
 		if strings.HasPrefix(e.KMSKey, "alias/") {
 			key.Resource = e.KMSKey
 		}
@@ -149,7 +153,11 @@ func (c *call) mayEncrypt(e *encryptionConfiguration) *apiError {
 }
 
 // newRepository makes a repository with AWS's defaults.
-func (b *Sandbox) newRepository(reg *registry, in *createRepositoryInput, tags map[string]string) (*repository, *apiError) {
+func (b *Sandbox) newRepository(
+	reg *registry,
+	in *createRepositoryInput,
+	tags map[string]string,
+) (*repository, *apiError) {
 	repo := &repository{
 		name: in.RepositoryName, created: b.now(), mutability: mutable, tags: tags,
 		encryption: encryptionConfiguration{EncryptionType: "AES256"},
@@ -210,19 +218,6 @@ func describeRepositories(c *call, in *describeRepositoriesInput) (any, *apiErro
 	return answer, nil
 }
 
-// listing is the question about all repositories of a registry. Only the
-// registry policy can open it to another account.
-func (reg *registry) listing(p *principal, action string) question {
-	q := question{
-		principal: p, action: action, region: reg.region, account: reg.account,
-		resource: repositoryARN(reg.account.id, reg.region, "*"),
-	}
-	if reg.policy != nil {
-		q.resourcePolicies = []policyDocument{*reg.policy}
-	}
-	return q
-}
-
 type deleteRepositoryInput struct {
 	RegistryID     string `json:"registryId"`
 	RepositoryName string `json:"repositoryName"`
@@ -235,7 +230,12 @@ func deleteRepository(c *call, in *deleteRepositoryInput) (any, *apiError) {
 		return nil, err
 	}
 	if len(repo.store.images) > 0 && !in.Force {
-		return nil, badRequest("RepositoryNotEmptyException", "The repository with name '%s' in registry with id '%s' cannot be deleted because it still contains images", repo.name, reg.account.id)
+		return nil, badRequest(
+			"RepositoryNotEmptyException",
+			"The repository with name '%s' in registry with id '%s' cannot be deleted because it still contains images",
+			repo.name,
+			reg.account.id,
+		)
 	}
 	if err := errors.Join(repo.store.uploads.clear(), repo.store.blobs.clear()); err != nil {
 		c.box.log.ErrorContext(c.ctx, "cannot remove layers", "repository", repo.name, "error", err)
@@ -272,9 +272,15 @@ func (r *repository) setMutability(value string, exclusions []mutabilityExclusio
 	excluding := value == immutableExcluding || value == mutableExcluding
 	switch {
 	case !excluding && value != mutable && value != immutable:
-		return errECRParameter("imageTagMutability", "Member must satisfy enum value set: [MUTABLE, IMMUTABLE, IMMUTABLE_WITH_EXCLUSION, MUTABLE_WITH_EXCLUSION]")
+		return errECRParameter(
+			"imageTagMutability",
+			"Member must satisfy enum value set: [MUTABLE, IMMUTABLE, IMMUTABLE_WITH_EXCLUSION, MUTABLE_WITH_EXCLUSION]",
+		)
 	case excluding != (len(exclusions) > 0):
-		return errECRParameter("imageTagMutabilityExclusionFilters", "Filters go with a mutability that has exclusions, and only with that")
+		return errECRParameter(
+			"imageTagMutabilityExclusionFilters",
+			"Filters go with a mutability that has exclusions, and only with that",
+		)
 	}
 	for _, x := range exclusions {
 		if x.FilterType != "WILDCARD" || x.Filter == "" {

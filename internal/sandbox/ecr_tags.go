@@ -56,7 +56,10 @@ func checkRepositoryTags(list []tagEntry) *apiError {
 	}
 	for _, t := range list {
 		if t.Key == "" || len(t.Key) > 128 || len(t.Value) > 256 || strings.HasPrefix(strings.ToLower(t.Key), "aws:") {
-			return badRequest("InvalidTagParameterException", "A tag's key has 1 to 128 characters and does not begin with aws:, its value has at most 256")
+			return badRequest(
+				"InvalidTagParameterException",
+				"A tag's key has 1 to 128 characters and does not begin with aws:, its value has at most 256",
+			)
 		}
 	}
 	return nil
@@ -77,10 +80,16 @@ func untagResource(c *call, in *untagResourceInput) (any, *apiError) {
 func (c *call) repositoryByARN(arn, action string) (*repository, *apiError) {
 	parts := strings.SplitN(arn, ":", 6)
 	if len(parts) != 6 || parts[2] != "ecr" || !strings.HasPrefix(parts[5], "repository/") {
-		return nil, badRequest("InvalidParameterException", "Invalid parameter at 'resourceArn' failed to satisfy constraint: 'Invalid ARN'")
+		return nil, badRequest(
+			"InvalidParameterException",
+			"Invalid parameter at 'resourceArn' failed to satisfy constraint: 'Invalid ARN'",
+		)
 	}
 	if parts[3] != c.region {
-		return nil, badRequest("InvalidParameterException", "Invalid parameter at 'resourceArn' failed to satisfy constraint: 'Region does not match'")
+		return nil, badRequest(
+			"InvalidParameterException",
+			"Invalid parameter at 'resourceArn' failed to satisfy constraint: 'Region does not match'",
+		)
 	}
 	_, repo, err := c.repository(parts[4], strings.TrimPrefix(parts[5], "repository/"), action)
 	return repo, err

@@ -57,7 +57,10 @@ func uploadLayerPart(c *call, in *uploadPartInput) (any, *apiError) {
 	if err != nil {
 		return nil, err
 	}
-	invalid := badRequest("InvalidLayerPartException", "Invalid layer part. Layer part first and last byte do not fit what was uploaded before.")
+	invalid := badRequest(
+		"InvalidLayerPartException",
+		"Invalid layer part. Layer part first and last byte do not fit what was uploaded before.",
+	)
 	if in.PartFirstByte < 0 || in.PartLastByte-in.PartFirstByte+1 != int64(len(in.LayerPartBlob)) {
 		return nil, invalid
 	}
@@ -91,18 +94,33 @@ func completeLayerUpload(c *call, in *completeUploadInput) (any, *apiError) {
 		return nil, err
 	}
 	if up.size() == 0 {
-		return nil, badRequest("EmptyUploadException", "Upload with id '%s' in the repository with name '%s' in the registry with id '%s' is empty", up.id, repo.name, reg.account.id)
+		return nil, badRequest(
+			"EmptyUploadException",
+			"Upload with id '%s' in the repository with name '%s' in the registry with id '%s' is empty",
+			up.id,
+			repo.name,
+			reg.account.id,
+		)
 	}
 	if up.hasShortPart() {
 		// Nothing can make a layer of it any more.
 		if err := repo.store.uploads.cancel(up); err != nil {
 			return nil, uploadRefusal(err).api()
 		}
-		return nil, badRequest("LayerPartTooSmallException", "Layer parts must be at least 5 MiB in size, all but the last one")
+		return nil, badRequest(
+			"LayerPartTooSmallException",
+			"Layer parts must be at least 5 MiB in size, all but the last one",
+		)
 	}
 	for _, digest := range in.LayerDigests {
 		if h, hashErr := v1.NewHash(digest); hashErr == nil && repo.store.blobs.has(h) {
-			return nil, badRequest("LayerAlreadyExistsException", "Layer with digest '%s' already exists in the repository with name '%s' in registry with id '%s'", h, repo.name, reg.account.id)
+			return nil, badRequest(
+				"LayerAlreadyExistsException",
+				"Layer with digest '%s' already exists in the repository with name '%s' in registry with id '%s'",
+				h,
+				repo.name,
+				reg.account.id,
+			)
 		}
 	}
 	digest, refusal := repo.store.uploads.finish(up, in.LayerDigests...)
@@ -113,11 +131,4 @@ func completeLayerUpload(c *call, in *completeUploadInput) (any, *apiError) {
 		uploadShape
 		LayerDigest string `json:"layerDigest"`
 	}{uploadShape{reg.account.id, repo.name, up.id}, digest.String()}, nil
-}
-
-func (r *repository) upload(reg *registry, id string) (*upload, *apiError) {
-	if up := r.store.uploads.find(id); up != nil {
-		return up, nil
-	}
-	return nil, badRequest("UploadNotFoundException", "The upload with id '%s' in the repository with name '%s' in the registry with id '%s' does not exist", printable(id), r.name, reg.account.id)
 }

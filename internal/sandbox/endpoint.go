@@ -93,7 +93,12 @@ func (b *Sandbox) open(c *call, w http.ResponseWriter) (*service, *apiError) {
 	svc := b.serviceOf(c)
 	c.service = svc.name
 	if readErr != nil {
-		return svc, apiErrorf(http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", "The request is larger than %d bytes.", maxBody)
+		return svc, apiErrorf(
+			http.StatusRequestEntityTooLarge,
+			"RequestEntityTooLarge",
+			"The request is larger than %d bytes.",
+			maxBody,
+		)
 	}
 	return svc, svc.protocol.read(c)
 }
@@ -148,7 +153,12 @@ func (s *service) unknownOperation(c *call) *apiError {
 		return badRequest("UnknownOperationException", "The sandbox does not know the operation %s.", printable(c.operation))
 	}
 	version := s.protocol.(queryProtocol).version
-	return badRequest("InvalidAction", "Could not find operation %s for version %s: the sandbox does not know it", printable(c.operation), version)
+	return badRequest(
+		"InvalidAction",
+		"Could not find operation %s for version %s: the sandbox does not know it",
+		printable(c.operation),
+		version,
+	)
 }
 
 // identify checks the signature and resolves the caller.

@@ -31,14 +31,21 @@ func checkName(parameter, name string, limit int) *apiError {
 		return errConstraint(parameter, "Member must have length less than or equal to "+strconv.Itoa(limit))
 	}
 	if !entityPattern.MatchString(name) {
-		return badRequest("ValidationError", "The specified value for %s is invalid. It must contain only alphanumeric characters and/or the following: +=,.@_-", parameter)
+		return badRequest(
+			"ValidationError",
+			"The specified value for %s is invalid. It must contain only alphanumeric characters and/or the following: +=,.@_-",
+			parameter,
+		)
 	}
 	return nil
 }
 
 func checkPath(path string) *apiError {
 	if !pathPattern.MatchString(path) || strings.Contains(path, "//") {
-		return badRequest("ValidationError", "The specified value for path is invalid. It must begin and end with / and contain only alphanumeric characters and/or / characters.")
+		return badRequest(
+			"ValidationError",
+			"The specified value for path is invalid. It must begin and end with / and contain only alphanumeric characters and/or / characters.",
+		)
 	}
 	return nil
 }
@@ -109,7 +116,10 @@ func (a *account) newRole(s roleSettings, now time.Time) (*role, *apiError) {
 
 func checkMaxSession(d time.Duration) *apiError {
 	if d < time.Hour || d > 12*time.Hour {
-		return errConstraint("maxSessionDuration", "Member must have value less than or equal to 43200 and greater than or equal to 3600")
+		return errConstraint(
+			"maxSessionDuration",
+			"Member must have value less than or equal to 43200 and greater than or equal to 3600",
+		)
 	}
 	return nil
 }
@@ -135,15 +145,11 @@ func parseManagedPolicy(text string) (policyDocument, *apiError) {
 	return parseIdentityPolicy(text)
 }
 
-func (e *entity) setBoundary(a *account, arn string) *apiError {
-	if arn != "" && a.policyNamed(arn) == nil {
-		return apiErrorf(http.StatusNotFound, "NoSuchEntity", "Scope ARN: %s does not exist or is not attachable.", printable(arn))
-	}
-	e.boundary = arn
-	return nil
-}
-
-func (a *account) newPolicy(name, path, description, text string, tags map[string]string, now time.Time) (*managedPolicy, *apiError) {
+func (a *account) newPolicy(
+	name, path, description, text string,
+	tags map[string]string,
+	now time.Time,
+) (*managedPolicy, *apiError) {
 	if err := checkName("policyName", name, maxPolicyName); err != nil {
 		return nil, err
 	}
@@ -167,7 +173,12 @@ func (a *account) newPolicy(name, path, description, text string, tags map[strin
 	return p, nil
 }
 
-func (a *account) newProvider(issuer string, clientIDs, thumbprints []string, tags map[string]string, now time.Time) (*oidcProvider, *apiError) {
+func (a *account) newProvider(
+	issuer string,
+	clientIDs, thumbprints []string,
+	tags map[string]string,
+	now time.Time,
+) (*oidcProvider, *apiError) {
 	u, err := url.Parse(issuer)
 	if err != nil || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil || !providerScheme(u) {
 		return nil, badRequest("ValidationError", "Invalid Open ID Connect Provider URL")
@@ -175,10 +186,19 @@ func (a *account) newProvider(issuer string, clientIDs, thumbprints []string, ta
 	name := strings.TrimSuffix(u.Host+u.EscapedPath(), "/")
 	arn := a.iamARN("oidc-provider", "/", name)
 	if a.providers[arn] != nil {
-		return nil, apiErrorf(http.StatusConflict, "EntityAlreadyExists", "Provider with url %s already exists.", printable(issuer))
+		return nil, apiErrorf(
+			http.StatusConflict,
+			"EntityAlreadyExists",
+			"Provider with url %s already exists.",
+			printable(issuer),
+		)
 	}
 	if len(clientIDs) > 100 {
-		return nil, apiErrorf(http.StatusConflict, "LimitExceeded", "Cannot exceed quota for ClientIdsPerOpenIdConnectProvider: 100")
+		return nil, apiErrorf(
+			http.StatusConflict,
+			"LimitExceeded",
+			"Cannot exceed quota for ClientIdsPerOpenIdConnectProvider: 100",
+		)
 	}
 	p := &oidcProvider{
 		arn: arn, url: name, issuer: strings.TrimSuffix(issuer, "/"),

@@ -80,9 +80,19 @@ func (k entityKind) inlinePolicy(c *call) (*entity, string, *apiError) {
 	name := c.form.Get("PolicyName")
 	if _, ok := e.inline[name]; !ok {
 		if k.noun == "User" {
-			return nil, "", apiErrorf(http.StatusNotFound, "NoSuchEntity", "The user policy with name %s cannot be found.", printable(name))
+			return nil, "", apiErrorf(
+				http.StatusNotFound,
+				"NoSuchEntity",
+				"The user policy with name %s cannot be found.",
+				printable(name),
+			)
 		}
-		return nil, "", apiErrorf(http.StatusNotFound, "NoSuchEntity", "The role policy with name %s cannot be found.", printable(name))
+		return nil, "", apiErrorf(
+			http.StatusNotFound,
+			"NoSuchEntity",
+			"The role policy with name %s cannot be found.",
+			printable(name),
+		)
 	}
 	return e, name, nil
 }

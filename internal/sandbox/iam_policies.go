@@ -154,7 +154,9 @@ func deletePolicy(c *call) (any, *apiError) {
 	case s.AttachmentCount > 0 || s.PermissionsBoundaryUsageCount > 0:
 		return nil, errDeleteConflict("Cannot delete a policy attached to entities.")
 	case len(p.versions) > 1:
-		return nil, errDeleteConflict("This policy has more than one version. Before you delete a policy, you must delete the policy's versions. The default version is deleted with the policy.")
+		return nil, errDeleteConflict(
+			"This policy has more than one version. Before you delete a policy, you must delete the policy's versions. The default version is deleted with the policy.",
+		)
 	}
 	delete(c.account().policies, p.arn)
 	return nil, nil
@@ -167,20 +169,18 @@ type versionShape struct {
 	CreateDate       isoTime
 }
 
-func (p *managedPolicy) versionShape(v policyVersion, document bool) versionShape {
-	s := versionShape{VersionID: v.id, IsDefaultVersion: v.id == p.current, CreateDate: isoTime(v.created)}
-	if document {
-		s.Document = encodeDocument(v.document.text)
-	}
-	return s
-}
-
 // version finds the version that the call names.
 func (c *call) version(p *managedPolicy) (int, *apiError) {
 	id := c.form.Get("VersionId")
 	i := slices.IndexFunc(p.versions, func(v policyVersion) bool { return v.id == id })
 	if i < 0 {
-		return 0, apiErrorf(http.StatusNotFound, "NoSuchEntity", "Policy %s version %s does not exist or is not attachable.", p.arn, printable(id))
+		return 0, apiErrorf(
+			http.StatusNotFound,
+			"NoSuchEntity",
+			"Policy %s version %s does not exist or is not attachable.",
+			p.arn,
+			printable(id),
+		)
 	}
 	return i, nil
 }
@@ -195,7 +195,11 @@ func createPolicyVersion(c *call) (any, *apiError) {
 		return nil, err
 	}
 	if len(p.versions) >= maxPolicyVersions {
-		return nil, apiErrorf(http.StatusConflict, "LimitExceeded", "A managed policy can have up to 5 versions. Before you create a new version, you must delete an existing version.")
+		return nil, apiErrorf(
+			http.StatusConflict,
+			"LimitExceeded",
+			"A managed policy can have up to 5 versions. Before you create a new version, you must delete an existing version.",
+		)
 	}
 	v := policyVersion{"v" + strconv.Itoa(p.nextVersion), doc, c.now}
 	p.nextVersion++

@@ -15,7 +15,13 @@ type profileShape struct {
 }
 
 func (a *account) profileShape(p *instanceProfile, full bool) profileShape {
-	s := profileShape{Path: p.path, InstanceProfileName: p.name, InstanceProfileID: p.id, Arn: p.arn, CreateDate: isoTime(p.created)}
+	s := profileShape{
+		Path:                p.path,
+		InstanceProfileName: p.name,
+		InstanceProfileID:   p.id,
+		Arn:                 p.arn,
+		CreateDate:          isoTime(p.created),
+	}
 	if r := a.roles[p.role]; r != nil {
 		s.Roles = members[roleShape]{r.shape(false)}
 	}
@@ -126,7 +132,11 @@ func addRoleToInstanceProfile(c *call) (any, *apiError) {
 	case r == nil:
 		return nil, errNoSuchEntity("role", c.form.Get("RoleName"))
 	case p.role != "":
-		return nil, apiErrorf(http.StatusConflict, "LimitExceeded", "Cannot exceed quota for InstanceSessionsPerInstanceProfile: 1")
+		return nil, apiErrorf(
+			http.StatusConflict,
+			"LimitExceeded",
+			"Cannot exceed quota for InstanceSessionsPerInstanceProfile: 1",
+		)
 	}
 	p.role = r.name
 	return nil, nil

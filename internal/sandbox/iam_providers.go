@@ -20,7 +20,12 @@ func (c *call) mayProvider() (*oidcProvider, *apiError) {
 		return nil, err
 	}
 	if p == nil {
-		return nil, apiErrorf(http.StatusNotFound, "NoSuchEntity", "OpenIDConnect Provider not found for arn %s", printable(arn))
+		return nil, apiErrorf(
+			http.StatusNotFound,
+			"NoSuchEntity",
+			"OpenIDConnect Provider not found for arn %s",
+			printable(arn),
+		)
 	}
 	return p, nil
 }

@@ -34,24 +34,6 @@ func errLimit(format string, args ...any) *apiError {
 	return apiErrorf(http.StatusConflict, "LimitExceeded", format, args...)
 }
 
-// checkInlineSize adds up an entity's inline policies with one more.
-func (e *entity) checkInlineSize(kind, name, text string) *apiError {
-	limit := maxRolePolicies
-	if kind == "User" {
-		limit = maxUserPolicies
-	}
-	size := policySize(text)
-	for other, doc := range e.inline {
-		if other != name {
-			size += policySize(doc.text)
-		}
-	}
-	if size > limit {
-		return errLimit("Maximum policy size of %d bytes exceeded for %s %s", limit, strings.ToLower(kind), e.name)
-	}
-	return nil
-}
-
 // checkTags refuses what AWS keeps for itself.
 func checkTags(tags map[string]string) *apiError {
 	for key := range tags {

@@ -1,5 +1,9 @@
 package sandbox
 
+import (
+	"time"
+)
+
 type roleShape struct {
 	Path                     string
 	RoleName                 string
@@ -17,6 +21,15 @@ type roleShape struct {
 type roleLastUsed struct {
 	LastUsedDate isoTime
 	Region       string `xml:",omitempty"`
+}
+
+type role struct {
+	entity
+	description string
+	trust       policyDocument
+	maxSession  time.Duration
+	lastUsed    time.Time
+	lastRegion  string
 }
 
 // shape shows a role; lists leave out what GetRole adds.
@@ -198,15 +211,4 @@ func deleteRole(c *call) (any, *apiError) {
 	delete(c.account().roles, r.name)
 	c.box.state.rename(r.arn, r.id)
 	return nil, nil
-}
-
-// checkEmpty refuses to delete what still has policies.
-func (e *entity) checkEmpty() *apiError {
-	switch {
-	case len(e.inline) > 0:
-		return errDeleteConflict("Cannot delete entity, must delete policies first.")
-	case len(e.attached) > 0:
-		return errDeleteConflict("Cannot delete entity, must detach all policies first.")
-	}
-	return nil
 }

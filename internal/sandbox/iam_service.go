@@ -191,7 +191,12 @@ func absentOperations() map[string]operation {
 			if err := c.may(arn, nil); err != nil {
 				return nil, err
 			}
-			return nil, apiErrorf(404, "NoSuchEntity", "Login Profile for User %s cannot be found.", printable(c.form.Get("UserName")))
+			return nil, apiErrorf(
+				404,
+				"NoSuchEntity",
+				"Login Profile for User %s cannot be found.",
+				printable(c.form.Get("UserName")),
+			)
 		}}
 	}
 	return operations

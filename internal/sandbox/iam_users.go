@@ -18,6 +18,12 @@ type userShape struct {
 	Tags                members[tagShape] `xml:",omitempty"`
 }
 
+type user struct {
+	entity
+	keys []*credential
+	mfa  []mfaDevice
+}
+
 func (u *user) shape(full bool) userShape {
 	s := userShape{Path: u.path, UserName: u.name, UserID: u.id, Arn: u.arn, CreateDate: isoTime(u.created)}
 	if full {

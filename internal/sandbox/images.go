@@ -7,8 +7,10 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
+	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -38,6 +40,10 @@ type image struct {
 	subject     string // the digest that it refers to
 	annotations map[string]string
 	children    []string // the digests that an index lists
+}
+
+func (i *image) answer() *v2Answer {
+	return &v2Answer{contentType: i.mediaType, digest: i.digest, body: i.manifest}
 }
 
 func (b *Sandbox) newImageStore(account, region, name string) *imageStore {
@@ -120,7 +126,11 @@ func (s *imageStore) inspect(name, mediaType string, manifest []byte) (*image, *
 	img := &image{digest: "sha256:" + hex.EncodeToString(sum[:]), mediaType: mediaType, manifest: manifest}
 	kind := types.MediaType(mediaType)
 	if !kind.IsIndex() && !kind.IsImage() {
-		return nil, &registryError{http.StatusUnsupportedMediaType, "MANIFEST_INVALID", "Invalid or unsupported manifest media type"}
+		return nil, &registryError{
+			http.StatusUnsupportedMediaType,
+			"MANIFEST_INVALID",
+			"Invalid or unsupported manifest media type",
+		}
 	}
 	var fields manifestFields
 	if err := json.Unmarshal(manifest, &fields); err != nil || fields.MediaType != "" && fields.MediaType != mediaType {
@@ -184,7 +194,10 @@ func errMissing(code, noun, name string, digests []string) *registryError {
 	}
 	return &registryError{
 		http.StatusNotFound, code,
-		noun + " with digests '[" + strings.Join(digests, ", ") + "]' required for pushing image into repository with name '" +
+		noun + " with digests '[" + strings.Join(
+			digests,
+			", ",
+		) + "]' required for pushing image into repository with name '" +
 			name + "' do not exist",
 	}
 }
@@ -204,6 +217,56 @@ func (s *imageStore) listedBy(digest string) []string {
 		}
 	}
 	return parents
+}
+
+// referrersOf lists what refers to a digest, in the order of digests. An empty
+// artifact type is any.
+func (s *imageStore) referrersOf(subject, artifactType string) []referrer {
+	list := []referrer{}
+	for _, img := range s.sorted() {
+		if img.subject != subject || artifactType != "" && img.artifact != artifactType {
+			continue
+		}
+		list = append(list, referrer{img.mediaType, img.digest, len(img.manifest), img.artifact, img.annotations})
+	}
+	return list
+}
+
+// listReferrers answers the referrers API: an index, which is empty where nothing
+// refers to the digest, be it there or not.
+func (s *imageStore) listReferrers(subject string, query url.Values) (*v2Answer, *registryError) {
+	if h, err := v1.NewHash(subject); err != nil || h.Algorithm != "sha256" {
+		return nil, &registryError{http.StatusBadRequest, "DIGEST_INVALID", "the subject is not a sha256 digest"}
+	}
+	artifactType := query.Get("artifactType")
+	body, _ := json.Marshal(struct { // strings and numbers always marshal
+		SchemaVersion int             `json:"schemaVersion"`
+		MediaType     types.MediaType `json:"mediaType"`
+		Manifests     []referrer      `json:"manifests"`
+	}{2, types.OCIImageIndex, s.referrersOf(subject, artifactType)})
+	return &v2Answer{contentType: string(types.OCIImageIndex), filtered: artifactType != "", body: body}, nil
+}
+
+// serveBlob answers a download with a redirect, as ECR does, and HEAD itself.
+func (s *imageStore) serveBlob(w http.ResponseWriter, r *http.Request, reference string, to redirector) *registryError {
+	h, err := v1.NewHash(reference)
+	if err != nil {
+		return &registryError{http.StatusBadRequest, "DIGEST_INVALID", "the layer's digest is not one"}
+	}
+	size, ok := s.blobs.size(h)
+	if !ok {
+		return &registryError{http.StatusNotFound, "BLOB_UNKNOWN", "blob unknown to registry"}
+	}
+	if r.Method == http.MethodHead {
+		w.Header().Set("Content-Type", "application/octet-stream")
+		w.Header().Set("Content-Length", strconv.FormatInt(size, 10))
+		w.Header().Set("Docker-Content-Digest", h.String())
+		w.WriteHeader(http.StatusOK)
+		return nil
+	}
+	w.Header().Set("Location", to(s.blobs.repository, h))
+	w.WriteHeader(http.StatusTemporaryRedirect)
+	return nil
 }
 
 // manifestMediaType is the type that a manifest states itself, "" for none:

@@ -183,7 +183,9 @@ func (m *metadata) credentials(r *role) instanceCredentials {
 	now := m.box.now()
 	a := s.accounts[m.instance.Account]
 	err := m.box.decide(question{
-		federated: a.partition.Service("ec2"), action: "sts:AssumeRole", resource: r.arn, account: a, trust: &r.trust, region: m.instance.Region,
+		federated: a.partition.Service(
+			"ec2",
+		), action: "sts:AssumeRole", resource: r.arn, account: a, trust: &r.trust, region: m.instance.Region,
 	})
 	if err != nil {
 		return instanceCredentials{Code: "AssumeRoleUnauthorizedAccess", LastUpdated: now.UTC().Format(time.RFC3339)}

@@ -30,7 +30,11 @@ func (p jsonProtocol) answer(w http.ResponseWriter, c *call, result any) {
 	text, err := json.Marshal(result)
 	if err != nil {
 		c.box.log.ErrorContext(c.ctx, "cannot write an answer", "operation", c.operation, "error", err)
-		p.refuse(w, c, apiErrorf(http.StatusInternalServerError, "ServerException", "The sandbox could not write its answer."))
+		p.refuse(
+			w,
+			c,
+			apiErrorf(http.StatusInternalServerError, "ServerException", "The sandbox could not write its answer."),
+		)
 		return
 	}
 	w.Header().Set("Content-Type", amzJSONType)
@@ -43,7 +47,9 @@ func (jsonProtocol) refuse(w http.ResponseWriter, _ *call, err *apiError) {
 	if status >= 400 && status < 500 {
 		status = http.StatusBadRequest
 	}
-	text, _ := json.Marshal(map[string]string{"__type": err.jsonName(), "message": err.message}) // plain strings always marshal
+	text, _ := json.Marshal(
+		map[string]string{"__type": err.jsonName(), "message": err.message},
+	) // plain strings always marshal
 	w.Header().Set("Content-Type", amzJSONType)
 	w.Header().Set("X-Amzn-Errortype", err.jsonName())
 	w.WriteHeader(status)
@@ -60,7 +66,10 @@ func (c *call) decode(into any) *apiError {
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.DisallowUnknownFields()
 	if err := d.Decode(into); err != nil {
-		return badRequest("SerializationException", "The request cannot be read: it is not JSON, or it has a member that the sandbox does not know.")
+		return badRequest(
+			"SerializationException",
+			"The request cannot be read: it is not JSON, or it has a member that the sandbox does not know.",
+		)
 	}
 	return nil
 }

@@ -76,7 +76,11 @@ func (s *layerStore) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // check verifies the address, as S3 does.
 func (s *layerStore) check(r *http.Request) *s3Error {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		return &s3Error{status: http.StatusMethodNotAllowed, Code: "MethodNotAllowed", Message: "The specified method is not allowed against this resource."}
+		return &s3Error{
+			status:  http.StatusMethodNotAllowed,
+			Code:    "MethodNotAllowed",
+			Message: "The specified method is not allowed against this resource.",
+		}
 	}
 	if r.Header.Get("Authorization") != "" {
 		// S3 repeats the header's value in its answer; the sandbox does not.
@@ -92,7 +96,11 @@ func (s *layerStore) check(r *http.Request) *s3Error {
 		if !q.Has("X-Amz-Signature") {
 			return &s3Error{status: http.StatusForbidden, Code: "AccessDenied", Message: "Access Denied"}
 		}
-		return &s3Error{status: http.StatusForbidden, Code: "SignatureDoesNotMatch", Message: "The request signature we calculated does not match the signature you provided. Check your key and signing method."}
+		return &s3Error{
+			status:  http.StatusForbidden,
+			Code:    "SignatureDoesNotMatch",
+			Message: "The request signature we calculated does not match the signature you provided. Check your key and signing method.",
+		}
 	}
 	signed, err := time.Parse(amzTimeFormat, date)
 	if err != nil || s.box.now().After(signed.Add(layerLife)) {

@@ -46,16 +46,34 @@ func managedFacts() []managedFact {
 	}
 	replication := map[string]any{
 		"Effect": "Allow", "Action": "iam:CreateServiceLinkedRole", "Resource": "*",
-		"Condition": map[string]any{"StringEquals": map[string]any{"iam:AWSServiceName": []string{"replication.ecr.amazonaws.com"}}},
+		"Condition": map[string]any{
+			"StringEquals": map[string]any{"iam:AWSServiceName": []string{"replication.ecr.amazonaws.com"}},
+		},
 	}
 	return []managedFact{
-		{"/", "AmazonEC2ContainerRegistryPullOnly", []map[string]any{allowing(append(slices.Clone(pull), "ecr:BatchImportUpstreamImage")...)}},
+		{
+			"/",
+			"AmazonEC2ContainerRegistryPullOnly",
+			[]map[string]any{allowing(append(slices.Clone(pull), "ecr:BatchImportUpstreamImage")...)},
+		},
 		{"/", "AmazonEC2ContainerRegistryReadOnly", []map[string]any{allowing(read...)}},
 		{"/", "AmazonEC2ContainerRegistryPowerUser", []map[string]any{allowing(append(slices.Clone(read), push...)...)}},
-		{"/", "AmazonEC2ContainerRegistryFullAccess", []map[string]any{allowing("ecr:*", "cloudtrail:LookupEvents"), replication}},
+		{
+			"/",
+			"AmazonEC2ContainerRegistryFullAccess",
+			[]map[string]any{allowing("ecr:*", "cloudtrail:LookupEvents"), replication},
+		},
 		{"/", "AmazonElasticContainerRegistryPublicReadOnly", []map[string]any{allowing(publicRead...)}},
-		{"/", "AmazonElasticContainerRegistryPublicPowerUser", []map[string]any{allowing(append(slices.Clone(publicRead), publicPush...)...)}},
-		{"/", "AmazonElasticContainerRegistryPublicFullAccess", []map[string]any{allowing("ecr-public:*", "sts:GetServiceBearerToken")}},
+		{
+			"/",
+			"AmazonElasticContainerRegistryPublicPowerUser",
+			[]map[string]any{allowing(append(slices.Clone(publicRead), publicPush...)...)},
+		},
+		{
+			"/",
+			"AmazonElasticContainerRegistryPublicFullAccess",
+			[]map[string]any{allowing("ecr-public:*", "sts:GetServiceBearerToken")},
+		},
 		{"/service-role/", "AmazonECSTaskExecutionRolePolicy", []map[string]any{allowing(task...)}},
 		{"/service-role/", "AmazonEC2ContainerServiceforEC2Role", []map[string]any{allowing(append([]string{
 			"ec2:DescribeTags", "ecs:CreateCluster", "ecs:DeregisterContainerInstance", "ecs:DiscoverPollEndpoint", "ecs:Poll",
@@ -83,7 +101,9 @@ func managedFacts() []managedFact {
 func awsManaged(partition awsname.Partition) map[string]*managedPolicy {
 	policies := map[string]*managedPolicy{}
 	for _, fact := range managedFacts() {
-		text, _ := json.Marshal(map[string]any{"Version": iam.Version2012, "Statement": fact.statements}) // plain values always marshal
+		text, _ := json.Marshal(
+			map[string]any{"Version": iam.Version2012, "Statement": fact.statements},
+		) // plain values always marshal
 		p := newAWSManaged(managedARN(partition, fact.path, fact.name), fact.path, fact.name, string(text))
 		policies[p.arn] = p
 	}
@@ -136,14 +156,4 @@ func (a *account) policyByARN(arn string) (policyDocument, bool) {
 		return policyDocument{}, false
 	}
 	return p.document(), true
-}
-
-// document is the default version.
-func (p *managedPolicy) document() policyDocument {
-	for _, v := range p.versions {
-		if v.id == p.current {
-			return v.document
-		}
-	}
-	return nothing()
 }

@@ -22,7 +22,8 @@ func (a *account) newMFADevice(d MFADevice, now time.Time) (mfaDevice, error) {
 	if err := checkName("virtualMFADeviceName", d.Name, maxPolicyName); err != nil {
 		return mfaDevice{}, fmt.Errorf("MFA device %q: %w", d.Name, err)
 	}
-	seed, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(strings.TrimRight(strings.ToUpper(d.Seed.Reveal()), "="))
+	seed, err := base32.StdEncoding.WithPadding(base32.NoPadding).
+		DecodeString(strings.TrimRight(strings.ToUpper(d.Seed.Reveal()), "="))
 	if err != nil || len(seed) < 10 {
 		return mfaDevice{}, fmt.Errorf("MFA device %s: its seed is at least 16 characters of base 32", d.Name)
 	}
@@ -59,7 +60,8 @@ func (c *call) withMFA() (bool, *apiError) {
 	if serial == "" && code == "" {
 		return false, nil
 	}
-	if u := c.principal.account.users[c.principal.entity.name]; u != nil && !c.principal.isRole && c.principal.session == nil {
+	if u := c.principal.account.users[c.principal.entity.name]; u != nil && !c.principal.isRole &&
+		c.principal.session == nil {
 		for _, d := range u.mfa {
 			if d.serial == serial && d.accepts(code, c.now) {
 				return true, nil

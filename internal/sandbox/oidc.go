@@ -52,7 +52,10 @@ func (b *Sandbox) providerKeys(ctx context.Context, p *oidcProvider) (jose.JSONW
 	}
 	if err != nil {
 		b.log.WarnContext(ctx, "cannot fetch an identity provider's keys", "provider", p.arn, "error", err)
-		return keys, badRequest("InvalidIdentityToken", "Couldn't retrieve verification key from your identity provider,  please reference AssumeRoleWithWebIdentity documentation for requirements")
+		return keys, badRequest(
+			"InvalidIdentityToken",
+			"Couldn't retrieve verification key from your identity provider,  please reference AssumeRoleWithWebIdentity documentation for requirements",
+		)
 	}
 	return keys, nil
 }

@@ -22,7 +22,10 @@ func page[T any](all []T, in pageInput, key func(T) string) ([]T, string, *apiEr
 	if in.MaxResults != nil {
 		size = *in.MaxResults
 		if size < 1 || size > maxPage {
-			return nil, "", errECRParameter("maxResults", "Member must have value less than or equal to 1000 and greater than or equal to 1")
+			return nil, "", errECRParameter(
+				"maxResults",
+				"Member must have value less than or equal to 1000 and greater than or equal to 1",
+			)
 		}
 	}
 	if in.NextToken != "" {

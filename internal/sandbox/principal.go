@@ -1,8 +1,10 @@
 package sandbox
 
 import (
+	"crypto/subtle"
 	"maps"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/pullpass/pullpass"
@@ -20,6 +22,15 @@ type credential struct {
 	created  time.Time
 	lastUsed time.Time
 	lastUse  [2]string // service, region
+}
+
+// carries reports whether the session token of a request belongs to the key: a
+// session's keys are nothing without it, and a user's take none.
+func (c *credential) carries(token string) bool {
+	if c.session == nil {
+		return token == ""
+	}
+	return subtle.ConstantTimeCompare([]byte(token), []byte(c.session.token.Reveal())) == 1
 }
 
 type sessionKind int
@@ -101,6 +112,30 @@ func (p *principal) principalTags() map[string]string {
 		maps.Copy(tags, p.session.tags)
 	}
 	return tags
+}
+
+func (p *principal) describe(now time.Time, set func(key, value string)) {
+	switch {
+	case p.isRole:
+		set("aws:PrincipalType", "AssumedRole")
+	case p.session != nil && p.session.kind == federatedUser:
+		set("aws:PrincipalType", "FederatedUser")
+	default:
+		set("aws:PrincipalType", "User")
+		set("aws:username", p.entity.name)
+	}
+	if p.session == nil {
+		return
+	}
+	// Temporary credentials always say it, long-term keys never do:
+	// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
+	set("aws:MultiFactorAuthPresent", strconv.FormatBool(p.session.mfa))
+	if p.session.mfa {
+		set("aws:MultiFactorAuthAge", strconv.Itoa(int(now.Sub(p.session.issued)/time.Second)))
+	}
+	set("aws:TokenIssueTime", p.session.issued.UTC().Format("2006-01-02T15:04:05Z"))
+	set("aws:SourceIdentity", p.session.sourceIdentity)
+	set("aws:FederatedProvider", p.session.provider)
 }
 
 func (a *account) assumedRoleARN(role, name string) string {

@@ -96,7 +96,9 @@ func (p *publicRegistry) mayPush(bearer *registryToken) bool {
 	if err != nil {
 		return false
 	}
-	return b.decide(question{principal: who, action: "ecr-public:PutImage", resource: "*", account: who.account, region: "us-east-1"}) == nil
+	return b.decide(
+		question{principal: who, action: "ecr-public:PutImage", resource: "*", account: who.account, region: "us-east-1"},
+	) == nil
 }
 
 // exchange turns a token of ECR Public, or nothing, into a bearer token. One that
@@ -108,7 +110,9 @@ func (p *publicRegistry) exchange(w http.ResponseWriter, r *http.Request) {
 		token = p.box.state.tokens[sha256.Sum256([]byte(password))]
 		p.box.state.mu.Unlock()
 		if token == nil || token.region != publicRegion || !p.box.now().Before(token.expires) {
-			(&registryError{http.StatusBadRequest, "DENIED", "Your authorization token has expired. Reauthenticate and try again."}).write(w)
+			(&registryError{http.StatusBadRequest, "DENIED", "Your authorization token has expired. Reauthenticate and try again."}).write(
+				w,
+			)
 			return
 		}
 	}

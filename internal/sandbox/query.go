@@ -59,7 +59,11 @@ func (p queryProtocol) answer(w http.ResponseWriter, c *call, result any) {
 	}
 	if err != nil {
 		c.box.log.ErrorContext(c.ctx, "cannot write an answer", "operation", c.operation, "error", err)
-		p.refuse(w, c, apiErrorf(http.StatusInternalServerError, "InternalFailure", "The sandbox could not write its answer."))
+		p.refuse(
+			w,
+			c,
+			apiErrorf(http.StatusInternalServerError, "InternalFailure", "The sandbox could not write its answer."),
+		)
 		return
 	}
 	w.Header().Set("Content-Type", "text/xml")
@@ -163,7 +167,10 @@ func (c *call) seconds(name string, standard time.Duration) (time.Duration, *api
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 0 {
-		return 0, errValidation("Value at '%s' failed to satisfy constraint: Member must be a number of seconds", lowerFirst(name))
+		return 0, errValidation(
+			"Value at '%s' failed to satisfy constraint: Member must be a number of seconds",
+			lowerFirst(name),
+		)
 	}
 	return time.Duration(n) * time.Second, nil
 }

@@ -1,8 +1,6 @@
 package sandbox
 
 import (
-	"cmp"
-	"slices"
 	"strings"
 
 	"github.com/pullpass/pullpass/internal/iam"
@@ -28,37 +26,6 @@ func (s *state) rename(arn, id string) {
 			}
 		}
 	}
-}
-
-// replacePrincipal rewrites the document's text, in Principal elements only: a
-// condition on the ARN keeps its words.
-func (d policyDocument) replacePrincipal(arn, id string) policyDocument {
-	var places []iam.Position
-	for _, st := range d.policy.Statements {
-		for _, set := range []*iam.Principals{st.Principals, st.NotPrincipals} {
-			if set == nil {
-				continue
-			}
-			for _, v := range set.AWS {
-				if v.Text == arn {
-					places = append(places, v.Pos)
-				}
-			}
-		}
-	}
-	// From the end to the start, so that no position moves before its turn.
-	slices.SortFunc(places, func(a, b iam.Position) int {
-		return cmp.Or(cmp.Compare(b.Line, a.Line), cmp.Compare(b.Column, a.Column))
-	})
-	lines := strings.Split(d.text, "\n")
-	for _, at := range places {
-		replaceAt(lines, at, arn, id)
-	}
-	next, err := parsePolicy(strings.Join(lines, "\n"))
-	if len(places) == 0 || err != nil {
-		return d
-	}
-	return next
 }
 
 // replaceAt replaces a JSON string that starts at a position.

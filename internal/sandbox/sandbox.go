@@ -166,7 +166,12 @@ func (b *Sandbox) openRegistry(reg *registry) error {
 // listenRegistry opens a registry's address. The caller holds the lock.
 func (b *Sandbox) listenRegistry(ctx context.Context, reg *registry) (*listener, error) {
 	account, region := reg.account.id, reg.region
-	l, err := b.listen(ctx, "registry "+registryHost(account, region), b.registryAddress(account, region), b.registryHandlerOf(account, region))
+	l, err := b.listen(
+		ctx,
+		"registry "+registryHost(account, region),
+		b.registryAddress(account, region),
+		b.registryHandlerOf(account, region),
+	)
 	if err != nil {
 		return nil, err
 	}

@@ -28,7 +28,15 @@ func (b *Sandbox) seed() error {
 		}
 		b.state.accounts[a.ID] = acct
 	}
-	steps := []func(Account, *account) error{b.seedPolicies, b.seedUsers, b.seedRoles, b.seedProviders, b.seedTrust, b.seedRegistries, b.seedControls}
+	steps := []func(Account, *account) error{
+		b.seedPolicies,
+		b.seedUsers,
+		b.seedRoles,
+		b.seedProviders,
+		b.seedTrust,
+		b.seedRegistries,
+		b.seedControls,
+	}
 	for _, step := range steps {
 		for _, a := range b.cfg.Accounts {
 			if err := step(a, b.state.accounts[a.ID]); err != nil {
@@ -93,29 +101,6 @@ func (b *Sandbox) seedRoles(a Account, acct *account) error {
 		if err := made.seed("Role", acct, r.InlinePolicies, r.AttachedPolicies); err != nil {
 			return fmt.Errorf("role %s: %w", r.Name, err)
 		}
-	}
-	return nil
-}
-
-func (e *entity) seed(kind string, acct *account, inline map[string]Document, attached []string) error {
-	for _, name := range slices.Sorted(maps.Keys(inline)) {
-		doc, err := parseIdentityPolicy(string(inline[name]))
-		if err != nil {
-			return fmt.Errorf("policy %s: %w", name, err)
-		}
-		if err := e.checkInlineSize(kind, name, doc.text); err != nil {
-			return fmt.Errorf("policy %s: %w", name, err)
-		}
-		e.inline[name] = doc
-	}
-	for _, arn := range attached {
-		if acct.policyNamed(arn) == nil {
-			return fmt.Errorf("no policy %s", arn)
-		}
-		if len(e.attached) >= maxAttached {
-			return fmt.Errorf("more than %d policies are attached", maxAttached)
-		}
-		e.attached = append(e.attached, arn)
 	}
 	return nil
 }

@@ -68,7 +68,9 @@ func parseSignature(r *http.Request) (*signature, *apiError) {
 		sessionToken:  r.Header.Get("X-Amz-Security-Token"),
 	}
 	if s.timestamp == "" {
-		return nil, errIncompleteSignature("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.")
+		return nil, errIncompleteSignature(
+			"Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.",
+		)
 	}
 	return s, s.readScope(fields["Credential"])
 }
@@ -104,7 +106,9 @@ func parsePresigned(q url.Values) (*signature, *apiError) {
 func (s *signature) readScope(credential string) *apiError {
 	parts := strings.Split(credential, "/")
 	if len(parts) != 5 || parts[4] != "aws4_request" {
-		return errIncompleteSignature("Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term.")
+		return errIncompleteSignature(
+			"Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term.",
+		)
 	}
 	s.keyID, s.date, s.region, s.service = parts[0], parts[1], parts[2], parts[3]
 	return nil
@@ -166,6 +170,27 @@ func (s *signature) signs(header string) bool {
 		}
 	}
 	return false
+}
+
+// canonicalRequest writes the request the way both sides must, byte for byte:
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+func (s *signature) canonicalRequest(r *http.Request, payload string) string {
+	return strings.Join([]string{
+		r.Method,
+		canonicalPath(r.URL),
+		canonicalQuery(r.URL.Query()),
+		s.canonicalHeaders(r),
+		strings.Join(s.signedHeaders, ";"),
+		payload,
+	}, "\n")
+}
+
+func (s *signature) canonicalHeaders(r *http.Request) string {
+	var b strings.Builder
+	for _, name := range s.signedHeaders {
+		b.WriteString(name + ":" + headerValue(r, name) + "\n")
+	}
+	return b.String()
 }
 
 func signingKey(secret, date, region, service string) []byte {

@@ -8,19 +8,6 @@ import (
 	"strings"
 )
 
-// canonicalRequest writes the request the way both sides must, byte for byte:
-// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
-func (s *signature) canonicalRequest(r *http.Request, payload string) string {
-	return strings.Join([]string{
-		r.Method,
-		canonicalPath(r.URL),
-		canonicalQuery(r.URL.Query()),
-		s.canonicalHeaders(r),
-		strings.Join(s.signedHeaders, ";"),
-		payload,
-	}, "\n")
-}
-
 // canonicalPath encodes the already encoded path once more, as every service
 // but S3 does.
 func canonicalPath(u *url.URL) string {
@@ -47,14 +34,6 @@ func canonicalQuery(q url.Values) string {
 	}
 	slices.Sort(pairs)
 	return strings.Join(pairs, "&")
-}
-
-func (s *signature) canonicalHeaders(r *http.Request) string {
-	var b strings.Builder
-	for _, name := range s.signedHeaders {
-		b.WriteString(name + ":" + headerValue(r, name) + "\n")
-	}
-	return b.String()
 }
 
 // headerValue also finds the headers that net/http keeps elsewhere.

@@ -1,10 +1,8 @@
 package sandbox
 
 import (
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"hash"
 	"os"
 
@@ -18,21 +16,6 @@ type spool struct {
 	size   int64
 	memory chunks
 	file   *os.File // nil: in memory
-}
-
-func (s *blobStore) newSpool() (*spool, error) {
-	sp := &spool{hash: sha256.New()}
-	if s.dir == "" {
-		return sp, nil
-	}
-	if err := os.MkdirAll(s.dir, 0o700); err != nil {
-		return nil, fmt.Errorf("making the layer directory: %w", err)
-	}
-	var err error
-	if sp.file, err = os.CreateTemp(s.dir, "upload-*"); err != nil {
-		return nil, fmt.Errorf("storing a layer: %w", err)
-	}
-	return sp, nil
 }
 
 // Write implements io.Writer.

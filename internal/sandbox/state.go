@@ -1,6 +1,11 @@
 package sandbox
 
 import (
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -70,19 +75,69 @@ type entity struct {
 	tags     map[string]string
 }
 
-type user struct {
-	entity
-	keys []*credential
-	mfa  []mfaDevice
+func (e *entity) setBoundary(a *account, arn string) *apiError {
+	if arn != "" && a.policyNamed(arn) == nil {
+		return apiErrorf(
+			http.StatusNotFound,
+			"NoSuchEntity",
+			"Scope ARN: %s does not exist or is not attachable.",
+			printable(arn),
+		)
+	}
+	e.boundary = arn
+	return nil
 }
 
-type role struct {
-	entity
-	description string
-	trust       policyDocument
-	maxSession  time.Duration
-	lastUsed    time.Time
-	lastRegion  string
+// checkInlineSize adds up an entity's inline policies with one more.
+func (e *entity) checkInlineSize(kind, name, text string) *apiError {
+	limit := maxRolePolicies
+	if kind == "User" {
+		limit = maxUserPolicies
+	}
+	size := policySize(text)
+	for other, doc := range e.inline {
+		if other != name {
+			size += policySize(doc.text)
+		}
+	}
+	if size > limit {
+		return errLimit("Maximum policy size of %d bytes exceeded for %s %s", limit, strings.ToLower(kind), e.name)
+	}
+	return nil
+}
+
+// checkEmpty refuses to delete what still has policies.
+func (e *entity) checkEmpty() *apiError {
+	switch {
+	case len(e.inline) > 0:
+		return errDeleteConflict("Cannot delete entity, must delete policies first.")
+	case len(e.attached) > 0:
+		return errDeleteConflict("Cannot delete entity, must detach all policies first.")
+	}
+	return nil
+}
+
+func (e *entity) seed(kind string, acct *account, inline map[string]Document, attached []string) error {
+	for _, name := range slices.Sorted(maps.Keys(inline)) {
+		doc, err := parseIdentityPolicy(string(inline[name]))
+		if err != nil {
+			return fmt.Errorf("policy %s: %w", name, err)
+		}
+		if err := e.checkInlineSize(kind, name, doc.text); err != nil {
+			return fmt.Errorf("policy %s: %w", name, err)
+		}
+		e.inline[name] = doc
+	}
+	for _, arn := range attached {
+		if acct.policyNamed(arn) == nil {
+			return fmt.Errorf("no policy %s", arn)
+		}
+		if len(e.attached) >= maxAttached {
+			return fmt.Errorf("more than %d policies are attached", maxAttached)
+		}
+		e.attached = append(e.attached, arn)
+	}
+	return nil
 }
 
 type managedPolicy struct {
@@ -97,6 +152,24 @@ type managedPolicy struct {
 	current     string          // "v1"
 	nextVersion int
 	tags        map[string]string
+}
+
+func (p *managedPolicy) versionShape(v policyVersion, document bool) versionShape {
+	s := versionShape{VersionID: v.id, IsDefaultVersion: v.id == p.current, CreateDate: isoTime(v.created)}
+	if document {
+		s.Document = encodeDocument(v.document.text)
+	}
+	return s
+}
+
+// document is the default version.
+func (p *managedPolicy) document() policyDocument {
+	for _, v := range p.versions {
+		if v.id == p.current {
+			return v.document
+		}
+	}
+	return nothing()
 }
 
 type policyVersion struct {

@@ -125,7 +125,11 @@ func getFederationToken(c *call) (any, *apiError) {
 
 // errConstraint is the query services' answer to a parameter of the wrong shape.
 func errConstraint(parameter, constraint string) *apiError {
-	return errValidation("1 validation error detected: Value at '%s' failed to satisfy constraint: %s", parameter, constraint)
+	return errValidation(
+		"1 validation error detected: Value at '%s' failed to satisfy constraint: %s",
+		parameter,
+		constraint,
+	)
 }
 
 func withinSeconds(d, least, most time.Duration) *apiError {

@@ -59,7 +59,10 @@ func assumeRole(c *call) (any, *apiError) {
 	if chained {
 		for _, k := range p.session.transitive {
 			if _, again := tags[k]; again {
-				return nil, badRequest("InvalidParameterValue", "One of the specified transitive tag keys can't be set because it conflicts with a transitive tag key from the calling session.")
+				return nil, badRequest(
+					"InvalidParameterValue",
+					"One of the specified transitive tag keys can't be set because it conflicts with a transitive tag key from the calling session.",
+				)
 			}
 			tags[k] = p.session.tags[k]
 			transitive = append(transitive, k)
@@ -148,7 +151,9 @@ func (c *call) assumeDuration(r *role, chained bool) (time.Duration, *apiError) 
 		return 0, err
 	}
 	if chained && life > chainedLimit {
-		return 0, errValidation("The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining")
+		return 0, errValidation(
+			"The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining",
+		)
 	}
 	if life > r.maxSession {
 		return 0, errValidation("The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")
@@ -179,7 +184,11 @@ func (c *call) sessionPolicies(a *account) ([]policyDocument, int, *apiError) {
 	for _, fields := range arns {
 		doc, ok := a.policyByARN(fields["arn"])
 		if !ok {
-			return nil, 0, badRequest("MalformedPolicyDocument", "Policy %s does not exist or is not attachable.", printable(fields["arn"]))
+			return nil, 0, badRequest(
+				"MalformedPolicyDocument",
+				"Policy %s does not exist or is not attachable.",
+				printable(fields["arn"]),
+			)
 		}
 		policies = append(policies, doc)
 		size += len(fields["arn"])
@@ -189,7 +198,11 @@ func (c *call) sessionPolicies(a *account) ([]policyDocument, int, *apiError) {
 	}
 	packed := (size*100 + maxSessionPolicy - 1) / maxSessionPolicy
 	if packed > 100 {
-		return nil, 0, badRequest("PackedPolicyTooLarge", "Packed size of session tags consumes %d%% of allotted space.", packed)
+		return nil, 0, badRequest(
+			"PackedPolicyTooLarge",
+			"Packed size of session tags consumes %d%% of allotted space.",
+			packed,
+		)
 	}
 	return policies, packed, nil
 }

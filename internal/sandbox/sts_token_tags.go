@@ -3,7 +3,6 @@ package sandbox
 import (
 	"maps"
 	"slices"
-	"strings"
 )
 
 // The claims in which a web identity token carries session tags and a source
@@ -18,52 +17,6 @@ type tokenTags struct {
 	principal  map[string]string
 	transitive []string
 	source     string
-}
-
-// sessionTags reads the claims, nested or in the flattened form
-// ("https://aws.amazon.com/tags/principal_tags/team"). What has another shape is
-// refused: STS would not guess either.
-func (c *claims) sessionTags() (tokenTags, *apiError) {
-	t := tokenTags{principal: map[string]string{}}
-	invalid := errInvalidToken("The session tags of the token are not of the form that STS reads")
-	nested := map[string]any{}
-	if claim, there := c.all[tagsClaim]; there {
-		object, ok := claim.(map[string]any)
-		if !ok {
-			return t, invalid
-		}
-		maps.Copy(nested, object)
-	}
-	tags, ok := orObject(nested["principal_tags"])
-	if !ok {
-		return t, invalid
-	}
-	tags = maps.Clone(tags)
-	for name, claim := range c.all {
-		if key, found := strings.CutPrefix(name, tagsClaim+"/principal_tags/"); found {
-			tags[key] = claim
-		}
-	}
-	for key, value := range tags {
-		text, ok := oneText(value)
-		if !ok || key == "" || len(key) > 128 || len(text) > 256 || strings.HasPrefix(strings.ToLower(key), "aws:") {
-			return t, invalid
-		}
-		t.principal[key] = text
-	}
-	keys := nested["transitive_tag_keys"]
-	if flat, there := c.all[tagsClaim+"/transitive_tag_keys"]; there {
-		keys = flat
-	}
-	if t.transitive, ok = texts(keys); !ok || len(t.principal) > 50 {
-		return t, invalid
-	}
-	if claim, there := c.all[sourceClaim]; there {
-		if t.source, ok = claim.(string); !ok || !sessionPattern.MatchString(t.source) {
-			return t, errInvalidToken("The source identity of the token is not a text of 2 to 64 characters")
-		}
-	}
-	return t, nil
 }
 
 func orObject(v any) (map[string]any, bool) {

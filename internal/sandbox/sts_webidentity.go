@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -64,16 +65,23 @@ func verifyWebIdentity(c *call) *apiError {
 	}
 	parsed, err := jwt.ParseSigned(token, webIdentityAlgorithms())
 	if err != nil {
-		return errInvalidToken("The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)")
+		return errInvalidToken(
+			"The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)",
+		)
 	}
 	id := &webIdentity{}
 	if err := parsed.UnsafeClaimsWithoutVerification(&id.claims, &id.claims.all); err != nil {
-		return errInvalidToken("The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)")
+		return errInvalidToken(
+			"The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)",
+		)
 	}
 	if refusal := c.findProvider(id); refusal != nil {
 		return refusal
 	}
-	if !slices.ContainsFunc(id.claims.audience(), func(a string) bool { return slices.Contains(id.provider.clientIDs, a) }) {
+	if !slices.ContainsFunc(
+		id.claims.audience(),
+		func(a string) bool { return slices.Contains(id.provider.clientIDs, a) },
+	) {
 		return errInvalidToken("Incorrect token audience")
 	}
 	keys, refusal := c.box.providerKeys(c.ctx, id.provider)
@@ -81,7 +89,9 @@ func verifyWebIdentity(c *call) *apiError {
 		return refusal
 	}
 	if !verifiedBy(parsed, keys) {
-		return errInvalidToken("Couldn't retrieve verification key from your identity provider,  please reference AssumeRoleWithWebIdentity documentation for requirements")
+		return errInvalidToken(
+			"Couldn't retrieve verification key from your identity provider,  please reference AssumeRoleWithWebIdentity documentation for requirements",
+		)
 	}
 	if refusal := id.claims.checkTime(c.now); refusal != nil {
 		return refusal
@@ -142,9 +152,60 @@ func (c *claims) checkTime(now time.Time) *apiError {
 		return errInvalidToken("Missing a required claim: exp or iat")
 	}
 	if exp := c.Expiry.Time(); !now.Before(exp) {
-		return badRequest("ExpiredTokenException", "Token expired: current date/time %d must be before the expiration date/time %d", now.Unix(), exp.Unix())
+		return badRequest(
+			"ExpiredTokenException",
+			"Token expired: current date/time %d must be before the expiration date/time %d",
+			now.Unix(),
+			exp.Unix(),
+		)
 	}
 	return nil
+}
+
+// sessionTags reads the claims, nested or in the flattened form
+// ("https://aws.amazon.com/tags/principal_tags/team"). What has another shape is
+// refused: STS would not guess either.
+func (c *claims) sessionTags() (tokenTags, *apiError) {
+	t := tokenTags{principal: map[string]string{}}
+	invalid := errInvalidToken("The session tags of the token are not of the form that STS reads")
+	nested := map[string]any{}
+	if claim, there := c.all[tagsClaim]; there {
+		object, ok := claim.(map[string]any)
+		if !ok {
+			return t, invalid
+		}
+		maps.Copy(nested, object)
+	}
+	tags, ok := orObject(nested["principal_tags"])
+	if !ok {
+		return t, invalid
+	}
+	tags = maps.Clone(tags)
+	for name, claim := range c.all {
+		if key, found := strings.CutPrefix(name, tagsClaim+"/principal_tags/"); found {
+			tags[key] = claim
+		}
+	}
+	for key, value := range tags {
+		text, ok := oneText(value)
+		if !ok || key == "" || len(key) > 128 || len(text) > 256 || strings.HasPrefix(strings.ToLower(key), "aws:") {
+			return t, invalid
+		}
+		t.principal[key] = text
+	}
+	keys := nested["transitive_tag_keys"]
+	if flat, there := c.all[tagsClaim+"/transitive_tag_keys"]; there {
+		keys = flat
+	}
+	if t.transitive, ok = texts(keys); !ok || len(t.principal) > 50 {
+		return t, invalid
+	}
+	if claim, there := c.all[sourceClaim]; there {
+		if t.source, ok = claim.(string); !ok || !sessionPattern.MatchString(t.source) {
+			return t, errInvalidToken("The source identity of the token is not a text of 2 to 64 characters")
+		}
+	}
+	return t, nil
 }
 
 // assumeRoleWithWebIdentity makes the fourth check, the trust policy.

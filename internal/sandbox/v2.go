@@ -1,9 +1,13 @@
 package sandbox
 
 import (
+	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -23,6 +27,23 @@ func (e *registryError) write(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(e.status)
 	_, _ = w.Write(text)
+}
+
+// api says the same in the words of ECR's API.
+func (e *registryError) api() *apiError {
+	switch e.code {
+	case "BLOB_UNKNOWN":
+		return badRequest("LayersNotFoundException", "%s", e.message)
+	case "MANIFEST_UNKNOWN":
+		return badRequest("ReferencedImagesNotFoundException", "%s", e.message)
+	case "DIGEST_INVALID":
+		return badRequest("InvalidLayerException", "%s", e.message)
+	case "BLOB_UPLOAD_UNKNOWN", "BLOB_UPLOAD_INVALID":
+		return badRequest("UploadNotFoundException", "%s", e.message)
+	case "UNKNOWN":
+		return apiErrorf(http.StatusInternalServerError, "ServerException", "%s", e.message)
+	}
+	return errECRParameter("imageManifest", "Invalid image manifest provided")
 }
 
 // v2Request is one /v2/ path taken apart.
@@ -128,14 +149,29 @@ func (h *registryHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err := h.serve(w, r, p, req, action); err != nil {
-		h.box.log.DebugContext(r.Context(), "registry request refused", "action", action, "repository", req.name, "code", err.code)
+		h.box.log.DebugContext(
+			r.Context(),
+			"registry request refused",
+			"action",
+			action,
+			"repository",
+			req.name,
+			"code",
+			err.code,
+		)
 		err.write(w)
 	}
 }
 
 // serve authorizes under the lock and answers outside of it: a slow client must
 // not hold up the others.
-func (h *registryHandler) serve(w http.ResponseWriter, r *http.Request, p *principal, req v2Request, action string) *registryError {
+func (h *registryHandler) serve(
+	w http.ResponseWriter,
+	r *http.Request,
+	p *principal,
+	req v2Request,
+	action string,
+) *registryError {
 	switch {
 	case req.kind == "catalog":
 		return h.catalog(w, r, p, action)
@@ -203,7 +239,12 @@ func (h *registryHandler) admitWholeUpload(r *http.Request, p *principal, req v2
 	return nil
 }
 
-func (h *registryHandler) putManifest(w http.ResponseWriter, r *http.Request, p *principal, req v2Request) *registryError {
+func (h *registryHandler) putManifest(
+	w http.ResponseWriter,
+	r *http.Request,
+	p *principal,
+	req v2Request,
+) *registryError {
 	manifest, readErr := io.ReadAll(http.MaxBytesReader(w, r.Body, maxManifest))
 	if readErr != nil {
 		return &registryError{http.StatusRequestEntityTooLarge, "MANIFEST_INVALID", "manifest is larger than 4 MiB"}
@@ -232,7 +273,12 @@ func (h *registryHandler) putManifest(w http.ResponseWriter, r *http.Request, p 
 
 // deleteManifest takes a tag off an image, or the image away, as BatchDeleteImage
 // does.
-func (h *registryHandler) deleteManifest(w http.ResponseWriter, r *http.Request, p *principal, req v2Request) *registryError {
+func (h *registryHandler) deleteManifest(
+	w http.ResponseWriter,
+	r *http.Request,
+	p *principal,
+	req v2Request,
+) *registryError {
 	h.box.state.mu.Lock()
 	defer h.box.state.mu.Unlock()
 	repo, err := h.authorize(r, p, req, "ecr:BatchDeleteImage")
@@ -254,7 +300,12 @@ func (h *registryHandler) deleteManifest(w http.ResponseWriter, r *http.Request,
 }
 
 // authorize decides and finds the repository.
-func (h *registryHandler) authorize(r *http.Request, p *principal, req v2Request, action string) (*repository, *registryError) {
+func (h *registryHandler) authorize(
+	r *http.Request,
+	p *principal,
+	req v2Request,
+	action string,
+) (*repository, *registryError) {
 	q := h.registry.question(p, action, req.name)
 	q.request = r
 	if err := h.box.decide(q); err != nil {
@@ -267,13 +318,118 @@ func (h *registryHandler) authorize(r *http.Request, p *principal, req v2Request
 	return repo, nil
 }
 
-// refuseMove keeps immutable tags where they are, even for the same image.
-func (r *repository) refuseMove(tag string) *registryError {
-	if _, exists := r.store.tags[tag]; exists && r.fixed(tag) {
-		return &registryError{
-			http.StatusBadRequest, "TAG_INVALID",
-			"The image tag '" + tag + "' already exists in the '" + r.name + "' repository and cannot be overwritten because the tag is immutable.",
+// authenticate turns the token of a request into the principal that it stands
+// for, as that one is now.
+func (h *registryHandler) authenticate(r *http.Request) (*principal, *registryError) {
+	user, password, ok := r.BasicAuth()
+	if !ok || user != "AWS" {
+		return nil, &registryError{status: http.StatusUnauthorized}
+	}
+	b := h.box
+	b.state.mu.Lock()
+	defer b.state.mu.Unlock()
+	now := b.now()
+	token := b.state.tokens[sha256.Sum256([]byte(password))]
+	if token == nil || token.region != h.registry.region {
+		// To ECR a token of another region is as garbled as any other text.
+		return nil, &registryError{
+			http.StatusBadRequest,
+			"UNSUPPORTED",
+			"Invalid authorization token for this registry and region.",
 		}
 	}
+	if !now.Before(token.expires) {
+		return nil, &registryError{
+			http.StatusForbidden,
+			"DENIED",
+			"Your authorization token has expired. Reauthenticate and try again.",
+		}
+	}
+	p, err := b.state.resolve(token.credential, now)
+	if err != nil {
+		return nil, &registryError{http.StatusForbidden, "DENIED", err.message}
+	}
+	return p, nil
+}
+
+// catalog lists repositories. ECR refuses pages of more than 1,000.
+func (h *registryHandler) catalog(w http.ResponseWriter, r *http.Request, p *principal, action string) *registryError {
+	size, err := pageSize(r.URL.Query(), defaultPage)
+	if err != nil {
+		return err
+	}
+	names, err := h.repositoryNames(r, p, action)
+	if err != nil {
+		return err
+	}
+	names, next := pageAfter(names, "/v2/_catalog", r.URL.Query(), size)
+	text, _ := json.Marshal(map[string][]string{"repositories": append([]string{}, names...)}) // strings always marshal
+	(&v2Answer{contentType: "application/json; charset=utf-8", link: next, body: text}).serve(w, r)
 	return nil
+}
+
+func (h *registryHandler) repositoryNames(r *http.Request, p *principal, action string) ([]string, *registryError) {
+	h.box.state.mu.Lock()
+	defer h.box.state.mu.Unlock()
+	q := h.registry.listing(p, action)
+	q.request = r
+	if err := h.box.decide(q); err != nil {
+		return nil, &registryError{http.StatusForbidden, "DENIED", err.message}
+	}
+	return slices.Sorted(maps.Keys(h.registry.repositories)), nil
+}
+
+// upload serves a layer's way in: POST begins, PATCH appends, PUT ends; GET
+// tells how far it came, DELETE gives it up.
+func (h *registryHandler) upload(
+	w http.ResponseWriter,
+	r *http.Request,
+	repo *repository,
+	req v2Request,
+) *registryError {
+	uploads := repo.store.uploads
+	if r.Method == http.MethodPost {
+		return h.beginUpload(w, r, repo)
+	}
+	up := uploads.find(req.reference)
+	if up == nil {
+		return uploadRefusal(errUploadDone)
+	}
+	switch r.Method {
+	case http.MethodPatch, http.MethodPut:
+		if err := appendPart(w, r, repo, up); err != nil {
+			return err
+		}
+		if r.Method == http.MethodPut {
+			return finishUpload(w, r, repo, up)
+		}
+		w.WriteHeader(http.StatusAccepted)
+	case http.MethodGet:
+		tellProgress(w, repo, up, up.size())
+		w.WriteHeader(http.StatusNoContent)
+	case http.MethodDelete:
+		if err := uploads.cancel(up); err != nil {
+			return uploadRefusal(err)
+		}
+		w.WriteHeader(http.StatusNoContent)
+	}
+	return nil
+}
+
+// beginUpload also takes a whole layer at once, where the digest is given. A
+// layer of another repository is never mounted: the client then uploads it.
+func (h *registryHandler) beginUpload(w http.ResponseWriter, r *http.Request, repo *repository) *registryError {
+	up, err := repo.store.uploads.begin(h.box.now())
+	if err != nil {
+		return uploadRefusal(err)
+	}
+	if !r.URL.Query().Has("digest") {
+		tellProgress(w, repo, up, 0)
+		w.WriteHeader(http.StatusAccepted)
+		return nil
+	}
+	if _, err := up.add(-1, r.Body); err != nil {
+		return uploadRefusal(errors.Join(err, repo.store.uploads.cancel(up)))
+	}
+	return finishUpload(w, r, repo, up)
 }

@@ -7,9 +7,6 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
-
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
 // v2Answer is what a reading request of /v2/ gets.
@@ -38,10 +35,6 @@ func (a *v2Answer) serve(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodHead {
 		_, _ = w.Write(a.body) // the caller is gone when this fails
 	}
-}
-
-func (i *image) answer() *v2Answer {
-	return &v2Answer{contentType: i.mediaType, digest: i.digest, body: i.manifest}
 }
 
 // pageSize reads n, which ECR hands to its API: at most 1,000.
@@ -102,54 +95,4 @@ type referrer struct {
 	Size         int               `json:"size"`
 	ArtifactType string            `json:"artifactType,omitempty"`
 	Annotations  map[string]string `json:"annotations,omitempty"`
-}
-
-// referrersOf lists what refers to a digest, in the order of digests. An empty
-// artifact type is any.
-func (s *imageStore) referrersOf(subject, artifactType string) []referrer {
-	list := []referrer{}
-	for _, img := range s.sorted() {
-		if img.subject != subject || artifactType != "" && img.artifact != artifactType {
-			continue
-		}
-		list = append(list, referrer{img.mediaType, img.digest, len(img.manifest), img.artifact, img.annotations})
-	}
-	return list
-}
-
-// listReferrers answers the referrers API: an index, which is empty where nothing
-// refers to the digest, be it there or not.
-func (s *imageStore) listReferrers(subject string, query url.Values) (*v2Answer, *registryError) {
-	if h, err := v1.NewHash(subject); err != nil || h.Algorithm != "sha256" {
-		return nil, &registryError{http.StatusBadRequest, "DIGEST_INVALID", "the subject is not a sha256 digest"}
-	}
-	artifactType := query.Get("artifactType")
-	body, _ := json.Marshal(struct { // strings and numbers always marshal
-		SchemaVersion int             `json:"schemaVersion"`
-		MediaType     types.MediaType `json:"mediaType"`
-		Manifests     []referrer      `json:"manifests"`
-	}{2, types.OCIImageIndex, s.referrersOf(subject, artifactType)})
-	return &v2Answer{contentType: string(types.OCIImageIndex), filtered: artifactType != "", body: body}, nil
-}
-
-// serveBlob answers a download with a redirect, as ECR does, and HEAD itself.
-func (s *imageStore) serveBlob(w http.ResponseWriter, r *http.Request, reference string, to redirector) *registryError {
-	h, err := v1.NewHash(reference)
-	if err != nil {
-		return &registryError{http.StatusBadRequest, "DIGEST_INVALID", "the layer's digest is not one"}
-	}
-	size, ok := s.blobs.size(h)
-	if !ok {
-		return &registryError{http.StatusNotFound, "BLOB_UNKNOWN", "blob unknown to registry"}
-	}
-	if r.Method == http.MethodHead {
-		w.Header().Set("Content-Type", "application/octet-stream")
-		w.Header().Set("Content-Length", strconv.FormatInt(size, 10))
-		w.Header().Set("Docker-Content-Digest", h.String())
-		w.WriteHeader(http.StatusOK)
-		return nil
-	}
-	w.Header().Set("Location", to(s.blobs.repository, h))
-	w.WriteHeader(http.StatusTemporaryRedirect)
-	return nil
 }

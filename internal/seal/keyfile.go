@@ -197,7 +197,11 @@ func readKeyFile(path string) (*keyset.Handle, error) {
 	handle, err := insecurecleartextkeyset.Read(keyset.NewJSONReader(bytes.NewReader(content)))
 	if err != nil {
 		// The content is a key: not even a parser's complaint about it is repeated.
-		return nil, errKeyFile(path, "it does not hold a key set", "restore it from a backup: without it nothing sealed can be opened")
+		return nil, errKeyFile(
+			path,
+			"it does not hold a key set",
+			"restore it from a backup: without it nothing sealed can be opened",
+		)
 	}
 	return handle, nil
 }

@@ -58,3 +58,8 @@ func (k *Keyring) aead(id string) (tink.AEADWithContext, error) {
 		Hint:  "start the server with the key file (or KMS key) that this database was written with",
 	}
 }
+
+// Sealer returns a Sealer whose wrapped data keys are kept in keys.
+func (k *Keyring) Sealer(keys DataKeys) *Sealer {
+	return &Sealer{keyring: k, keys: keys, opened: make(map[int64]tink.AEAD)}
+}

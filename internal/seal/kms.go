@@ -76,7 +76,11 @@ func kmsRegion(id string) string {
 // AEAD gives the KMS key with this id. The associated data becomes the KMS
 // encryption context, so CloudTrail shows which data key was unwrapped.
 func (k *KMS) AEAD(id string) (tink.AEADWithContext, error) {
-	primitive, err := awskms.NewAEADWithContext(context.Background(), strings.TrimPrefix(id, kmsPrefix), awskms.WithKMS(k.client))
+	primitive, err := awskms.NewAEADWithContext(
+		context.Background(),
+		strings.TrimPrefix(id, kmsPrefix),
+		awskms.WithKMS(k.client),
+	)
 	if err != nil {
 		return nil, fmt.Errorf("using KMS key: %w", err)
 	}

@@ -43,11 +43,6 @@ type Sealer struct {
 	opened map[int64]tink.AEAD // unwrapped data keys, so that KMS is asked once for each
 }
 
-// Sealer returns a Sealer whose wrapped data keys are kept in keys.
-func (k *Keyring) Sealer(keys DataKeys) *Sealer {
-	return &Sealer{keyring: k, keys: keys, opened: make(map[int64]tink.AEAD)}
-}
-
 // Both formats: one byte format, eight bytes number of the data key, Tink
 // ciphertext. A value of format 2 is bound to what its row says, too; one of
 // format 1, which may have been written before there was anything to bind it to,
@@ -113,7 +108,9 @@ func KeyNumber(sealed []byte) (int64, error) {
 	if len(sealed) <= headerLength || sealed[0] != format1 && sealed[0] != format2 {
 		return 0, errBroken("it is not in a form that Pullpass writes")
 	}
-	return int64(binary.BigEndian.Uint64(sealed[1:headerLength])), nil //nolint:gosec // a forged number is looked up and not found
+	return int64(
+		binary.BigEndian.Uint64(sealed[1:headerLength]),
+	), nil //nolint:gosec // a forged number is looked up and not found
 }
 
 // Unbound is how a sealed value begins that is bound to its place alone.
@@ -217,7 +214,12 @@ func (s *Sealer) open(ctx context.Context, key DataKey) (tink.AEAD, error) {
 	if err != nil {
 		return nil, err
 	}
-	handle, err := keyset.ReadWithContext(ctx, keyset.NewBinaryReader(bytes.NewReader(key.Wrapped)), kek, dataKeyPlace(key.Number))
+	handle, err := keyset.ReadWithContext(
+		ctx,
+		keyset.NewBinaryReader(bytes.NewReader(key.Wrapped)),
+		kek,
+		dataKeyPlace(key.Number),
+	)
 	if err != nil {
 		return nil, errKEK("unwrap a data key", key.KEK, err)
 	}
@@ -239,7 +241,8 @@ func (s *Sealer) Forget(number int64) {
 }
 
 func errKEK(what, id string, err error) error {
-	if pullpass.KindOf(err) != pullpass.Internal || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	if pullpass.KindOf(err) != pullpass.Internal || errors.Is(err, context.Canceled) ||
+		errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("cannot %s: %w", what, err)
 	}
 	return &pullpass.Error{

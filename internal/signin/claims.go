@@ -105,7 +105,12 @@ var causes = map[string]string{
 
 // Refusal is the refusal with this code, in words.
 func Refusal(code string) error {
-	e := &pullpass.Error{Kind: pullpass.Denied, Code: "sign_in_refused", What: "cannot sign in", Cause: "the server refused"}
+	e := &pullpass.Error{
+		Kind:  pullpass.Denied,
+		Code:  "sign_in_refused",
+		What:  "cannot sign in",
+		Cause: "the server refused",
+	}
 	if cause, ok := causes[code]; ok {
 		e.Code, e.Cause = code, cause
 	}

@@ -5,7 +5,10 @@
 // browser's cookie, the state is used once, and the server keeps hashes only: an
 // answer that is brought by another browser opens nothing.
 //
-//	p, err := signin.New(signin.Options{Issuer: "https://accounts.example.com", ClientID: id, ClientSecret: secret, Server: url, HTTP: client})
+//	p, err := signin.New(signin.Options{Issuer: "https://accounts.example.com", ClientID: id, ClientSecret: secret,
+//
+// Server: url, HTTP: client})
+//
 //	b := signin.NewBrowser()                     // goes into a cookie
 //	address, err := p.AuthorizationURL(ctx, state, b)
 //	person, err := p.Person(ctx, signin.Answer{Code: code}, b) // verified, or refused

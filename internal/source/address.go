@@ -16,7 +16,8 @@ var segment = regexp.MustCompile(`^[A-Za-z0-9_~][A-Za-z0-9_.~-]*$`)
 func Check(repository string) error {
 	u, err := url.Parse(repository)
 	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" ||
-		u.RawPath != "" || u.String() != repository || u.Host != strings.ToLower(u.Host) || strings.HasSuffix(u.Hostname(), ".") {
+		u.RawPath != "" || u.String() != repository || u.Host != strings.ToLower(u.Host) ||
+		strings.HasSuffix(u.Hostname(), ".") {
 		return errAddress()
 	}
 	segments := strings.Split(strings.TrimPrefix(u.Path, "/"), "/")

@@ -1,14 +1,11 @@
 package source
 
 import (
-	"context"
-	"fmt"
 	"io"
 	"slices"
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/object"
-	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp/capability"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp/sideband"
 	"github.com/go-git/go-git/v5/storage/memory"
@@ -19,47 +16,6 @@ import (
 // maxFile is the longest file that File reads, and about what a host is asked to
 // leave out: of a large repository only the trees and small files come over.
 const maxFile = 4 << 10
-
-// File returns a file at the top of the default branch.
-func (s *Source) File(ctx context.Context, repository string, login pullpass.GitLogin, name string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, within)
-	defer cancel()
-	session, refs, err := s.open(ctx, repository, login)
-	if err != nil {
-		return "", err
-	}
-	_, head, err := defaultBranch(refs)
-	if err != nil {
-		return "", err
-	}
-	commit := plumbing.NewHash(head)
-	request := packp.NewUploadPackRequestFromCapabilities(refs.Capabilities)
-	request.Wants = []plumbing.Hash{commit}
-	if refs.Capabilities.Supports(capability.Shallow) {
-		request.Depth = packp.DepthCommits(1)
-		_ = request.Capabilities.Set(capability.Shallow)
-	}
-	if refs.Capabilities.Supports(capability.Filter) {
-		request.Filter = packp.FilterBlobLimit(maxFile+1, packp.BlobLimitPrefixNone)
-		_ = request.Capabilities.Set(capability.Filter)
-	}
-	answer, err := session.UploadPack(ctx, request)
-	if err != nil {
-		return "", explain(err)
-	}
-	defer func() { _ = answer.Close() }()
-	select { // packs are held in memory, a few at a time
-	case s.slots <- struct{}{}:
-		defer func() { <-s.slots }()
-	case <-ctx.Done():
-		return "", explain(ctx.Err())
-	}
-	store, err := unpack(packOf(answer, request.Capabilities))
-	if err != nil {
-		return "", explain(fmt.Errorf("reading the objects: %w", err))
-	}
-	return readFile(store, commit, name)
-}
 
 // packOf takes the pack out of an answer that may carry progress beside it.
 func packOf(answer io.Reader, agreed *capability.List) io.Reader {
@@ -81,8 +37,12 @@ func readFile(store *memory.Storage, commit plumbing.Hash, name string) (string,
 	if err != nil {
 		return "", explain(err)
 	}
-	missing := &pullpass.Error{Kind: pullpass.NotFound, Code: "file_missing", What: "cannot read " + name + " in the project's repository",
-		Cause: "the default branch has no such file at its top, or one that is longer than 4 KiB"}
+	missing := &pullpass.Error{
+		Kind:  pullpass.NotFound,
+		Code:  "file_missing",
+		What:  "cannot read " + name + " in the project's repository",
+		Cause: "the default branch has no such file at its top, or one that is longer than 4 KiB",
+	}
 	i := slices.IndexFunc(tree.Entries, func(e object.TreeEntry) bool { return e.Name == name && e.Mode.IsRegular() })
 	if i < 0 {
 		return "", missing

@@ -22,33 +22,6 @@ const imageContext = "docker-image://"
 // maxStages bounds a Dockerfile: BuildKit itself takes long beyond.
 const maxStages = 500
 
-// dockerfileAlone reads a Dockerfile that nothing else names.
-func (r *reader) dockerfileAlone(file string) {
-	r.dockerfile(&Build{Context: ".", Dockerfile: file, Args: r.in, at: Position{File: file}}, "", true)
-}
-
-// dockerfile adds every image that a build fetches. needed is false for builds that
-// only other profiles need.
-func (r *reader) dockerfile(b *Build, service string, needed bool) {
-	name, text := b.Dockerfile, []byte(b.Inline)
-	if b.Inline == "" {
-		var ok bool
-		if text, ok = r.file(name, b.at, "the Dockerfile"); !ok {
-			return
-		}
-	} else {
-		name = b.at.File
-	}
-	d := &dockerfile{r: r, build: b, service: service, needed: needed, file: name}
-	source := text
-	if b.Inline != "" {
-		d.shift = b.at.Line // the text of a block scalar starts on the line after its key
-		source, _ = r.tree.read(name)
-	}
-	d.lines = strings.Split(string(source), "\n")
-	d.read(text)
-}
-
 // dockerfile is one that is being read.
 type dockerfile struct {
 	r       *reader

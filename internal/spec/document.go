@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"regexp"
-	"strconv"
-	"strings"
 
 	"github.com/tailscale/hujson"
 	"go.yaml.in/yaml/v4"
@@ -208,40 +206,3 @@ func (l lines) position(file string, offset int) Position {
 }
 
 var lineOf = regexp.MustCompile(`(?:line |:)(\d+)(?:, column |:)?(\d*)`)
-
-// unreadable reports a file that is not of its format, at the place that the parser names.
-func (r *reader) unreadable(file, language string, err error) {
-	at := Position{File: file}
-	if m := lineOf.FindStringSubmatch(err.Error()); m != nil {
-		at.Line, _ = strconv.Atoi(m[1])
-		at.Column, _ = strconv.Atoi(m[2])
-	}
-	code := CodeSyntax
-	if errors.Is(err, errTooManyNodes) {
-		code = CodeTooMuch
-	}
-	r.fail(code, at, "cannot read "+file+" as "+language, strings.TrimPrefix(strings.ReplaceAll(err.Error(), "\n", "; "), "yaml: "), "")
-}
-
-// yamlFile reads the only document of a YAML file; nil when it cannot, which is reported.
-func (r *reader) yamlFile(file string, at Position) *node {
-	text, ok := r.file(file, at, "the file")
-	if !ok {
-		return nil
-	}
-	documents, err := yamlDocuments(file, text)
-	switch {
-	case err != nil:
-		r.unreadable(file, "YAML", err)
-		return nil
-	case len(documents) > 1:
-		r.fail(CodeSyntax, documents[1].at, file+" holds more than one document", "only one is read", "remove what follows the first ---")
-		return nil
-	case len(documents) == 0 || documents[0].is(nodeNull):
-		return &node{kind: nodeMap, at: Position{File: file}}
-	}
-	if !r.isOf(documents[0], file, nodeMap) {
-		return nil
-	}
-	return documents[0]
-}

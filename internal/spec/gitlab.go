@@ -20,26 +20,6 @@ var gitlabJob = []string{
 	"trigger", "type", "variables", "when",
 }
 
-// gitlab reads .gitlab-ci.yml: every job with what it extends, includes of the same
-// repository followed. Everything else that it includes is named, and not asked.
-func (r *reader) gitlab(file string) {
-	g := &gitlabReader{r: r}
-	root := g.load(file, Position{File: file}, nil, nil)
-	if root == nil {
-		return
-	}
-	g.root = root
-	g.globals()
-	for _, e := range root.keys {
-		if slices.Contains(gitlabGlobals, e.key) && (e.key != "pages" || !e.value.is(nodeMap)) || r.full {
-			continue
-		}
-		if r.isOf(e.value, "job "+quote(e.key), nodeMap) {
-			g.job(e)
-		}
-	}
-}
-
 // gitlabReader is one pipeline that is being read, its includes merged.
 type gitlabReader struct {
 	r    *reader

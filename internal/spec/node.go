@@ -3,8 +3,6 @@ package spec
 import (
 	"slices"
 	"strings"
-
-	"github.com/pullpass/pullpass/internal/nearest"
 )
 
 // node is a value of a document, YAML or JSON, with its place. A nil node is one that
@@ -125,34 +123,6 @@ func (n *node) overlay(over *node) *node {
 		merged.keys = append(merged.keys, e)
 	}
 	return merged
-}
-
-// isOf reports a value of another type than the format's; a value that is not there is fine.
-func (r *reader) isOf(n *node, what string, kinds ...nodeKind) bool {
-	if n == nil || n.is(kinds...) {
-		return n != nil
-	}
-	var wants []string
-	for _, k := range kinds {
-		if k != nodeNumber || len(kinds) == 1 {
-			wants = append(wants, k.String())
-		}
-	}
-	r.fail(CodeWrongType, n.at, what+" is "+n.kind.String(), "the format wants "+strings.Join(wants, " or "), "")
-	return false
-}
-
-// known reports the keys of a mapping that the format does not have.
-func (r *reader) known(n *node, what string, report func(code string, at Position, what, cause, hint string), keys ...string) {
-	for _, e := range n.entries() {
-		if !slices.Contains(keys, e.key) {
-			hint := "remove it"
-			if near := nearest.Word(e.key, keys); near != "" {
-				hint = "did you mean " + near + "?"
-			}
-			report(CodeUnknownKey, e.at, what+" has no key "+quote(e.key), "the format does not define it", hint)
-		}
-	}
 }
 
 // pairs reads a mapping, or a list of K=V, as a mapping.

@@ -31,6 +31,18 @@ func (p Problem) Parts() []string {
 	return []string{p.What, p.Cause}
 }
 
+// level is a severity in SARIF's words.
+func (p Problem) level() string {
+	switch p.Severity {
+	case pullpass.SeverityError:
+		return "error"
+	case pullpass.SeverityWarning:
+		return "warning"
+	default:
+		return "note"
+	}
+}
+
 // The codes of problems, stable, for programs.
 const (
 	CodeSyntax       = "syntax"           // the file is not of its format

@@ -14,33 +14,6 @@ var releaseKeys = []string{
 	"service_accounts", "services", "shared_volumes", "sidecars", "tracking_branch", "tracking_tag", "workflows",
 }
 
-// release reads an application template. A service with has_repo names a product: its
-// image is built from the repository, and that name must never be asked of a hub.
-func (r *reader) release(file string) {
-	root := r.yamlFile(file, Position{File: file})
-	if root == nil {
-		return
-	}
-	r.known(root, "an application template", r.warn, releaseKeys...)
-	t := &releaseReader{r: r, root: root}
-	for _, s := range root.get("services").list() {
-		if r.isOf(s, "a service", nodeMap) {
-			t.service(s)
-		}
-	}
-	for _, key := range []string{"jobs", "cron_jobs", "sidecars"} {
-		for _, j := range root.get(key).list() {
-			t.job(key, j)
-		}
-	}
-	if builds := root.get("builds"); builds != nil {
-		r.warn(CodeNotFollowed, builds.at, "builds is not read", "its form is not documented", "give the service a build of its own")
-	}
-	if imports := root.get("app_imports"); imports != nil {
-		r.note(CodeNotFollowed, imports.at, "app_imports is not followed", "it names other applications", "read their templates on their own")
-	}
-}
-
 type releaseReader struct {
 	r    *reader
 	root *node

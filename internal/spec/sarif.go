@@ -3,7 +3,6 @@ package spec
 import (
 	"slices"
 
-	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/internal/sarif"
 )
 
@@ -35,18 +34,6 @@ func SARIF(specs []Spec, version string) ([]byte, error) {
 		}
 	}
 	return sarif.Marshal(run)
-}
-
-// level is a severity in SARIF's words.
-func (p Problem) level() string {
-	switch p.Severity {
-	case pullpass.SeverityError:
-		return "error"
-	case pullpass.SeverityWarning:
-		return "warning"
-	default:
-		return "note"
-	}
 }
 
 // meaning says what each code is about.

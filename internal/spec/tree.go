@@ -7,8 +7,6 @@ import (
 	"io/fs"
 	"path"
 	"strings"
-
-	"github.com/pullpass/pullpass"
 )
 
 // What is read of a repository at most: files of people are far smaller.
@@ -100,32 +98,4 @@ func causeOf(err error) string {
 		return failed.Err.Error()
 	}
 	return err.Error()
-}
-
-// file reads a file that a spec names at a place; false when it cannot, which is
-// reported there.
-func (r *reader) file(name string, at Position, what string) ([]byte, bool) {
-	text, err := r.tree.read(name)
-	if err == nil {
-		return text, true
-	}
-	code := CodeMissingFile
-	switch {
-	case errors.Is(err, errOutside):
-		code = CodeOutside
-	case errors.Is(err, errTooMany), errors.Is(err, errTooLong):
-		code = CodeTooMuch
-	}
-	r.problem(pullpass.SeverityError, code, at, "cannot read "+what+" "+quote(name), causeOf(err), "")
-	return nil, false
-}
-
-// path joins a path to a directory; one that leads out is reported and refused.
-func (r *reader) path(dir string, n *node, what string) (string, bool) {
-	joined, ok := within(dir, n.text)
-	if !ok {
-		r.fail(CodeOutside, n.at, what+" "+quote(n.text)+" is refused", "the path leads out of the repository",
-			"name a path within the repository")
-	}
-	return joined, ok
 }

@@ -123,7 +123,10 @@ func operationsOf(raw rawDocument, tag string) []operation {
 	order := map[string]int{"post": 1, "get": 2, "put": 3, "patch": 4, "delete": 5}
 	var all []operation
 	for _, path := range slices.Sorted(maps.Keys(raw.Paths)) {
-		methods := slices.SortedFunc(maps.Keys(raw.Paths[path]), func(a, b string) int { return cmp.Compare(order[a], order[b]) })
+		methods := slices.SortedFunc(
+			maps.Keys(raw.Paths[path]),
+			func(a, b string) int { return cmp.Compare(order[a], order[b]) },
+		)
 		for _, method := range methods {
 			if op := raw.Paths[path][method]; slices.Contains(op.Tags, tag) {
 				all = append(all, newOperation(method, path, op))
@@ -139,7 +142,10 @@ func newOperation(method, path string, raw rawOperation) operation {
 		About: paragraphs(raw.Description), Permission: raw.Permission, Body: contentOf(raw.RequestBody.Content),
 	}
 	for _, p := range raw.Parameters {
-		op.Parameters = append(op.Parameters, field{Name: p.Name, In: p.In, Type: typeOf(p.Schema), Required: p.Required, About: p.Description})
+		op.Parameters = append(
+			op.Parameters,
+			field{Name: p.Name, In: p.In, Type: typeOf(p.Schema), Required: p.Required, About: p.Description},
+		)
 	}
 	for _, status := range slices.Sorted(maps.Keys(raw.Responses)) {
 		if strings.HasPrefix(status, "2") {

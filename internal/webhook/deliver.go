@@ -59,8 +59,15 @@ func (s Sender) Send(ctx context.Context, h Hook, d Delivery) error {
 	const enough = 64 << 10 // of an answer that nobody reads: the connection can be used again
 	_, _ = io.CopyN(io.Discard, resp.Body, enough)
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
-		return &pullpass.Error{Kind: pullpass.Unavailable, Code: "webhook_status", What: "the receiver did not take the audit records",
-			Cause: "it answered with the status " + strconv.Itoa(resp.StatusCode), Hint: "redirects are not followed; every status from 200 to 299 counts as taken"}
+		return &pullpass.Error{
+			Kind: pullpass.Unavailable,
+			Code: "webhook_status",
+			What: "the receiver did not take the audit records",
+			Cause: "it answered with the status " + strconv.Itoa(
+				resp.StatusCode,
+			),
+			Hint: "redirects are not followed; every status from 200 to 299 counts as taken",
+		}
 	}
 	return nil
 }

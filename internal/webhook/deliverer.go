@@ -22,7 +22,12 @@ type Store interface {
 	// another holds.
 	WebhookDelivered(ctx context.Context, h Hook, holder string, sequence int64) error
 	WebhookFailed(ctx context.Context, h Hook, holder string) error
-	Events(context.Context, pullpass.OrganizationID, pullpass.EventFilter, pullpass.Page) (pullpass.List[pullpass.Event], error)
+	Events(
+		context.Context,
+		pullpass.OrganizationID,
+		pullpass.EventFilter,
+		pullpass.Page,
+	) (pullpass.List[pullpass.Event], error)
 }
 
 // Options of a deliverer; Store and Sender are required.
@@ -62,7 +67,10 @@ func New(o Options) *Deliverer {
 	if o.Patience <= 0 {
 		o.Patience = 24 * time.Hour
 	}
-	return &Deliverer{o: o, holder: "server-" + strconv.FormatUint(rand.Uint64(), 36)} //nolint:gosec // a name, not a secret
+	return &Deliverer{
+		o:      o,
+		holder: "server-" + strconv.FormatUint(rand.Uint64(), 36),
+	} //nolint:gosec // a name, not a secret
 }
 
 const (

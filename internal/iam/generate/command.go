@@ -5,20 +5,6 @@ import (
 	"strings"
 )
 
-// commands writes the stack as aws command lines for a POSIX shell.
-func (s Stack) commands() []byte {
-	var b strings.Builder
-	for _, n := range s.Notes {
-		b.WriteString("# " + n + "\n")
-	}
-	for _, r := range s.Resources {
-		for _, args := range commandsOf(r) {
-			b.WriteString(commandLine(args))
-		}
-	}
-	return []byte(b.String())
-}
-
 // commandsOf gives each command as words: two or three that name it, then
 // options with their values.
 func commandsOf(r Resource) [][]string {
@@ -61,7 +47,10 @@ func roleCommands(r RoleResource) [][]string {
 			[]string{"aws", "iam", "add-role-to-instance-profile", "--instance-profile-name", r.Name, "--role-name", r.Name})
 	}
 	if r.Output && r.Trust != nil {
-		out = append(out, []string{"aws", "iam", "get-role", "--role-name", r.Name, "--query", "Role.Arn", "--output", "text"})
+		out = append(
+			out,
+			[]string{"aws", "iam", "get-role", "--role-name", r.Name, "--query", "Role.Arn", "--output", "text"},
+		)
 	}
 	return out
 }

@@ -16,7 +16,14 @@ written from the table of presets.
 |---|---|---|
 `)
 	for _, p := range Presets() {
-		b.WriteString("| [" + p.Name + "](#" + p.Name + ") | " + p.Kind + " | `--" + strings.Join(p.Needs, "` `--") + "`" + optional(p) + " |\n")
+		b.WriteString(
+			"| [" + p.Name + "](#" + p.Name + ") | " + p.Kind + " | `--" + strings.Join(
+				p.Needs,
+				"` `--",
+			) + "`" + optional(
+				p,
+			) + " |\n",
+		)
 	}
 	for _, p := range Presets() {
 		b.WriteString("\n## " + p.Name + "\n\n" + p.Title + ".\n\n```sh\n" + p.Example() + "\n```\n\n")

@@ -61,7 +61,14 @@ func Shared(registry ECR, repository string, pull, push []string) (Policy, error
 		if len(part.principals) == 0 {
 			continue
 		}
-		stack, err := Repository(RepositoryOptions{Registry: registry, Repository: repository, Principals: part.principals, Access: []Access{part.access}})
+		stack, err := Repository(
+			RepositoryOptions{
+				Registry:   registry,
+				Repository: repository,
+				Principals: part.principals,
+				Access:     []Access{part.access},
+			},
+		)
 		if err != nil {
 			return Policy{}, err
 		}

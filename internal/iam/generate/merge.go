@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/pullpass/pullpass/internal/iam"
 )
@@ -14,47 +13,6 @@ import (
 // replacesNote stands beside a policy that was not merged with the one in force.
 const replacesNote = "AWS keeps one policy for each %s: setting this one replaces it, and removes everybody whom only that one names. " +
 	"--live reads the policy in force and adds to it; --merge FILE adds to the policy in a file."
-
-// Merged adds the stack's repository or registry policy to the one that is in force:
-// its statements stay as they are, in front. Who is allowed already is not added
-// again. An empty text is no policy.
-func (s Stack) Merged(current []byte) (Stack, error) {
-	out := Stack{Resources: slices.Clone(s.Resources)}
-	for _, note := range s.Notes {
-		if !strings.Contains(note, "replaces it") {
-			out.Notes = append(out.Notes, note)
-		}
-	}
-	if len(bytes.TrimSpace(current)) == 0 {
-		out.Notes = append(out.Notes, "There was no policy before.")
-		return out, nil
-	}
-	for i, r := range out.Resources {
-		var policy *Policy
-		switch r := r.(type) {
-		case RepositoryResource:
-			policy = &r.Policy
-			if err := merge(policy, current); err != nil {
-				return Stack{}, err
-			}
-			out.Resources[i] = r
-		case RegistryResource:
-			policy = &r.Policy
-			if err := merge(policy, current); err != nil {
-				return Stack{}, err
-			}
-			out.Resources[i] = r
-		default:
-			continue
-		}
-		kept, added := len(policy.before), len(policy.Statements)
-		out.Notes = append(out.Notes, fmt.Sprintf("Kept as they were: %d of %d statements.", kept-policy.extended, kept+added))
-		if added+policy.extended == 0 {
-			out.Notes = append(out.Notes, "Nothing was added: the policy allows all of this already.")
-		}
-	}
-	return out, nil
-}
 
 // merge puts the statements of the current policy in front of the new ones.
 func merge(p *Policy, current []byte) error {
@@ -101,23 +59,6 @@ func merge(p *Policy, current []byte) error {
 	return nil
 }
 
-// extend adds the statement's principals to one that allows the same, if there is one.
-func (p *Policy) extend(s Statement) bool {
-	for i, before := range p.before {
-		if !sameButPrincipals(before, s.tree()) {
-			continue
-		}
-		names := before.value("Principal").(object).strings("AWS")
-		missing := slices.DeleteFunc(slices.Clone(s.Principals[0].IDs), func(id string) bool { return slices.Contains(names, id) })
-		if len(missing) > 0 {
-			p.extended++
-			p.before[i] = before.with("Principal", object{{"AWS", oneOrList(append(names, missing...))}})
-		}
-		return true
-	}
-	return false
-}
-
 // sameButPrincipals compares effect, actions and resources. A statement with conditions,
 // or other principals than AWS's, is another one.
 func sameButPrincipals(before, added object) bool {
@@ -143,47 +84,6 @@ func sorted(values []string) []string {
 	values = slices.Clone(values)
 	slices.Sort(values)
 	return values
-}
-
-func (o object) value(name string) any {
-	for _, m := range o {
-		if m.name == name {
-			return m.value
-		}
-	}
-	return nil
-}
-
-func (o object) text(name string) string {
-	text, _ := o.value(name).(string)
-	return text
-}
-
-// strings reads one string or a list of them.
-func (o object) strings(name string) []string {
-	switch v := o.value(name).(type) {
-	case string:
-		return []string{v}
-	case list:
-		var out []string
-		for _, item := range v {
-			if text, ok := item.(string); ok {
-				out = append(out, text)
-			}
-		}
-		return out
-	}
-	return nil
-}
-
-func (o object) with(name string, value any) object {
-	out := slices.Clone(o)
-	for i := range out {
-		if out[i].name == name {
-			out[i].value = value
-		}
-	}
-	return out
 }
 
 // parseObject reads JSON and keeps the order of its members. Numbers become text,

@@ -14,29 +14,6 @@ type ECR struct {
 	Partition string
 }
 
-// registry checks r and fills in its partition.
-func (c *check) registry(r ECR, anyRegion bool) ECR {
-	if !awsname.ValidAccount(r.Account) {
-		c.failf("registry account %q is not 12 digits", r.Account)
-	}
-	switch {
-	case r.Region == "*" && anyRegion:
-		if r.Partition == "" {
-			r.Partition = "aws"
-		}
-	case !awsname.ValidRegion(r.Region):
-		c.failf("%q is not an AWS region such as eu-west-1", r.Region)
-	case r.Partition == "":
-		r.Partition = partitionOf(r.Region)
-	case r.Partition != partitionOf(r.Region):
-		c.failf("region %s lies in partition %s, not %q", r.Region, partitionOf(r.Region), r.Partition)
-	}
-	if r.Partition != "" && !awsname.ValidPartition(r.Partition) {
-		c.failf("%q is not an AWS partition such as aws or aws-cn", r.Partition)
-	}
-	return r
-}
-
 // partitionOf is the partition of a region that was checked.
 func partitionOf(region string) string {
 	p, _ := awsname.PartitionOf(region)
@@ -48,21 +25,17 @@ func (r ECR) arn(repository string) string {
 	return awsname.RepositoryARN(r.Partition, r.Region, r.Account, repository)
 }
 
+func (r ECR) arns(repositories []string) []string {
+	out := make([]string, len(repositories))
+	for i, name := range repositories {
+		out[i] = r.arn(name)
+	}
+	return out
+}
+
 // isRepositoryPattern also accepts "*" and a name that ends in "/*".
 func isRepositoryPattern(s string) bool {
 	return s == "*" || awsname.ValidRepository(strings.TrimSuffix(s, "/*"))
-}
-
-func (c *check) repositories(in []string) []string {
-	if len(in) == 0 {
-		c.failf("no repository is named")
-	}
-	for _, r := range in {
-		if !isRepositoryPattern(r) {
-			c.failf("%q is neither a repository name nor a pattern such as team/*", r)
-		}
-	}
-	return unique(in)
 }
 
 // isName follows IAM's grammar for role, user and policy names.

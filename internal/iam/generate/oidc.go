@@ -1,11 +1,9 @@
 package generate
 
 import (
-	"net/url"
 	"strings"
 
 	"github.com/pullpass/pullpass/internal/awsname"
-	"github.com/pullpass/pullpass/internal/iam"
 )
 
 // defaultAudience is the audience that AWS's own tools ask tokens for.
@@ -43,20 +41,6 @@ func Forms() []Form {
 	return []Form{FormPullpass, FormGitpod, FormGitHub, FormGitLab, FormKubernetes, FormIntegration, FormExact}
 }
 
-// Subject restricts who the token is about. Without branches, tags and
-// environments, everything of the repository is meant. A branch or tag may end
-// in "*", such as release/*.
-type Subject struct {
-	Form         Form
-	Repository   string   // HOST/ORG/REPO (pullpass, gitpod), ORG/REPO (github), GROUP/PROJECT (gitlab), NAMESPACE/NAME (kubernetes), the subject itself (exact)
-	Branches     []string // not for kubernetes and exact
-	Tags         []string // github and gitlab
-	Environments []string // github
-	// OwnerID and RepositoryID are GitHub's ids. With them both forms of its subjects are
-	// trusted, that with names and that with ids, of this very repository only.
-	OwnerID, RepositoryID string
-}
-
 // oidcProvider is a checked issuer.
 type oidcProvider struct {
 	url  string // with https://
@@ -65,16 +49,6 @@ type oidcProvider struct {
 
 func (p oidcProvider) arn(partition, account string) string {
 	return awsname.Partition(partition).IAM(account, "oidc-provider/"+p.name)
-}
-
-// issuer checks and rebuilds an issuer URL.
-func (c *check) issuer(s string) oidcProvider {
-	u, err := url.Parse(s)
-	if err != nil || u.Scheme != "https" || !isHost(u.Host) || !isIssuerPath(u.Path) || "https://"+u.Host+u.Path != s {
-		c.failf("%q is not an issuer: https://, a lower-case host without a port, and a path without a slash at the end", s)
-		return oidcProvider{}
-	}
-	return oidcProvider{url: s, name: u.Host + u.Path}
 }
 
 func isHost(s string) bool {
@@ -134,60 +108,6 @@ func isWords(s string, least, most int) bool {
 		}
 	}
 	return true
-}
-
-// conditions gives the audiences, and the conditions on aud and sub. Audiences and literal
-// subjects stand under StringEquals; a subject with a wildcard moves all of
-// them under StringLike, because several operators would all have to match.
-func (c *check) conditions(o OIDC, p oidcProvider) (audiences []string, conditions []Condition) {
-	audiences = unique(o.Audiences)
-	if len(audiences) == 0 {
-		audiences = []string{defaultAudience}
-	}
-	for _, a := range audiences {
-		if !isClaim(a) || strings.ContainsAny(a, "*?$") {
-			c.failf("%q is not an audience: printable, without *, ? or $", a)
-		}
-	}
-	for _, thumbprint := range o.Thumbprints {
-		if len(thumbprint) != 40 || strings.Trim(thumbprint, "0123456789abcdef") != "" {
-			c.failf("%q is not a thumbprint: 40 lower-case hexadecimal digits of a SHA-1", thumbprint)
-		}
-	}
-	if len(o.Subjects) == 0 {
-		c.failf("no subject is named: anyone with a token of this issuer could assume the role")
-	}
-	var patterns []string
-	for _, s := range o.Subjects {
-		patterns = append(patterns, c.subject(s)...)
-	}
-	operator := "StringEquals"
-	for _, s := range patterns {
-		if hasWildcard(s) {
-			operator = "StringLike"
-		}
-	}
-	conditions = []Condition{
-		{"StringEquals", p.name + ":aud", audiences},
-		{operator, p.name + ":sub", unique(patterns)},
-	}
-	return audiences, append(conditions, c.repositoryIDs(o, p)...)
-}
-
-// repositoryIDs tests the repository's id, which no renamed or newly registered
-// namesake has, where AWS makes a condition key of it and every subject has one.
-func (c *check) repositoryIDs(o OIDC, p oidcProvider) []Condition {
-	var ids []string
-	for _, s := range o.Subjects {
-		if s.RepositoryID == "" {
-			return nil
-		}
-		ids = append(ids, s.RepositoryID)
-	}
-	if len(ids) == 0 || !iam.MappedClaim(p.url, "repository_id") {
-		return nil
-	}
-	return []Condition{{"StringEquals", p.name + ":repository_id", unique(ids)}}
 }
 
 // hasWildcard ignores the escapes ${*}, ${?} and ${$}.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 )
 
 // policyVersion is the only version under which policy variables, and so the
@@ -82,6 +83,26 @@ func (p Policy) tree() object {
 	return append(out, member{"Statement", statements})
 }
 
+// extend adds the statement's principals to one that allows the same, if there is one.
+func (p *Policy) extend(s Statement) bool {
+	for i, before := range p.before {
+		if !sameButPrincipals(before, s.tree()) {
+			continue
+		}
+		names := before.value("Principal").(object).strings("AWS")
+		missing := slices.DeleteFunc(
+			slices.Clone(s.Principals[0].IDs),
+			func(id string) bool { return slices.Contains(names, id) },
+		)
+		if len(missing) > 0 {
+			p.extended++
+			p.before[i] = before.with("Principal", object{{"AWS", oneOrList(append(names, missing...))}})
+		}
+		return true
+	}
+	return false
+}
+
 func (s Statement) tree() object {
 	var o object
 	if s.Sid != "" {
@@ -157,6 +178,47 @@ func (o object) MarshalJSON() ([]byte, error) {
 	}
 	b.WriteByte('}')
 	return b.Bytes(), nil
+}
+
+func (o object) value(name string) any {
+	for _, m := range o {
+		if m.name == name {
+			return m.value
+		}
+	}
+	return nil
+}
+
+func (o object) text(name string) string {
+	text, _ := o.value(name).(string)
+	return text
+}
+
+// strings reads one string or a list of them.
+func (o object) strings(name string) []string {
+	switch v := o.value(name).(type) {
+	case string:
+		return []string{v}
+	case list:
+		var out []string
+		for _, item := range v {
+			if text, ok := item.(string); ok {
+				out = append(out, text)
+			}
+		}
+		return out
+	}
+	return nil
+}
+
+func (o object) with(name string, value any) object {
+	out := slices.Clone(o)
+	for i := range out {
+		if out[i].name == name {
+			out[i].value = value
+		}
+	}
+	return out
 }
 
 // encode writes v as compact JSON without escaping <, > and &, which mean

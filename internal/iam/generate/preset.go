@@ -1,11 +1,8 @@
 package generate
 
 import (
-	"errors"
 	"slices"
 	"strings"
-
-	pullpass "github.com/pullpass/pullpass"
 )
 
 // PresetOptions fills the blanks that a published policy leaves. Which ones a
@@ -196,19 +193,4 @@ func FromPreset(name string, o PresetOptions) (Stack, error) {
 	}
 	stack.Notes = append(notes, stack.Notes...)
 	return stack, nil
-}
-
-// rehint gives an error of one of the general generators the preset's name and
-// hint: its own flags differ.
-func (c *check) rehint(p Preset, stack Stack, err error) (Stack, error) {
-	if err == nil {
-		return stack, nil
-	}
-	var e *pullpass.Error
-	if !errors.As(err, &e) {
-		return Stack{}, err
-	}
-	return Stack{}, &pullpass.Error{
-		Kind: e.Kind, Code: e.Code, What: "cannot generate " + p.Name, Cause: e.Cause, Hint: c.hint,
-	}
 }

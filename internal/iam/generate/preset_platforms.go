@@ -1,10 +1,7 @@
 package generate
 
 import (
-	"fmt"
 	"regexp"
-
-	"github.com/pullpass/pullpass/internal/awsname"
 )
 
 // publishedPull is what the guides list for pulls, in each one's own order.
@@ -32,43 +29,6 @@ func releaseRepository(c *check, p Preset, o PresetOptions) (Stack, error) {
 		batchCheck, batchGet, "ecr:DescribeImages", "ecr:DescribeRepositories", download,
 		"ecr:GetRepositoryPolicy", "ecr:ListImages",
 	})
-}
-
-func (c *check) publishedRepository(p Preset, o PresetOptions, principals []string, sid string, actions []string) (Stack, error) {
-	registry := c.registry(o.Registry, false)
-	if !awsname.ValidRepository(o.Repository) {
-		c.failf("%q is not the name of a repository", o.Repository)
-	}
-	named := c.principals(principals, registry.Partition)
-	if err := c.err(p.Name); err != nil {
-		return Stack{}, err
-	}
-	policy := Policy{Kind: RepositoryPolicy, Statements: []Statement{{
-		Sid: sid, Principals: []Principal{{"AWS", named}}, Actions: actions,
-	}}}
-	return Stack{
-		Resources: []Resource{RepositoryResource{Registry: registry, Repository: o.Repository, Policy: policy}},
-		Notes:     append([]string{fmt.Sprintf(replacesNote, "repository")}, otherHalf(named, registry, []string{o.Repository})...),
-	}, nil
-}
-
-// pullByOthers is the repository policy of those whom no account number names.
-func (c *check) pullByOthers(p Preset, o PresetOptions, statements func(registry ECR) []Statement) (Stack, error) {
-	registry := c.registry(o.Registry, false)
-	if !awsname.ValidRepository(o.Repository) {
-		c.failf("%q is not the name of a repository", o.Repository)
-	}
-	policy := Policy{Kind: RepositoryPolicy, Statements: statements(registry)}
-	if err := c.err(p.Name); err != nil {
-		return Stack{}, err
-	}
-	return Stack{
-		Resources: []Resource{RepositoryResource{Registry: registry, Repository: o.Repository, Policy: policy}},
-		Notes: []string{
-			fmt.Sprintf(replacesNote, "repository"),
-			"ecr:GetAuthorizationToken has no effect in a repository or registry policy: the caller's own identity policy must allow it on \"*\".",
-		},
-	}, nil
 }
 
 var organizationID = regexp.MustCompile(`^o-[a-z0-9]{10,32}$`)
@@ -100,7 +60,11 @@ func lambdaRepository(c *check, p Preset, o PresetOptions) (Stack, error) {
 		}
 		accounts, functions = unique(accounts), unique(functions)
 		return []Statement{
-			{Sid: "AllowDeployersPull", Principals: []Principal{{"AWS", c.principals(o.Principals, registry.Partition)}}, Actions: []string{batchGet, download}},
+			{
+				Sid:        "AllowDeployersPull",
+				Principals: []Principal{{"AWS", c.principals(o.Principals, registry.Partition)}},
+				Actions:    []string{batchGet, download},
+			},
 			{
 				Sid: "AllowFunctionsPull", Principals: []Principal{{"Service", []string{"lambda.amazonaws.com"}}}, Actions: []string{batchGet, download},
 				Conditions: []Condition{{"StringEquals", "aws:SourceAccount", accounts}, {"ArnLike", "aws:SourceArn", functions}},
@@ -140,27 +104,6 @@ func codefreshRole(c *check, p Preset, o PresetOptions) (Stack, error) {
 	})
 }
 
-func (c *check) publishedRole(p Preset, o PresetOptions, name string, statements func(arns []string) []Statement) (Stack, error) {
-	registry := c.registry(o.Registry, true)
-	repositories := c.repositories([]string{o.Repository})
-	role := orDefault(o.Role, name)
-	c.names(role, "unused")
-	if o.Account != "" && !awsname.ValidAccount(o.Account) {
-		c.failf("role account %q is not 12 digits", o.Account)
-	}
-	if err := c.err(p.Name); err != nil {
-		return Stack{}, err
-	}
-	policy := Policy{Kind: IdentityPolicy, Statements: statements(registry.arns(repositories))}
-	return Stack{
-		Resources: []Resource{RoleResource{
-			Account: o.Account, Partition: registry.Partition, Name: role,
-			Permissions: &policy, PermissionsName: "ecr-access",
-		}},
-		Notes: callerNotes(RoleOptions{Account: o.Account}, registry),
-	}, nil
-}
-
 func gitpodEnterpriseTrust(c *check, p Preset, o PresetOptions) (Stack, error) {
 	partition, account := c.roleHome(o)
 	stack, err := Trust(TrustOptions{
@@ -190,13 +133,4 @@ func gitlabRunner(c *check, p Preset, o PresetOptions) (Stack, error) {
 		Account: o.Account, Role: orDefault(o.Role, "gitlab-runner"),
 	})
 	return c.rehint(p, stack, err)
-}
-
-// roleHome says where a role lives whose account is the registry's by default.
-func (c *check) roleHome(o PresetOptions) (partition, account string) {
-	partition = o.Registry.Partition
-	if partition == "" && awsname.ValidRegion(o.Registry.Region) {
-		partition = partitionOf(o.Registry.Region)
-	}
-	return orDefault(partition, "aws"), orDefault(o.Account, o.Registry.Account)
 }

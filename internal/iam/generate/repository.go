@@ -18,7 +18,9 @@ type RepositoryOptions struct {
 // Repository generates the policy of one ECR repository: the owner's half of
 // cross-account access.
 func Repository(o RepositoryOptions) (Stack, error) {
-	c := &check{hint: "pullpass policy repository --account 222222222222 --region eu-west-1 --repository team/app --principal arn:aws:iam::111111111111:role/pull --access pull"}
+	c := &check{
+		hint: "pullpass policy repository --account 222222222222 --region eu-west-1 --repository team/app --principal arn:aws:iam::111111111111:role/pull --access pull",
+	}
 	registry := c.registry(o.Registry, false)
 	if !awsname.ValidRepository(o.Repository) {
 		c.failf("%q is not the name of a repository", o.Repository)
@@ -35,13 +37,17 @@ func Repository(o RepositoryOptions) (Stack, error) {
 	}}}
 	return Stack{
 		Resources: []Resource{RepositoryResource{Registry: registry, Repository: o.Repository, Policy: policy}},
-		Notes:     append([]string{fmt.Sprintf(replacesNote, "repository")}, otherHalf(principals, registry, []string{o.Repository})...),
+		Notes: append(
+			[]string{fmt.Sprintf(replacesNote, "repository")},
+			otherHalf(principals, registry, []string{o.Repository})...),
 	}, nil
 }
 
 // otherHalf tells what the callers' side still needs.
 func otherHalf(principals []string, registry ECR, repositories []string) []string {
-	notes := []string{"ecr:GetAuthorizationToken has no effect in a repository or registry policy: the caller's own identity policy must allow it on \"*\"."}
+	notes := []string{
+		"ecr:GetAuthorizationToken has no effect in a repository or registry policy: the caller's own identity policy must allow it on \"*\".",
+	}
 	quoted := make([]string, len(repositories))
 	for i, r := range repositories {
 		quoted[i] = shellQuote(r)
@@ -71,7 +77,9 @@ type RegistryOptions struct {
 // Registry generates a registry policy. AWS asks it beside the repository
 // policy for every ECR request (registry policy version 2).
 func Registry(o RegistryOptions) (Stack, error) {
-	c := &check{hint: "pullpass policy registry --account 222222222222 --region eu-west-1 --repository 'team/*' --principal 111111111111 --access pull"}
+	c := &check{
+		hint: "pullpass policy registry --account 222222222222 --region eu-west-1 --repository 'team/*' --principal 111111111111 --access pull",
+	}
 	registry := c.registry(o.Registry, false)
 	repositories := c.repositories(o.Repositories)
 	principals := c.principals(o.Principals, registry.Partition)
@@ -104,12 +112,4 @@ func Registry(o RegistryOptions) (Stack, error) {
 		Resources: []Resource{RegistryResource{Registry: registry, Policy: policy}},
 		Notes:     append(notes, otherHalf(principals, registry, repositories)...),
 	}, nil
-}
-
-func (r ECR) arns(repositories []string) []string {
-	out := make([]string, len(repositories))
-	for i, name := range repositories {
-		out[i] = r.arn(name)
-	}
-	return out
 }

@@ -1,7 +1,6 @@
 package generate
 
 import (
-	"strconv"
 	"strings"
 
 	"github.com/pullpass/pullpass/internal/awsname"
@@ -48,46 +47,6 @@ type permissionsPolicy struct {
 	partition string
 }
 
-// permissions builds the identity policy that o asks for. A role may do
-// nothing but assume others; then no registry is needed.
-func (c *check) permissions(o RoleOptions) permissionsPolicy {
-	out := permissionsPolicy{Policy: Policy{Kind: IdentityPolicy}}
-	chainOnly := len(o.Assume) > 0 && len(o.Access) == 0 && len(o.Repositories) == 0
-	if !chainOnly {
-		out.registry = c.registry(o.Registry, true)
-		out.partition = out.registry.Partition
-		repositories := c.repositories(o.Repositories)
-		accesses := c.accesses(o.Access)
-		actions := actionsFor(accesses)
-		if o.PullThrough {
-			actions = append(actions, pullThroughActions()...)
-		}
-		out.Statements = []Statement{
-			{Sid: "AllowLogin", Actions: []string{authorizationToken}, Resources: []string{"*"}},
-			{Sid: sidFor(accesses), Actions: actions, Resources: out.registry.arns(repositories)},
-		}
-	}
-	if len(o.Assume) > 0 {
-		roles := c.roles(o.Assume, out.partition)
-		if a, ok := parseIAM(o.Assume[0]); ok {
-			out.partition = a.Partition
-		}
-		out.Statements = append(out.Statements, Statement{
-			Sid: "AllowAssumeRole", Actions: []string{"sts:AssumeRole"}, Resources: roles,
-		})
-	}
-	return out
-}
-
-func (c *check) names(role, policy string) {
-	if !isName(role, 64) {
-		c.failf("%q is not the name of a role: up to 64 letters, digits and +=,.@_-", role)
-	}
-	if !isName(policy, 128) {
-		c.failf("%q is not the name of a policy: up to 128 letters, digits and +=,.@_-", policy)
-	}
-}
-
 func callerNotes(o RoleOptions, registry ECR) []string {
 	var notes []string
 	if registry.Account != "" && o.Account != registry.Account {
@@ -126,7 +85,9 @@ type TrustOptions struct {
 
 // Trust generates the trust policy of a role.
 func Trust(o TrustOptions) (Stack, error) {
-	c := &check{hint: "pullpass policy trust --account 222222222222 --issuer https://services.example.gitpod.cloud/idp --form gitpod --source github.com/team/app"}
+	c := &check{
+		hint: "pullpass policy trust --account 222222222222 --issuer https://services.example.gitpod.cloud/idp --form gitpod --source github.com/team/app",
+	}
 	role := orDefault(o.Role, "pullpass-pull")
 	c.names(role, "unused")
 	trust := c.trust(o, role)
@@ -152,83 +113,6 @@ type trustPolicy struct {
 	namesOnly bool // subjects of GitHub without ids
 }
 
-func (c *check) trust(o TrustOptions, role string) trustPolicy {
-	out := trustPolicy{Policy: Policy{Kind: TrustPolicy}, partition: orDefault(o.Partition, "aws")}
-	if !awsname.ValidAccount(o.Account) {
-		c.failf("role account %q is not 12 digits", o.Account)
-	}
-	if !awsname.ValidPartition(out.partition) {
-		c.failf("%q is not an AWS partition such as aws or aws-cn", out.partition)
-	}
-	if o.MaxSession != 0 && (o.MaxSession < 3600 || o.MaxSession > 43200) {
-		c.failf("a role's longest session is between 3600 and 43200 seconds, not %s", strconv.Itoa(o.MaxSession))
-	}
-	c.trustOIDC(&out, o)
-	c.trustPrincipals(&out, o, role)
-	if len(out.Statements) == 0 && len(c.problems) == 0 {
-		c.failf("nobody is named who may assume the role")
-	}
-	return out
-}
-
-func (c *check) trustOIDC(out *trustPolicy, o TrustOptions) {
-	if o.OIDC == nil {
-		return
-	}
-	out.provider = c.issuer(o.OIDC.Issuer)
-	var conditions []Condition
-	trusted := *o.OIDC
-	trusted.Subjects = make([]Subject, len(o.OIDC.Subjects))
-	for i, s := range o.OIDC.Subjects {
-		trusted.Subjects[i] = s.withIDs()
-		out.namesOnly = out.namesOnly || s.Form == FormGitHub && trusted.Subjects[i].RepositoryID == ""
-	}
-	out.audiences, conditions = c.conditions(trusted, out.provider)
-	// AWS looks for the provider in the role's own account, wherever the
-	// platform that issues the tokens lives.
-	out.Statements = append(out.Statements, Statement{
-		Sid:        "AllowWebIdentity",
-		Principals: []Principal{{"Federated", []string{out.provider.arn(out.partition, o.Account)}}},
-		Actions:    []string{"sts:AssumeRoleWithWebIdentity"},
-		Conditions: conditions,
-	})
-}
-
-func (c *check) trustPrincipals(out *trustPolicy, o TrustOptions, role string) {
-	if o.ExternalID != "" && !isExternalID(o.ExternalID) {
-		c.failf("the external id is not 2 to 1224 letters, digits and +=,.@:/-_")
-	}
-	if o.ExternalID != "" && len(o.Principals) == 0 {
-		c.failf("an external id is demanded of principals, and none is named")
-	}
-	if len(o.Principals) > 0 {
-		s := Statement{
-			Sid:        "AllowAssumeRole",
-			Principals: []Principal{{"AWS", c.principals(o.Principals, out.partition)}},
-			Actions:    []string{"sts:AssumeRole"},
-		}
-		if o.ExternalID != "" {
-			s.Conditions = []Condition{{"StringEquals", "sts:ExternalId", []string{o.ExternalID}}}
-		}
-		out.Statements = append(out.Statements, s)
-	}
-	if o.Self {
-		out.Statements = append(out.Statements, selfStatement(out.partition, o.Account, role))
-	}
-	if len(o.Services) > 0 {
-		for _, s := range o.Services {
-			if !awsname.IsServicePrincipal(s) {
-				c.failf("%q is not a service such as ec2.amazonaws.com", s)
-			}
-		}
-		out.Statements = append(out.Statements, Statement{
-			Sid:        "AllowService",
-			Principals: []Principal{{"Service", unique(o.Services)}},
-			Actions:    []string{"sts:AssumeRole"},
-		})
-	}
-}
-
 // selfStatement lets a role assume itself. AWS refuses to save a principal that
 // does not exist yet, as the role does not while it is created: so the account
 // is named, and a condition narrows it to the role.
@@ -251,22 +135,34 @@ func (t trustPolicy) notes(o TrustOptions) []string {
 	var notes []string
 	if o.OIDC != nil {
 		if shared, found := issuer.Shared(t.provider.url); t.namesOnly && found && shared.Required == "sub" {
-			notes = append(notes, "Repositories created, renamed or transferred since "+issuer.ImmutableSince+" have subjects with ids, "+issuer.ImmutableForm+
-				", which this policy does not match: give --owner-id and --repository-id (gh api repos/ORG/REPOSITORY --jq '.owner.id, .id').")
+			notes = append(
+				notes,
+				"Repositories created, renamed or transferred since "+issuer.ImmutableSince+" have subjects with ids, "+issuer.ImmutableForm+
+					", which this policy does not match: give --owner-id and --repository-id (gh api repos/ORG/REPOSITORY --jq '.owner.id, .id').",
+			)
 		}
 		if !o.Provider {
 			notes = append(notes, "The OIDC provider "+t.provider.url+" must exist in account "+o.Account+
 				", the role's own, with client id "+strings.Join(t.audiences, ", ")+" registered.")
 		}
 		if o.Provider && len(o.OIDC.Thumbprints) == 0 {
-			notes = append(notes, "IAM finds the thumbprint of a public certificate authority itself. An aws command that demands --thumbprint-list is too old to know: update it, or give a thumbprint.")
+			notes = append(
+				notes,
+				"IAM finds the thumbprint of a public certificate authority itself. An aws command that demands --thumbprint-list is too old to know: update it, or give a thumbprint.",
+			)
 		}
 		if o.MaxSession > 0 {
-			notes = append(notes, "A session from a token may last up to "+hours(o.MaxSession)+"; web identity is not role chaining.")
+			notes = append(
+				notes,
+				"A session from a token may last up to "+hours(o.MaxSession)+"; web identity is not role chaining.",
+			)
 		}
 	}
 	if o.Self {
-		notes = append(notes, "A role that assumes itself needs sts:AssumeRole on its own ARN in its identity policy, too, and its sessions last at most 1 h.")
+		notes = append(
+			notes,
+			"A role that assumes itself needs sts:AssumeRole on its own ARN in its identity policy, too, and its sessions last at most 1 h.",
+		)
 	}
 	return notes
 }

@@ -1,7 +1,5 @@
 package generate
 
-import "github.com/pullpass/pullpass/internal/awsname"
-
 // Compute says where a runner runs, and so who hands it the role.
 type Compute string
 
@@ -30,7 +28,9 @@ type RunnerOptions struct {
 // Runner generates the whole role of a runner: trust, permissions, the instance
 // profile for EC2, and the role's ARN as an output of the stack.
 func Runner(o RunnerOptions) (Stack, error) {
-	c := &check{hint: "pullpass policy runner --account 222222222222 --region eu-west-1 --repository 'team/*' --access pull"}
+	c := &check{
+		hint: "pullpass policy runner --account 222222222222 --region eu-west-1 --repository 'team/*' --access pull",
+	}
 	account, role := orDefault(o.Account, o.Registry.Account), orDefault(o.Role, "pullpass-runner")
 	c.names(role, "unused")
 	self := iamARN{Account: account, Type: "role", Path: "/", Name: role}
@@ -43,7 +43,13 @@ func Runner(o RunnerOptions) (Stack, error) {
 			Sid: "AllowSelf", Actions: []string{"sts:AssumeRole"}, Resources: []string{self.String()},
 		})
 	}
-	trustOptions := TrustOptions{Account: account, Partition: permissions.partition, Role: role, Self: o.Narrow, Provider: o.Provider}
+	trustOptions := TrustOptions{
+		Account:   account,
+		Partition: permissions.partition,
+		Role:      role,
+		Self:      o.Narrow,
+		Provider:  o.Provider,
+	}
 	c.compute(o, &trustOptions)
 	trust := c.trust(trustOptions, role)
 	if err := c.err("the runner's role"); err != nil {
@@ -61,26 +67,6 @@ func Runner(o RunnerOptions) (Stack, error) {
 	return Stack{Resources: resources, Notes: runnerNotes(o, account, self, trust.notes(trustOptions))}, nil
 }
 
-func (c *check) compute(o RunnerOptions, t *TrustOptions) {
-	partition := awsname.Partition(t.Partition)
-	switch o.Compute {
-	case EC2, none:
-		t.Services = []string{partition.Service("ec2")}
-	case ECS:
-		t.Services = []string{partition.Service("ecs-tasks")}
-	case Web:
-		if o.OIDC == nil {
-			c.failf("compute oidc needs an issuer and a subject")
-		}
-	default:
-		c.failf("%q is not a compute: ec2, ecs or oidc", o.Compute)
-	}
-	if o.OIDC != nil && o.Compute != Web {
-		c.failf("an issuer is given, but the runner gets its role from %s", orDefault(string(o.Compute), string(EC2)))
-	}
-	t.OIDC = o.OIDC
-}
-
 func runnerNotes(o RunnerOptions, account string, self iamARN, notes []string) []string {
 	if account != o.Registry.Account {
 		command := "pullpass policy repository --account " + o.Registry.Account + " --region " + o.Registry.Region +
@@ -91,7 +77,10 @@ func runnerNotes(o RunnerOptions, account string, self iamARN, notes []string) [
 		notes = append(notes, "Account "+o.Registry.Account+" needs the other half, a policy on each repository: "+command)
 	}
 	if o.Compute == EC2 || o.Compute == none {
-		notes = append(notes, "Containers on the instance can reach its metadata and take this role: require IMDSv2 with a hop limit of 1.")
+		notes = append(
+			notes,
+			"Containers on the instance can reach its metadata and take this role: require IMDSv2 with a hop limit of 1.",
+		)
 	}
 	return notes
 }

@@ -126,12 +126,27 @@ func (c *check) gitHubPrefixes(s Subject) []string {
 
 func isID(s string) bool { return s != "" && len(s) <= 20 && strings.Trim(s, "0123456789") == "" }
 
+// Subject restricts who the token is about. Without branches, tags and
+// environments, everything of the repository is meant. A branch or tag may end
+// in "*", such as release/*.
+type Subject struct {
+	Form         Form
+	Repository   string   // HOST/ORG/REPO (pullpass, gitpod), ORG/REPO (github), GROUP/PROJECT (gitlab), NAMESPACE/NAME (kubernetes), the subject itself (exact)
+	Branches     []string // not for kubernetes and exact
+	Tags         []string // github and gitlab
+	Environments []string // github
+	// OwnerID and RepositoryID are GitHub's ids. With them both forms of its subjects are
+	// trusted, that with names and that with ids, of this very repository only.
+	OwnerID, RepositoryID string
+}
+
 // withIDs takes the ids out of ORG@ID/REPOSITORY@ID.
 func (s Subject) withIDs() Subject {
 	owner, name, _ := strings.Cut(s.Repository, "/")
 	owner, ownerID, hasOwner := strings.Cut(owner, "@")
 	name, id, hasID := strings.Cut(name, "@")
-	if s.Form == FormGitHub && hasOwner && hasID && (s.OwnerID == "" || s.OwnerID == ownerID) && (s.RepositoryID == "" || s.RepositoryID == id) {
+	if s.Form == FormGitHub && hasOwner && hasID && (s.OwnerID == "" || s.OwnerID == ownerID) &&
+		(s.RepositoryID == "" || s.RepositoryID == id) {
 		s.Repository, s.OwnerID, s.RepositoryID = owner+"/"+name, ownerID, id
 	}
 	return s
@@ -177,7 +192,9 @@ func (c *check) integration(s Subject) []string {
 	return []string{name + ":*"}
 }
 
-var integrationSubject = regexp.MustCompile(`^integration:int_[a-z0-9]{8,64}:organization:org_[a-z0-9]{8,64}(:project:prj_[a-z0-9]{8,64})?$`)
+var integrationSubject = regexp.MustCompile(
+	`^integration:int_[a-z0-9]{8,64}:organization:org_[a-z0-9]{8,64}(:project:prj_[a-z0-9]{8,64})?$`,
+)
 
 func isDNSLabel(s string) bool {
 	return s != "" && len(s) <= 63 && isHost(s+".x")
@@ -206,7 +223,8 @@ func (c *check) refs(kind string, in []string) []string {
 
 // isRef follows git check-ref-format; open says that more may follow.
 func isRef(s string, open bool) bool {
-	if s == "" || len(s) > 200 || s == "@" || strings.HasPrefix(s, "/") || strings.HasPrefix(s, "-") || strings.HasPrefix(s, ".") {
+	if s == "" || len(s) > 200 || s == "@" || strings.HasPrefix(s, "/") || strings.HasPrefix(s, "-") ||
+		strings.HasPrefix(s, ".") {
 		return false
 	}
 	if !open && (strings.HasSuffix(s, "/") || strings.HasSuffix(s, ".") || strings.HasSuffix(s, ".lock")) {

@@ -2,46 +2,6 @@ package generate
 
 import "strings"
 
-// terraform writes the stack as HCL for the AWS provider.
-func (s Stack) terraform() []byte {
-	w := &hclFile{}
-	w.notes(s.Notes)
-	for _, r := range s.Resources {
-		switch r := r.(type) {
-		case RepositoryResource:
-			w.place(r.Registry)
-			w.block(`resource "aws_ecr_repository_policy" `+hclString(identifier(r.Repository)), object{
-				{"repository", r.Repository},
-				{"policy", jsonencode(r.Policy)},
-			})
-		case RegistryResource:
-			w.place(r.Registry)
-			w.block(`resource "aws_ecr_registry_policy" "registry"`, object{
-				{"policy", jsonencode(r.Policy)},
-			})
-		case ProviderResource:
-			body := object{{"url", r.URL}, {"client_id_list", strings2list(r.Audiences)}}
-			if len(r.Thumbprints) > 0 {
-				body = append(body, member{"thumbprint_list", strings2list(r.Thumbprints)})
-			}
-			w.block(`resource "aws_iam_openid_connect_provider" "issuer"`, body)
-		case RoleResource:
-			w.role(r, s.provides())
-		}
-	}
-	return []byte(w.String())
-}
-
-// provides reports whether the stack itself creates the OIDC provider.
-func (s Stack) provides() bool {
-	for _, r := range s.Resources {
-		if _, ok := r.(ProviderResource); ok {
-			return true
-		}
-	}
-	return false
-}
-
 type hclFile struct{ strings.Builder }
 
 func (w *hclFile) notes(notes []string) {

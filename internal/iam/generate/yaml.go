@@ -6,23 +6,6 @@ import (
 	"strings"
 )
 
-// templateYAML writes the template as YAML. Strings are quoted as in JSON,
-// which YAML reads alike: an account number must not become an octal number,
-// nor a date a date.
-func (s Stack) templateYAML() []byte {
-	var b strings.Builder
-	notes := s.templateNotes()
-	for _, n := range notes {
-		b.WriteString("# " + n + "\n")
-	}
-	t := s.template()
-	if len(notes) > 0 {
-		t = append(t[:1:1], t[2:]...) // the notes stand above, without a limit
-	}
-	yamlObject(&b, t, 0)
-	return []byte(b.String())
-}
-
 func yamlObject(b *strings.Builder, o object, depth int) {
 	for _, m := range o {
 		b.WriteString(pad(depth) + yamlKey(m.name) + ":")

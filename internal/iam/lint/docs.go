@@ -33,7 +33,13 @@ without it.
 		if r.Mechanical {
 			fix = "fix"
 		}
-		b.WriteString("| [" + r.ID + "](#" + r.ID + ") | " + string(r.Severity) + " | " + kinds + " | " + cell(r.Title) + " | " + fix + " | " + r.Needs + " |\n")
+		b.WriteString(
+			"| [" + r.ID + "](#" + r.ID + ") | " + string(
+				r.Severity,
+			) + " | " + kinds + " | " + cell(
+				r.Title,
+			) + " | " + fix + " | " + r.Needs + " |\n",
+		)
 	}
 	for _, r := range rules {
 		b.WriteString("\n## " + r.ID + "\n\n" + prose(r.Title) + ".\n\n" + prose(r.Why) + "\n\n" + prose(r.Fix) + "\n")

@@ -105,28 +105,6 @@ func addMember(object *node, text string) edit {
 	return insert(object.members[len(object.members)-1].value.end, ", "+text)
 }
 
-// addStatement puts a statement behind another, indented like that one.
-func (d *document) addStatement(s *statement, text string) []edit {
-	line := d.data[d.lines[d.position(s.start).Line-1]:s.start]
-	separator := ", "
-	if len(bytes.TrimSpace(line)) == 0 {
-		indent := string(line)
-		unit := "  "
-		if strings.Contains(indent, "\t") {
-			unit = "\t"
-		}
-		var b bytes.Buffer
-		if json.Indent(&b, []byte(text), indent, unit) == nil {
-			text, separator = b.String(), ",\n"+indent
-		}
-	}
-	list := d.root.member("Statement").value
-	if list.kind == '[' {
-		return []edit{insert(s.end, separator+text)}
-	}
-	return []edit{insert(s.start, "["), insert(s.end, separator+text+"]")}
-}
-
 // quoted writes s as a JSON string, without escaping what need not be.
 func quoted(s string) string {
 	var b bytes.Buffer

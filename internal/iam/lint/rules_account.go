@@ -63,7 +63,11 @@ func checkProviderAccounts(p *pass) {
 			}
 			arn := pr.arn
 			arn.Account = account
-			p.report(pr.at, "the provider lies in account "+pr.arn.Account+", the role in "+account, replaceString(pr.at, arn.String()))
+			p.report(
+				pr.at,
+				"the provider lies in account "+pr.arn.Account+", the role in "+account,
+				replaceString(pr.at, arn.String()),
+			)
 		}
 	})
 }
@@ -132,7 +136,8 @@ func checkExternalIDs(p *pass) {
 	}
 	p.each(func(s *statement) {
 		for _, c := range s.conditions {
-			if strings.EqualFold(c.key.name, "sts:ExternalId") || strings.HasPrefix(strings.ToLower(c.key.name), "aws:principalorg") {
+			if strings.EqualFold(c.key.name, "sts:ExternalId") ||
+				strings.HasPrefix(strings.ToLower(c.key.name), "aws:principalorg") {
 				return
 			}
 		}

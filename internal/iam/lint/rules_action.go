@@ -138,7 +138,17 @@ func checkForeignActions(p *pass) {
 }
 
 func trustAction(name string) bool {
-	if matchesAny(name, []string{"AssumeRole", "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity", "TagSession", "SetSourceIdentity", "SetContext"}) {
+	if matchesAny(
+		name,
+		[]string{
+			"AssumeRole",
+			"AssumeRoleWithSAML",
+			"AssumeRoleWithWebIdentity",
+			"TagSession",
+			"SetSourceIdentity",
+			"SetContext",
+		},
+	) {
 		return true
 	}
 	return !matchesAny(name, stsActions()) // a misspelling has its own rule

@@ -135,6 +135,16 @@ func withoutEscapes(s string) string {
 	return strings.NewReplacer("${*}", "", "${?}", "", "${$}", "").Replace(s)
 }
 
+// condition is one key under one operator.
+type condition struct {
+	statement *statement
+	operator  *member // its value is the object of keys
+	key       *member
+	parsed    iam.Operator
+	known     bool
+	values    []*node
+}
+
 // moveTo moves the condition's key under another operator. It gives no edits
 // where that one has the key already: both conditions would have to hold.
 func (c condition) moveTo(operator string) []edit {
@@ -204,16 +214,6 @@ func checkForAllValues(p *pass) {
 			}
 		}
 	})
-}
-
-// demands reports whether a Null condition makes the key compulsory.
-func (s *statement) demands(key string) bool {
-	for _, c := range s.conditions {
-		if c.parsed.Name == "Null" && strings.EqualFold(c.key.name, key) && len(c.values) == 1 && c.values[0].text == "false" {
-			return true
-		}
-	}
-	return false
 }
 
 func checkConditionKeys(p *pass) {

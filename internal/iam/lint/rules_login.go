@@ -1,7 +1,6 @@
 package lint
 
 import (
-	"slices"
 	"strings"
 )
 
@@ -38,24 +37,6 @@ func loginRules() []Rule {
 }
 
 const loginStatement = `{"Effect":"Allow","Action":"ecr:GetAuthorizationToken","Resource":"*"}`
-
-// boundToARN reports whether the statement names resources, and "*" is not
-// among them. Placeholders count as ARNs: they stand for one.
-func (s *statement) boundToARN() bool {
-	return len(s.resources) > 0 && !slices.ContainsFunc(s.resources, func(r *node) bool {
-		return strings.Trim(r.text, "*") == ""
-	})
-}
-
-func (s *statement) logins() []*node {
-	var out []*node
-	for _, a := range s.actions {
-		if strings.EqualFold(a.text, loginAction) {
-			out = append(out, a)
-		}
-	}
-	return out
-}
 
 func checkLoginResources(p *pass) {
 	p.each(func(s *statement) {
@@ -102,17 +83,6 @@ func withoutLogin(actions []*node) []string {
 		}
 	}
 	return out
-}
-
-// onResourceTag returns the statement's first condition on a resource's tag.
-func (s *statement) onResourceTag() *condition {
-	for i, c := range s.conditions {
-		key := strings.ToLower(c.key.name)
-		if strings.HasPrefix(key, "ecr:resourcetag/") || strings.HasPrefix(key, "aws:resourcetag/") {
-			return &s.conditions[i]
-		}
-	}
-	return nil
 }
 
 func checkLoginConditions(p *pass) {

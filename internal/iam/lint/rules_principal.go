@@ -158,7 +158,10 @@ func checkPrincipals(p *pass) {
 			case principal.kind == "Service" && (err != nil || parsed.Kind != iam.Service):
 				p.report(principal, quoted(text)+" is not a service such as ec2.amazonaws.com")
 			case principal.kind == "Federated" && p.kind != Trust:
-				p.report(principal, "an identity provider is a principal in trust policies only: name the role that its users assume")
+				p.report(
+					principal,
+					"an identity provider is a principal in trust policies only: name the role that its users assume",
+				)
 			}
 		}
 	})
@@ -227,21 +230,14 @@ func (p *pass) anyone() {
 	})
 }
 
-// figLeaf names the conditions that look like a limit and say nothing about who.
-func (s *statement) figLeaf() string {
-	if len(s.conditions) == 0 {
-		return ""
-	}
-	return ": the condition on " + s.conditions[0].key.name + " does not say who"
-}
-
 func checkServices(p *pass) {
 	p.each(func(s *statement) {
 		if !s.allows() || s.saysWho(sourceKeys) {
 			return
 		}
 		for _, principal := range s.principals {
-			if parsed, err := iam.ParsePrincipal(principal.text); principal.kind == "Service" && (err == nil && parsed.Kind == iam.Service || principal.text == "*") {
+			if parsed, err := iam.ParsePrincipal(principal.text); principal.kind == "Service" &&
+				(err == nil && parsed.Kind == iam.Service || principal.text == "*") {
 				account := p.facts.account()
 				if account == "" {
 					account = "ACCOUNT"
@@ -300,21 +296,15 @@ func checkAccounts(p *pass) {
 			return
 		}
 		for _, principal := range s.principals {
-			if parsed, err := iam.ParsePrincipal(principal.text); err == nil && principal.kind == "AWS" && parsed.Kind == iam.Root {
-				p.report(principal, "everyone in account "+parsed.Account+" whom its identity policies allow it, may "+actionList(s))
+			if parsed, err := iam.ParsePrincipal(principal.text); err == nil && principal.kind == "AWS" &&
+				parsed.Kind == iam.Root {
+				p.report(
+					principal,
+					"everyone in account "+parsed.Account+" whom its identity policies allow it, may "+actionList(s),
+				)
 			}
 		}
 	})
-}
-
-func (s *statement) narrowsPrincipal() bool {
-	for _, c := range s.conditions {
-		switch strings.ToLower(c.key.name) {
-		case "aws:principalarn", "aws:userid", "aws:username", "aws:principaltype":
-			return true
-		}
-	}
-	return false
 }
 
 // isUniqueID knows what AWS shows for deleted roles and users.

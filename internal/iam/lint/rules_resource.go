@@ -82,7 +82,8 @@ func checkRefusedResources(p *pass) {
 		if fault == "" || !strings.HasPrefix(r.text, "arn:") || strings.HasPrefix(fault, "Resource vendor") {
 			return
 		}
-		if arn, ok := repositoryARN(r.text); ok && !strings.HasPrefix(fault, "Partition") && strings.Trim(arn.Account, "0123456789") == "" {
+		if arn, ok := repositoryARN(r.text); ok && !strings.HasPrefix(fault, "Partition") &&
+			strings.Trim(arn.Account, "0123456789") == "" {
 			return // resource-matches-nothing says it of a repository
 		}
 		p.report(r, quoted(r.text)+" is refused: "+fault)

@@ -23,17 +23,6 @@ func sidRules() []Rule {
 	}
 }
 
-// sids collects the Sids in use.
-func (d *document) sids() map[string]bool {
-	used := map[string]bool{}
-	for _, s := range d.statements {
-		if m := s.element("Sid"); m != nil {
-			used[m.value.text] = true
-		}
-	}
-	return used
-}
-
 func checkSidCharacters(p *pass) {
 	used := p.sids()
 	p.each(func(s *statement) {
@@ -49,7 +38,11 @@ func checkSidCharacters(p *pass) {
 		default:
 			plain = unusedSid(plain, used)
 			used[plain] = true
-			p.report(m.value, "the Sid "+quoted(m.value.text)+" has other characters than letters and digits", replaceString(m.value, plain))
+			p.report(
+				m.value,
+				"the Sid "+quoted(m.value.text)+" has other characters than letters and digits",
+				replaceString(m.value, plain),
+			)
 		}
 	})
 }
@@ -99,6 +92,10 @@ func checkSidDuplicates(p *pass) {
 		}
 		fresh := unusedSid(m.value.text, used)
 		used[fresh] = true
-		p.report(m.value, "the Sid "+quoted(m.value.text)+" stands in an earlier statement, too", replaceString(m.value, fresh))
+		p.report(
+			m.value,
+			"the Sid "+quoted(m.value.text)+" stands in an earlier statement, too",
+			replaceString(m.value, fresh),
+		)
 	})
 }

@@ -176,7 +176,12 @@ func checkVersion(p *pass) {
 		if len(p.root.members) > 0 {
 			text += ", "
 		}
-		p.suggest(span{p.root.start, p.root.start + 1}, "the document has no Version", `"Version": "2012-10-17"`, insert(p.root.start+1, text))
+		p.suggest(
+			span{p.root.start, p.root.start + 1},
+			"the document has no Version",
+			`"Version": "2012-10-17"`,
+			insert(p.root.start+1, text),
+		)
 		p.refusedInIdentityPolicies()
 	case v.value.text == iam.Version2012:
 	case v.value.text == iam.Version2008:
@@ -221,9 +226,6 @@ func checkEffect(p *pass) {
 		}
 	})
 }
-
-// head is where a statement begins: findings about the whole point there.
-func (s *statement) head() span { return span{s.start, s.start + 1} }
 
 func (p *pass) missing(name, negation string) {
 	p.each(func(s *statement) {
@@ -271,7 +273,12 @@ type sizeLimit struct {
 func limitOf(k Kind) sizeLimit {
 	switch k {
 	case Identity:
-		return sizeLimit{6144, 10240, false, "a managed policy may have 6144 characters, the inline policies of a role 10240 together"}
+		return sizeLimit{
+			6144,
+			10240,
+			false,
+			"a managed policy may have 6144 characters, the inline policies of a role 10240 together",
+		}
 	case Boundary:
 		return sizeLimit{6144, 6144, false, "a managed policy may have 6144 characters"}
 	case Trust:

@@ -102,8 +102,11 @@ func (p *pass) tokenClaim(claim string, values []string) {
 		return
 	}
 	for _, c := range failed {
-		p.suggest(c.key, "the token's "+claim+" is "+quotedList(values)+", the condition wants "+c.parsed.Canonical()+" "+c.valueText(),
-			quoted(c.key.name)+": "+quoted(values[0]))
+		p.suggest(
+			c.key,
+			"the token's "+claim+" is "+quotedList(values)+", the condition wants "+c.parsed.Canonical()+" "+c.valueText(),
+			quoted(c.key.name)+": "+quoted(values[0]),
+		)
 	}
 }
 

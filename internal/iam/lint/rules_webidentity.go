@@ -81,25 +81,6 @@ type provider struct {
 	issuer string // without https://
 }
 
-// providers gives the OIDC providers of a statement that allows their users in.
-// A SAML provider is none, nor is a malformed one.
-func (s *statement) providers() []provider {
-	var out []provider
-	for _, p := range s.principals {
-		if p.kind != "Federated" || !s.allows() {
-			continue
-		}
-		if strings.Contains(p.text, ":oidc-provider/") {
-			arn, _ := iam.ParseARN(p.text)
-			_, issuer, _ := strings.Cut(p.text, ":oidc-provider/")
-			out = append(out, provider{p, arn, issuer})
-		} else if awsname.IsProvider(p.text) {
-			out = append(out, provider{at: p, issuer: p.text})
-		}
-	}
-	return out
-}
-
 func checkProviders(p *pass) {
 	p.each(func(s *statement) {
 		for _, principal := range s.principals {
@@ -115,7 +96,11 @@ func checkProviders(p *pass) {
 				p.report(principal, quoted(text)+" is not the ARN of an identity provider")
 			case resource == "oidc-provider" && issuer != canonicalIssuer(issuer) && canonicalIssuer(issuer) != "":
 				arn.Resource = resource + "/" + canonicalIssuer(issuer)
-				p.report(principal, "the issuer in "+quoted(text)+" has https:// or a slash too many", replaceString(principal, arn.String()))
+				p.report(
+					principal,
+					"the issuer in "+quoted(text)+" has https:// or a slash too many",
+					replaceString(principal, arn.String()),
+				)
 			}
 		}
 	})
@@ -124,33 +109,6 @@ func checkProviders(p *pass) {
 func canonicalIssuer(s string) string {
 	return strings.TrimRight(strings.TrimPrefix(strings.TrimPrefix(s, "https://"), "http://"), "/")
 }
-
-// claims gives the statement's conditions on one claim of an issuer, by the
-// issuer in canonical form: how keys are spelt is another rule's matter.
-func (s *statement) claims(issuer, claim string) []condition {
-	var out []condition
-	for _, c := range s.conditions {
-		keyIssuer, keyClaim, ok := c.claim()
-		if ok && strings.EqualFold(keyClaim, claim) && strings.EqualFold(canonicalIssuer(keyIssuer), canonicalIssuer(issuer)) {
-			out = append(out, c)
-		}
-	}
-	return out
-}
-
-// restricts reports whether some condition on the claim can fail: a positive
-// comparison with strings. Whose claim does not matter: under another issuer's
-// key it always fails, and claim-issuer says so.
-func (s *statement) restricts(claim string) bool {
-	for _, c := range s.conditions {
-		if _, key, ok := c.claim(); ok && strings.EqualFold(key, claim) && c.parsed.Family == iam.StringFamily && !c.parsed.Negated {
-			return true
-		}
-	}
-	return false
-}
-
-func (s *statement) takesTokens() bool { return s.grants("sts:AssumeRoleWithWebIdentity") }
 
 // tenancy is the claim that says whose token it is: the subject, but for the shared
 // issuers that write it into the audience.
@@ -164,7 +122,8 @@ func (pr provider) tenancy() string {
 func checkSubjects(p *pass) {
 	p.eachProvider(func(s *statement, pr provider) {
 		claim := pr.tenancy()
-		if s.restricts(claim) || strings.Contains(claim, ":") && s.restrictsKey(claim) || pr.byApplication() && s.namesOwner(pr.issuer) {
+		if s.restricts(claim) || strings.Contains(claim, ":") && s.restrictsKey(claim) ||
+			pr.byApplication() && s.namesOwner(pr.issuer) {
 			return
 		}
 		value := quoted("…")
@@ -175,7 +134,11 @@ func checkSubjects(p *pass) {
 		if strings.Contains(claim, ":") {
 			key = claim
 		}
-		p.suggest(pr.at, "no condition on "+key+": any token of this issuer will do", `"StringEquals": {`+quoted(key)+": "+value+"}")
+		p.suggest(
+			pr.at,
+			"no condition on "+key+": any token of this issuer will do",
+			`"StringEquals": {`+quoted(key)+": "+value+"}",
+		)
 	})
 }
 
@@ -184,33 +147,6 @@ func checkSubjects(p *pass) {
 func (pr provider) byApplication() bool {
 	shared, found := issuer.Shared(pr.issuer)
 	return found && shared.Required == "" && !shared.Decides("sub")
-}
-
-// restrictsKey is restricts for a key that is no claim of the token.
-func (s *statement) restrictsKey(key string) bool {
-	return slices.ContainsFunc(s.conditions, func(c condition) bool {
-		return strings.EqualFold(c.key.name, key) && c.known && c.parsed.Demands()
-	})
-}
-
-// namesOwner asks package iam, so that the linter and the evaluator agree.
-func (s *statement) namesOwner(url string) bool {
-	var out iam.Statement
-	for _, c := range s.conditions {
-		if !c.known {
-			continue
-		}
-		values := make([]iam.Value, len(c.values))
-		for i, v := range c.values {
-			values[i].Text = v.text
-		}
-		key := c.key.name
-		if issuer, claim, ok := c.claim(); ok {
-			key = canonicalIssuer(issuer) + ":" + claim
-		}
-		out.Conditions = append(out.Conditions, iam.Condition{Operator: c.parsed, Key: iam.Value{Text: key}, Values: values})
-	}
-	return out.NamesOwner(url)
 }
 
 func checkAudiences(p *pass) {
@@ -268,7 +204,8 @@ func checkBroadSubjects(p *pass) {
 			}
 			for _, c := range s.conditions {
 				host, claim, ok := c.claim()
-				if !ok || c.parsed.Family != iam.StringFamily || c.parsed.Negated || !strings.EqualFold(canonicalIssuer(host), canonicalIssuer(pr.issuer)) {
+				if !ok || c.parsed.Family != iam.StringFamily || c.parsed.Negated ||
+					!strings.EqualFold(canonicalIssuer(host), canonicalIssuer(pr.issuer)) {
 					continue
 				}
 				claim = strings.ToLower(claim)
@@ -298,7 +235,8 @@ func withoutVariables(s string) string {
 func checkSubjectForms(p *pass) {
 	const gitHub = "token.actions.githubusercontent.com"
 	p.each(func(s *statement) {
-		if !s.allows() || !slices.ContainsFunc(s.providers(), func(pr provider) bool { return canonicalIssuer(pr.issuer) == gitHub }) {
+		if !s.allows() ||
+			!slices.ContainsFunc(s.providers(), func(pr provider) bool { return canonicalIssuer(pr.issuer) == gitHub }) {
 			return
 		}
 		var names []*node
@@ -314,8 +252,11 @@ func checkSubjectForms(p *pass) {
 			}
 		}
 		for _, v := range names {
-			p.report(v, quoted(v.text)+" misses the tokens of repositories created, renamed or transferred since "+issuer.ImmutableSince+
-				", whose subject is "+issuer.ImmutableForm)
+			p.report(
+				v,
+				quoted(v.text)+" misses the tokens of repositories created, renamed or transferred since "+issuer.ImmutableSince+
+					", whose subject is "+issuer.ImmutableForm,
+			)
 		}
 	})
 }
@@ -370,7 +311,10 @@ func checkUnmappedClaims(p *pass) {
 	p.eachClaim(func(_ *statement, c condition, claim string) {
 		issuer, _, _ := c.claim()
 		if name := canonicalIssuer(issuer); !iam.MappedClaim(name, claim) {
-			p.report(c.key.key, quoted(c.key.name)+" is not a condition key: AWS maps "+strings.Join(iam.MappedClaims(name), ", "))
+			p.report(
+				c.key.key,
+				quoted(c.key.name)+" is not a condition key: AWS maps "+strings.Join(iam.MappedClaims(name), ", "),
+			)
 		}
 	})
 }
@@ -383,7 +327,8 @@ func checkClaimIssuers(p *pass) {
 		}
 		for _, c := range s.conditions {
 			issuer, claim, ok := c.claim()
-			if !ok || placeholder(issuer) != "" || namesIssuer(providers, issuer) || !iam.MappedClaim(canonicalIssuer(issuer), claim) {
+			if !ok || placeholder(issuer) != "" || namesIssuer(providers, issuer) ||
+				!iam.MappedClaim(canonicalIssuer(issuer), claim) {
 				continue
 			}
 			p.claimIssuer(c, providers, issuer, claim)

@@ -89,7 +89,10 @@ func fixes(f Finding, artifact sarif.Artifact) []sarif.Fix {
 	}
 	var replacements []sarif.Replacement
 	for _, e := range f.edits {
-		replacements = append(replacements, sarif.Replacement{Deleted: region(e.from, e.to), Inserted: sarif.Text{Text: e.text}})
+		replacements = append(
+			replacements,
+			sarif.Replacement{Deleted: region(e.from, e.to), Inserted: sarif.Text{Text: e.text}},
+		)
 	}
 	return []sarif.Fix{{
 		Description: sarif.Text{Text: f.Fix},

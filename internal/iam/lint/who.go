@@ -29,26 +29,6 @@ var (
 	}
 )
 
-// saysWho reports whether a condition of the statement restricts who is meant: a
-// positive operator that a request without the key fails, and only values with a
-// literal organization or account. Network, transport and time say nothing about who.
-func (s *statement) saysWho(keys map[string]func(text string, like bool) bool) bool {
-	for _, c := range s.conditions {
-		literal, known := keys[strings.ToLower(c.key.name)]
-		if !known || !c.known || !c.parsed.Demands() || len(c.values) == 0 {
-			continue
-		}
-		all := true
-		for _, v := range c.values {
-			all = all && literal(v.text, c.parsed.Family == iam.StringFamily)
-		}
-		if all {
-			return true
-		}
-	}
-	return false
-}
-
 func isOrganization(text string, _ bool) bool {
 	id, found := strings.CutPrefix(text, "o-")
 	return found && id != "" && strings.Trim(id, "abcdefghijklmnopqrstuvwxyz0123456789") == ""

@@ -100,12 +100,17 @@ func (p *Provider) discovery(w http.ResponseWriter, _ *http.Request) {
 	}
 	p.must(json.NewEncoder(w).Encode(map[string]any{
 		"issuer": issuer, "authorization_endpoint": p.URL + "/authorize", "token_endpoint": p.URL + "/token", "jwks_uri": p.URL + "/keys",
-		"id_token_signing_alg_values_supported": []string{"RS256"}, "subject_types_supported": []string{"public"}, "response_types_supported": []string{"code"},
+		"id_token_signing_alg_values_supported": []string{
+			"RS256",
+		}, "subject_types_supported": []string{"public"}, "response_types_supported": []string{"code"},
 	}))
 }
 
 func (p *Provider) keys(w http.ResponseWriter, _ *http.Request) {
-	p.must(json.NewEncoder(w).Encode(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: p.key.Public(), KeyID: "1", Algorithm: "RS256", Use: "sig"}}}))
+	p.must(
+		json.NewEncoder(w).
+			Encode(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: p.key.Public(), KeyID: "1", Algorithm: "RS256", Use: "sig"}}}),
+	)
 }
 
 var loginPage = template.Must(template.New("login").Parse(`<form method="post"><input name="login"></form>`))
@@ -128,7 +133,13 @@ func (p *Provider) authorize(w http.ResponseWriter, req *http.Request) {
 		ar.GrantScope(scope)
 	}
 	session := openid.NewDefaultSession()
-	session.Claims = &jwt.IDTokenClaims{Issuer: p.URL, Subject: "sub-of-" + req.PostFormValue("login"), RequestedAt: time.Now(), AuthTime: time.Now(), Extra: claims}
+	session.Claims = &jwt.IDTokenClaims{
+		Issuer:      p.URL,
+		Subject:     "sub-of-" + req.PostFormValue("login"),
+		RequestedAt: time.Now(),
+		AuthTime:    time.Now(),
+		Extra:       claims,
+	}
 	session.Headers = &jwt.Headers{Extra: map[string]any{"kid": "1"}}
 	session.Subject = session.Claims.Subject
 	if p.Tamper != nil {
