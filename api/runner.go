@@ -129,7 +129,7 @@ type RunnerEnvironments struct {
 	// Trials wait to be taken; a runner that does not know them leaves them.
 	Trials []pullpass.TrialID `json:"trials,omitempty" nullable:"false" doc:"What somebody waits to have tried."`
 	// Hosts are the operator's mappings of these environments' images.
-	Hosts []HostMapping `json:"hosts,omitempty" nullable:"false" doc:"Where the server's operator has the hosts of these images, for a runner whose own operator has not said it."`
+	Hosts []HostMapping `json:"hosts,omitempty" nullable:"false" doc:"Where the server's operator has the hosts of these images, for a runner without mappings of its own."`
 	// Reported names the phases that the server has: a runner whose own differ says
 	// them again.
 	Reported string `json:"reported,omitempty"`

@@ -29,7 +29,7 @@ func (d *doctorCommand) Run(ctx context.Context, t *terminal) error {
 		return d.explainMessage(t)
 	}
 	if d.Target == "" {
-		return misuse("it is not said what to check", "pullpass doctor IMAGE; or ENVIRONMENT, REGISTRY, --message FILE")
+		return misuse("nothing to check is given", "pullpass doctor IMAGE; or ENVIRONMENT, REGISTRY, --message FILE")
 	}
 	switch {
 	case len(d.Runners) > 0 && !pullpass.ValidID("reg", d.Target):

@@ -24,7 +24,7 @@ const awsAudience = "sts.amazonaws.com"
 type awsRole struct {
 	RoleARN         string `name:"role-arn" required:"" env:"IDP_AWS_ROLE_ARN" placeholder:"ARN" help:"The role; its trust policy has to accept the token."`
 	Audience        string `default:"sts.amazonaws.com" placeholder:"AUDIENCE" help:"What the role's trust policy expects as aud."`
-	SessionName     string `name:"role-session-name" default:"pullpass" placeholder:"NAME" help:"How the session is called in CloudTrail."`
+	SessionName     string `name:"role-session-name" default:"pullpass" placeholder:"NAME" help:"Session name shown in CloudTrail."`
 	DurationSeconds int32  `name:"duration-seconds" default:"3600" placeholder:"N" help:"How long the credentials live: 900 to what the role allows."`
 	Region          string `env:"AWS_REGION,AWS_DEFAULT_REGION" placeholder:"REGION" help:"Whose STS to ask; us-east-1 unless given."`
 }

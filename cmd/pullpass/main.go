@@ -48,20 +48,20 @@ type commandLine struct {
 	Login       loginCommand       `cmd:"" group:"people" help:"Remember a server and a token."`
 	Logout      logoutCommand      `cmd:"" group:"people" help:"End the session, and forget the server and the token."`
 	Member      memberCommand      `cmd:"" group:"people" help:"People and their roles."`
-	Whoami      whoamiCommand      `cmd:"" group:"people" help:"Say who the remembered token belongs to, and what it may do."`
+	Whoami      whoamiCommand      `cmd:"" group:"people" help:"Show the current login, and what it may do."`
 	Token       tokenCommand       `cmd:"" group:"people" help:"API tokens."`
-	Sandbox     sandboxCommand     `cmd:"" group:"aws" help:"An AWS on this machine, for rehearsals."`
+	Sandbox     sandboxCommand     `cmd:"" group:"aws" help:"Run an AWS sandbox on this machine."`
 	Integration integrationCommand `cmd:"" group:"aws" help:"Access to AWS accounts, reused by registries."`
 	Repository  repositoryCommand  `cmd:"" group:"aws" help:"Private ECR repositories that Pullpass creates and keeps for projects."`
 	Policy      policyCommand      `cmd:"" group:"aws" help:"AWS policies: evaluate, lint, generate."`
-	Self        selfCommand        `cmd:"" group:"ci" help:"Inside an environment: say which one it is."`
+	Self        selfCommand        `cmd:"" group:"ci" help:"Inside an environment: show which one it is."`
 	Idp         idpCommand         `cmd:"" group:"ci" help:"Identity tokens: who an environment is, for AWS and others."`
-	Trust       trustCommand       `cmd:"" group:"ci" help:"Issuers whose tokens are taken in exchange: CI systems, clusters."`
+	Trust       trustCommand       `cmd:"" group:"ci" help:"Issuers whose tokens can be exchanged: CI systems, clusters."`
 	Server      serverCommand      `cmd:"" group:"operate" help:"Run the server; back it up, restore it, recover its owner."`
-	Runner      runnerCommand      `cmd:"" group:"operate" help:"Be a runner beside a Docker Engine; add and list runners."`
-	Quota       quotaCommand       `cmd:"" group:"operate" help:"How many of each thing there may be, and are."`
-	Audit       auditCommand       `cmd:"" group:"operate" help:"The audit record."`
-	Keys        keysCommand        `cmd:"" group:"operate" help:"The keys that stored secrets are sealed with."`
+	Runner      runnerCommand      `cmd:"" group:"operate" help:"Run a runner beside a Docker Engine; add and list runners."`
+	Quota       quotaCommand       `cmd:"" group:"operate" help:"Limits on how many of each thing there may be."`
+	Audit       auditCommand       `cmd:"" group:"operate" help:"List, verify, export and prune the audit log."`
+	Keys        keysCommand        `cmd:"" group:"operate" help:"Rotate and retire the keys that seal stored secrets."`
 	Demo        demoCommand        `cmd:"" group:"program" help:"See a private image refused, explained, allowed and run, on this machine."`
 	Completion  completionCommand  `cmd:"" group:"program" help:"Print the completion of a shell: bash, zsh or fish."`
 	Man         manCommand         `cmd:"" group:"program" help:"Write the manual pages into a directory."`

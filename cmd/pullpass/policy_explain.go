@@ -113,7 +113,7 @@ func (p *policyExplain) journey(t *terminal) (iam.Journey, error) {
 		return j, err
 	}
 	if p.Caller == "" {
-		return j, misuse("it is not said who pulls", "give --as ARN, or --token FILE")
+		return j, misuse("no principal is given", "give --as ARN, or --token FILE")
 	}
 	j.Caller, err = iam.ParsePrincipal(p.Caller)
 	return j, err
@@ -130,7 +130,7 @@ func (p *policyExplain) reader(ctx context.Context, t *terminal) (iam.Reader, er
 	case p.Live && p.Policies == "":
 		return p.live(ctx)
 	}
-	return nil, misuse("it is not said where the policies are", "give --policies FILE, or --live to read them from AWS")
+	return nil, misuse("no policies are given", "give --policies FILE, or --live to read them from AWS")
 }
 
 func (p *policyExplain) live(ctx context.Context) (iam.Reader, error) {

@@ -15,11 +15,11 @@ import (
 )
 
 type runnerCommand struct {
-	Run    runnerRun    `cmd:"" default:"withargs" help:"Be a runner beside a Docker Engine (the default)."`
+	Run    runnerRun    `cmd:"" default:"withargs" help:"Run a runner beside a Docker Engine (the default)."`
 	Add    runnerAdd    `cmd:"" help:"Add a runner; prints its one-time join token."`
 	List   runnerList   `cmd:"" help:"List the runners."`
 	Show   runnerShow   `cmd:"" help:"Show one runner."`
-	Update runnerUpdate `cmd:"" help:"Say whose environments a runner takes."`
+	Update runnerUpdate `cmd:"" help:"Set the projects whose environments a runner takes."`
 	Rejoin runnerRejoin `cmd:"" help:"Print a new one-time token for a runner that has lost its state; what runs is adopted."`
 
 	ApproveIdentity runnerApprove `cmd:"" help:"Let policies name a runner's AWS identity, which AWS has confirmed."`

@@ -14,7 +14,7 @@ import (
 type trustCommand struct {
 	Add    trustAdd    `cmd:"" help:"Take the tokens of a CI system or cluster in exchange for ours."`
 	List   trustList   `cmd:"" help:"List the trusted issuers."`
-	Test   trustTest   `cmd:"" help:"Lay a token beside the trusts, claim by claim. Exit code 1 if it is not accepted."`
+	Test   trustTest   `cmd:"" help:"Compare a token with the trusts, claim by claim. Exit code 1 if it is not accepted."`
 	Delete trustDelete `cmd:"" help:"Stop trusting an issuer; tokens given out for it end at once."`
 }
 
@@ -62,7 +62,7 @@ func (a *trustAdd) Run(ctx context.Context, t *terminal) error {
 		}
 	}
 	if in.Issuer == "" {
-		return misuse("it is not said whose tokens to take", "give --issuer URL, or a --preset that has one: gitlab, github, buildkite")
+		return misuse("no issuer is given", "give --issuer URL, or a --preset that has one: gitlab, github, buildkite")
 	}
 	if in.Audience == "" {
 		in.Audience = c.Base()

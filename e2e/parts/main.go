@@ -100,7 +100,7 @@ func parse(args []string, talk io.Writer) (options, error) {
 		}
 	}
 	if !slices.Contains([]string{ownEngine, anyEngine, currentEngine}, opts.engine) {
-		return options{}, fmt.Errorf("-engine: %q is none of own, any, current", opts.engine)
+		return options{}, fmt.Errorf("-engine: %q is not own, any or current", opts.engine)
 	}
 	if len(opts.command) == 0 {
 		return options{}, errors.New("there is no command to run: parts -- COMMAND")

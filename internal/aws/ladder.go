@@ -155,7 +155,7 @@ func (l *ladder) first(ctx context.Context) (rung, []pullpass.RoleHop, error) {
 	return rung{}, nil, &pullpass.Error{
 		Kind:  pullpass.Invalid,
 		Code:  "integration_invalid",
-		Cause: "the integration's mode is none that reaches AWS",
+		Cause: "the integration's mode does not reach AWS",
 	}
 }
 

@@ -111,7 +111,7 @@ func (t *trace) climb(ctx context.Context) (rung, error) {
 
 func (t *trace) caller(ctx context.Context) (rung, []pullpass.RoleHop, error) {
 	var rest []pullpass.RoleHop
-	at, err := t.take(ctx, RungCaller, t.region, "cannot tell who asks", func(ctx context.Context) (at rung, err error) {
+	at, err := t.take(ctx, RungCaller, t.region, "cannot identify the caller", func(ctx context.Context) (at rung, err error) {
 		if at, rest, err = t.first(ctx); err != nil {
 			return at, err
 		}

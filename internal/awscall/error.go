@@ -68,7 +68,7 @@ func Explain(what string, err error, now time.Time) error {
 	var timeout net.Error
 	switch {
 	case errors.Is(err, context.Canceled):
-		e.Code, e.Cause, e.Hint, e.Err = "canceled", "the request was given up", "", context.Canceled
+		e.Code, e.Cause, e.Hint, e.Err = "canceled", "the request was canceled", "", context.Canceled
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		e.Code, e.Cause, e.Err = "aws_timeout", "AWS did not answer in time", context.DeadlineExceeded
 	case errors.Is(err, ErrNoSession):

@@ -92,7 +92,7 @@ func (b *Broker) Issue(ctx context.Context, caller pullpass.Caller, ask Ask) (Is
 		return Issued{}, &pullpass.Error{
 			Kind:  pullpass.Unauthenticated,
 			What:  "cannot issue a credential",
-			Cause: "it is not known who asks",
+			Cause: "the caller is not authenticated",
 		}
 	}
 	byRunner := caller.Kind == pullpass.CallerRunner
@@ -177,7 +177,7 @@ func (b *Broker) normalize(ask Ask) (Ask, reference.Host, error) {
 		return bad("the repository is not made of lower-case words separated by . _ - and /")
 	case ask.Environment != "" && !pullpass.ValidID("env", string(ask.Environment)),
 		ask.Project != "" && !pullpass.ValidID("prj", string(ask.Project)):
-		return bad("the environment or project is not an identifier of ours")
+		return bad("the environment or project is not a Pullpass ID")
 	case ask.Environment == "" && ask.Inside:
 		return bad("inside needs an environment")
 	}

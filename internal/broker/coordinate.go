@@ -190,7 +190,7 @@ func readMinted(text pullpass.Secret) (Minted, error) {
 		return Minted{}, &pullpass.Error{
 			Kind:  pullpass.Internal,
 			What:  "cannot issue a credential",
-			Cause: "what another server minted is in another form",
+			Cause: "cannot decode the credential that another server minted",
 			Hint:  "run the same version on all servers",
 		}
 	}

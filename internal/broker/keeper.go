@@ -204,7 +204,7 @@ func (k *Keeper) mint(ctx context.Context, from Source, first, fresh bool) outco
 	if !ok {
 		return failed(
 			&pullpass.Error{Kind: pullpass.Unavailable, Code: "credential_too_short", What: "cannot issue a credential",
-				Cause: "what AWS gave is over already, or almost", Hint: "check this machine's clock, and the session length of the integration's roles"},
+				Cause: "the credential that AWS returned has expired or is about to", Hint: "check this machine's clock, and the session length of the integration's roles"},
 		)
 	}
 	return outcome{minted: m, life: life}

@@ -38,7 +38,7 @@ func parseObject(text []byte) (object, error) {
 			return object{}, garbled(dec)
 		}
 		if o.find(m.key) >= 0 {
-			return object{}, fmt.Errorf("the key %q is there twice", m.key)
+			return object{}, fmt.Errorf("duplicate key %q", m.key)
 		}
 		o.members = append(o.members, m)
 	}

@@ -71,7 +71,7 @@ func (r *Refresher) Once(ctx context.Context) error {
 			return ctx.Err()
 		}
 		if err == nil && !c.ValidFor(time.Second, now) {
-			err = errors.New("the login that was issued is over already")
+			err = errors.New("the login that was issued has expired already")
 		}
 		if err != nil {
 			failures = append(failures, err)

@@ -21,7 +21,7 @@ func (d *Doctor) policies(ctx context.Context, r *report, host reference.Host, i
 		r.skip("nobody here may read policies; with the accounts' own profiles: pullpass policy explain pull "+image.Name()+" --live", StepPolicy)
 		return
 	case trip.caller == "":
-		r.skip("it is not known who asks", StepPolicy)
+		r.skip("the caller is unknown", StepPolicy)
 		return
 	}
 	began := time.Now()

@@ -57,7 +57,7 @@ func explain(req *http.Request, err error) error {
 			"use https; or, where nobody else is on the way, allow it on whichever asks, server or runner: --allow-egress "+req.URL.Host,
 		)
 	case errors.Is(err, context.Canceled):
-		return fail("canceled", "the request was given up", "")
+		return fail("canceled", "the request was canceled", "")
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return fail(
 			"dns_not_found",

@@ -31,7 +31,7 @@ func parseURL(s string) (Ask, error) {
 		// What was asked is not repeated: it may hold a password.
 		return Ask{}, &pullpass.Error{
 			Kind: pullpass.Invalid, What: "cannot read the registry's address",
-			Cause: "it is none of host, https://host, host/repository",
+			Cause: "it is not of the form host, https://host or host/repository",
 			Hint:  "write the host as in the image's name: registry.example.com or 127.0.0.1:5000",
 		}
 	}

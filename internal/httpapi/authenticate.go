@@ -90,5 +90,5 @@ func errUnknownToken() error {
 
 func errUnauthenticated(cause, hint string) error {
 	return &pullpass.Error{Kind: pullpass.Unauthenticated, Code: "unauthenticated",
-		What: "cannot tell who asks", Cause: cause, Hint: hint}
+		What: "not authenticated", Cause: cause, Hint: hint}
 }

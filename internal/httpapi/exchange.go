@@ -158,7 +158,7 @@ func (s *Server) readExchange(ctx context.Context, form []byte) (asked, error) {
 	}
 	for _, v := range values {
 		if len(v) > 1 {
-			return asked{}, badExchange("invalid_request", "a parameter is there twice", "")
+			return asked{}, badExchange("invalid_request", "duplicate parameter", "")
 		}
 	}
 	switch {

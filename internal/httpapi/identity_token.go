@@ -34,7 +34,7 @@ func (s *Server) issueIdentityToken(ctx context.Context, c pullpass.Caller, in *
 	}
 	if e.Wanted != pullpass.WantedRunning {
 		return nil, &pullpass.Error{Kind: pullpass.Conflict, Code: "environment_not_running", What: "cannot issue an identity token",
-			Cause: "the environment is not wanted running", Hint: "start it again"}
+			Cause: "the environment is stopped", Hint: "start it again"}
 	}
 	request, err := s.tokenRequest(ctx, e, in.Body)
 	if err != nil {

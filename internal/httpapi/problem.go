@@ -77,7 +77,7 @@ func (s *Server) problemOf(ctx context.Context, err error) *problem {
 			e = &pullpass.Error{Kind: pullpass.Unavailable, Code: "timeout", What: "the request took too long",
 				Cause: "what it needs did not answer in time", Hint: "try again; the operator sees at /readyz what does not answer", Err: err}
 		case ctx.Err() != nil: // nobody is there to read it
-			e = &pullpass.Error{Kind: pullpass.Unavailable, What: "the request was given up"}
+			e = &pullpass.Error{Kind: pullpass.Unavailable, What: "the request was canceled"}
 		default:
 			e = &pullpass.Error{Kind: pullpass.Internal}
 		}

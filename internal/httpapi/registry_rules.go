@@ -102,7 +102,7 @@ func (s *Server) checkAuth(ctx context.Context, c pullpass.Caller, host referenc
 		case stored:
 			return unfit("auth_contradicts", "an integration needs no username or password", "leave both out, or choose basic")
 		case !isECR:
-			return unfit("host_not_ecr", "an integration opens Amazon ECR, and the host is none", "choose basic; a VPC endpoint, custom domain or emulator is added to the server's host mappings")
+			return unfit("host_not_ecr", "an integration opens Amazon ECR only, and this is not an ECR host", "choose basic; a VPC endpoint, custom domain or emulator is added to the server's host mappings")
 		}
 		return s.mayAttach(ctx, c, cannotSave, in.Integration)
 	case pullpass.AuthRunnerNative:
@@ -110,7 +110,7 @@ func (s *Server) checkAuth(ctx context.Context, c pullpass.Caller, host referenc
 		case stored || in.Integration != "":
 			return unfit("auth_contradicts", "runner-native uses the runner's own AWS identity", "leave username, password and integration out")
 		case host.Kind != reference.KindECR:
-			return unfit("host_not_ecr", "a runner's AWS identity opens Amazon ECR, and the host is none", "choose basic")
+			return unfit("host_not_ecr", "a runner's AWS identity opens Amazon ECR only, and this is not an ECR host", "choose basic")
 		}
 		return nil
 	}

@@ -30,13 +30,13 @@ type Repositories interface {
 
 func (s *Server) repositoryRoutes() {
 	add(s, route{method: http.MethodPost, path: api.PathRepositories, id: "create-repository", within: upstreamWithin, tag: "repositories", permission: access.RepositoryCreate, status: http.StatusCreated,
-		summary: "Create a project's repository", description: "In ECR, at once or on the first push, with the registry entry that lets the project pull from it. Asked for once more it is the same one, and put right."}, s.createRepository)
+		summary: "Create a project's repository", description: "In ECR, at once or on the first push, with the registry entry that lets the project pull from it. Idempotent: creating it again repairs it."}, s.createRepository)
 	add(s, route{method: http.MethodGet, path: api.PathRepositories, id: "list-repositories", tag: "repositories", permission: access.RepositoryRead,
 		summary: "List repositories"}, s.listRepositories)
 	add(s, route{method: http.MethodGet, path: api.PathRepository, id: "get-repository", within: upstreamWithin, tag: "repositories", permission: access.RepositoryRead,
 		summary: "Get a repository"}, s.getRepository)
 	add(s, route{method: http.MethodPatch, path: api.PathRepository, id: "update-repository", within: upstreamWithin, tag: "repositories", permission: access.RepositoryUpdate,
-		summary: "Update a repository", description: "Everything about it is put right in ECR; without a change, that alone."}, s.updateRepository)
+		summary: "Update a repository", description: "Changes its settings, and repairs it in ECR. Without a change it is only repaired."}, s.updateRepository)
 	add(s, route{method: http.MethodDelete, path: api.PathRepository, id: "delete-repository", within: upstreamWithin, tag: "repositories", permission: access.RepositoryDelete,
 		summary: "Delete a repository", description: "Its registry entry goes with it. What ECR has stays, unless its images are to go, too."}, s.deleteRepository)
 	add(s, route{method: http.MethodGet, path: api.PathRepositoryDefaults, id: "get-repository-defaults", tag: "repositories", permission: access.RepositoryRead,

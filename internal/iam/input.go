@@ -189,7 +189,7 @@ func contextFrom(n node) (map[string][]string, error) {
 	for _, m := range n.members {
 		name := strings.ToLower(m.key)
 		if folded[name] {
-			return nil, syntaxf(m.pos, "letter case does not tell keys apart", "the key %s stands twice", quote(m.key))
+			return nil, syntaxf(m.pos, "letter case does not tell keys apart", "duplicate key %s", quote(m.key))
 		}
 		folded[name] = true
 		values, err := valuesFrom(m, func(k nodeKind) bool {

@@ -78,7 +78,7 @@ func TestParseRefuses(t *testing.T) {
 		{"{\"é\xff\"}", "1:4", "not valid UTF-8", "UTF-8"},
 		{`{"Statement":[]} {}`, "1:18", "after the end", ""},
 		{`{"Statement":[],}`, "1:17", "name in double quotes", "trailing comma"},
-		{`{"Statement":[],"Statement":[]}`, "1:17", "stands twice", "merge"},
+		{`{"Statement":[],"Statement":[]}`, "1:17", "duplicate key", "merge"},
 		{`{"Sttement":[]}`, "1:2", "no element \"Sttement\"", `"Statement"`},
 		{`{"Version":"2012-10-18","Statement":[]}`, "1:12", "version", "2012-10-17"},
 		{`{"Version":2012,"Statement":[]}`, "1:12", "is a string", ""},

@@ -301,7 +301,7 @@ func (s *scanner) object(depth int) (node, error) {
 			return n, syntaxf(
 				at,
 				"merge the two: parsers disagree about which one counts",
-				"%s stands twice in one object",
+				"duplicate key %s in one object",
 				quote(key),
 			)
 		}

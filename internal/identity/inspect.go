@@ -72,7 +72,7 @@ func (t *inspected) readHeader(header map[string]any) error {
 	}
 	t.algorithm, _ = header["alg"].(string)
 	if !foreignAlgorithm(t.algorithm) {
-		return malformed("its algorithm is none that we accept")
+		return malformed("its algorithm is not one that Pullpass accepts")
 	}
 	if t.keyID, _ = header["kid"].(string); t.keyID == "" {
 		return malformed("it does not say which key signed it")

@@ -21,7 +21,7 @@ func failed(r pullpass.Repository) error {
 		Code:  "repository_failed",
 		What:  "the repository " + r.Image() + " could not be created",
 		Cause: r.Reason,
-		Hint:  "when that is put right: pullpass repository update " + string(r.ID),
+		Hint:  "after fixing that: pullpass repository update " + string(r.ID),
 	}
 }
 

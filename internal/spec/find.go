@@ -77,7 +77,7 @@ func FormatOf(file string) (Format, error) {
 		return FormatDockerfile, nil
 	}
 	return "", &pullpass.Error{
-		Kind: pullpass.Invalid, What: "cannot tell the format of " + quote(file), Cause: "its name is none of those that the formats prescribe",
+		Kind: pullpass.Invalid, What: "cannot tell the format of " + quote(file), Cause: "its name is not one that a supported format prescribes",
 		Hint: "say which: --format " + strings.Join(Formats(), "|"),
 	}
 }

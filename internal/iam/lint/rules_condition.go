@@ -46,7 +46,7 @@ func conditionRules() []Rule {
 			check: checkVariableVersion,
 		},
 		{
-			ID: "variable-misplaced", Severity: Warning, Title: "A policy variable where there are none",
+			ID: "variable-misplaced", Severity: Warning, Title: "A policy variable where AWS does not expand variables",
 			Why:   "Variables are replaced in conditions, and in a Resource behind the fifth colon. Elsewhere ${…} is plain text or refused.",
 			Fix:   "Write the value itself.",
 			check: checkVariablePlaces,

@@ -21,7 +21,7 @@ func syntaxRules() []Rule {
 			Fix: "Correct the JSON at this position.",
 		},
 		{
-			ID: "duplicate-element", Severity: Error, Title: "An element stands twice in one object",
+			ID: "duplicate-element", Severity: Error, Title: "Duplicate element in one object",
 			Why:   "Parsers disagree about which of the two counts; AWS refuses the document.",
 			Fix:   "Merge the two, or make two statements of them.",
 			check: checkDuplicates,
@@ -48,7 +48,7 @@ func checkDuplicates(p *pass) {
 		seen := map[string]bool{}
 		for _, m := range n.members {
 			if seen[m.name] {
-				p.report(m.key, fmt.Sprintf("%s stands twice in one object", quoted(m.name)))
+				p.report(m.key, fmt.Sprintf("duplicate element %s in one object", quoted(m.name)))
 			}
 			seen[m.name] = true
 			walk(m.value)

@@ -23,7 +23,7 @@ func testEnvironments(t *testing.T, open Open) {
 	made, err := w.CreateEnvironment(ctx, want)
 	must(t, "CreateEnvironment", err)
 	if made.Revision != 1 || made.Start != 1 || made.Phase != pullpass.PhaseCreating || made.Wanted != pullpass.WantedRunning {
-		t.Errorf("CreateEnvironment = %+v, want revision 1, start 1, creating, wanted running", made)
+		t.Errorf("CreateEnvironment = %+v, want revision 1, start 1, creating, desired running", made)
 	}
 	if diff := cmp.Diff([]pullpass.RegistryGeneration{generation(reg)}, made.Registries); diff != "" {
 		t.Errorf("registries of a new environment (-want +got):\n%s", diff)

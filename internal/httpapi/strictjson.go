@@ -118,7 +118,7 @@ func (o *object) take(t json.Token) (name bool, err error) {
 		return true, errBody("a name in the body holds a NUL")
 	}
 	if o.has(text) {
-		return true, errBody("a name is there twice in one object")
+		return true, errBody("duplicate key in one object")
 	}
 	return true, nil
 }

@@ -240,7 +240,7 @@ func (b *Broker) registries(
 			Kind:  pullpass.Conflict,
 			Code:  "environment_not_running",
 			What:  "cannot issue a credential for " + place(ask),
-			Cause: "the environment is not wanted running",
+			Cause: "the environment is stopped",
 			Hint:  "start it again",
 		}
 	}
