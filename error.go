@@ -21,10 +21,6 @@ const (
 	Unavailable     Kind = "unavailable"     // something we depend on does not answer
 )
 
-// CodeDiskReserved is the code of what is refused since the room that is left on the
-// disk of the database is kept for issuing credentials.
-const CodeDiskReserved = "disk_reserved"
-
 // Error is what a person gets to read: what failed, why, and what to do.
 //
 // What, Cause, Hint and Err must never hold a secret, nor text that could not be
@@ -32,7 +28,7 @@ const CodeDiskReserved = "disk_reserved"
 // not shown it when Cause is set.
 type Error struct {
 	Kind  Kind
-	Code  string // stable, for programs: "registry_tie"; may be empty
+	Code  Code   // stable, for programs: "registry_tie"; may be empty
 	What  string // "cannot pull 222222222222.dkr.ecr.eu-west-1.amazonaws.com/team/app"
 	Cause string // "the repository policy of account 222222222222 does not name role/pull"
 	Hint  string // "pullpass policy repository --principal arn:aws:iam::111111111111:role/pull"
@@ -104,7 +100,7 @@ func KindOf(err error) Kind {
 func IsKind(err error, k Kind) bool { return err != nil && KindOf(err) == k }
 
 // CodeOf returns the stable code of the outermost Error, or "" where there is none.
-func CodeOf(err error) string {
+func CodeOf(err error) Code {
 	var e *Error
 	if errors.As(err, &e) {
 		return e.Code

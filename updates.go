@@ -62,6 +62,3 @@ type Clone struct {
 	Kept    string // names of the machines, as they call themselves
 	Refused string
 }
-
-// CodeRunnerCloned refuses the process of a second machine.
-const CodeRunnerCloned = "runner_cloned"

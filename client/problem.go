@@ -69,7 +69,7 @@ func readProblem(resp *http.Response, body io.Reader) (p api.Problem, ok bool) {
 // another program at that address. Its text is not repeated.
 func (c *Client) stranger(status int) *pullpass.Error {
 	e := &pullpass.Error{
-		Kind:  kindOf(status),
+		Kind:  api.KindOf(status),
 		Code:  "unexpected_answer",
 		What:  fmt.Sprintf("%s answered %d %s", c.shown, status, http.StatusText(status)),
 		Cause: "the answer is not in the form of a Pullpass server",
@@ -83,31 +83,8 @@ func (c *Client) stranger(status int) *pullpass.Error {
 }
 
 func knownKind(k pullpass.Kind, status int) pullpass.Kind {
-	switch k {
-	case pullpass.Internal, pullpass.Invalid, pullpass.Unauthenticated, pullpass.Denied,
-		pullpass.NotFound, pullpass.Conflict, pullpass.Limited, pullpass.Unavailable:
+	if api.KnownKind(k) {
 		return k
 	}
-	return kindOf(status)
-}
-
-func kindOf(status int) pullpass.Kind {
-	switch status {
-	case http.StatusUnauthorized:
-		return pullpass.Unauthenticated
-	case http.StatusForbidden:
-		return pullpass.Denied
-	case http.StatusNotFound:
-		return pullpass.NotFound
-	case http.StatusConflict:
-		return pullpass.Conflict
-	case http.StatusTooManyRequests:
-		return pullpass.Limited
-	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return pullpass.Unavailable
-	}
-	if status < 500 {
-		return pullpass.Invalid
-	}
-	return pullpass.Internal
+	return api.KindOf(status)
 }

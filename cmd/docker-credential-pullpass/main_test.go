@@ -67,7 +67,7 @@ func (told) Credential(_ context.Context, a helper.Ask) (pullpass.Credential, er
 	case "denied":
 		return pullpass.Credential{}, &pullpass.Error{Kind: pullpass.Denied, What: "no credential", Cause: "the runner is not among those of the registry", Hint: "pullpass registry update"}
 	case "none":
-		return pullpass.Credential{}, &pullpass.Error{Kind: pullpass.NotFound, Code: helper.CodeNoRegistry, What: "no registry"}
+		return pullpass.Credential{}, &pullpass.Error{Kind: pullpass.NotFound, Code: pullpass.CodeNoRegistry, What: "no registry"}
 	}
 	return pullpass.Credential{Username: "AWS", Secret: pullpass.NewSecret(password), Expires: time.Now().Add(12 * time.Hour)}, nil
 }

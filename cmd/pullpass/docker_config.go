@@ -129,7 +129,7 @@ func (i hostIssuer) Credential(ctx context.Context, host string) (pullpass.Crede
 			continue
 		}
 		c, err := issuer.Credential(ctx, ask)
-		if pullpass.CodeOf(err) == helper.CodeNoRegistry {
+		if pullpass.CodeOf(err) == pullpass.CodeNoRegistry {
 			last = err
 			continue
 		}
@@ -137,7 +137,7 @@ func (i hostIssuer) Credential(ctx context.Context, host string) (pullpass.Crede
 	}
 	if last == nil {
 		last = &pullpass.Error{
-			Kind: pullpass.NotFound, Code: helper.CodeNoRegistry, What: "no login for " + host, Cause: "no source has one",
+			Kind: pullpass.NotFound, Code: pullpass.CodeNoRegistry, What: "no login for " + host, Cause: "no source has one",
 			Hint: "pullpass registry add NAME --host " + host,
 		}
 	}

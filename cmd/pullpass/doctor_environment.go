@@ -221,5 +221,5 @@ var asNobody = doctor.Rung{Step: doctor.StepIdentity, Detail: "nobody: no regist
 
 func isNoRegistry(err error) bool {
 	var e *pullpass.Error
-	return errors.As(err, &e) && e.Code == "no_registry"
+	return errors.As(err, &e) && e.Code == pullpass.CodeNoRegistry
 }

@@ -115,22 +115,11 @@ func decode(w http.ResponseWriter, r *http.Request, in *api.CredentialRequest) e
 	return nil
 }
 
-// statuses are those that the server's own API gives to the kinds.
-var statuses = map[pullpass.Kind]int{
-	pullpass.Invalid:         http.StatusBadRequest,
-	pullpass.Unauthenticated: http.StatusUnauthorized,
-	pullpass.Denied:          http.StatusForbidden,
-	pullpass.NotFound:        http.StatusNotFound,
-	pullpass.Conflict:        http.StatusConflict,
-	pullpass.Limited:         http.StatusTooManyRequests,
-	pullpass.Unavailable:     http.StatusServiceUnavailable,
-}
-
 func (s *Sockets) problem(ctx context.Context, w http.ResponseWriter, k *socket, err error) {
 	p := api.Problem{Type: "about:blank", Status: http.StatusInternalServerError, Kind: pullpass.KindOf(err)}
 	var e *pullpass.Error
-	if status, known := statuses[p.Kind]; known && errors.As(err, &e) {
-		p.Status, p.Code, p.Detail, p.Cause, p.Hint = status, e.Code, e.What, e.Cause, pullpass.HintOf(err)
+	if p.Kind != pullpass.Internal && api.KnownKind(p.Kind) && errors.As(err, &e) {
+		p.Status, p.Code, p.Detail, p.Cause, p.Hint = api.StatusOf(p.Kind), e.Code, e.What, e.Cause, pullpass.HintOf(err)
 	} else {
 		// The cause is ours to repair, and stays with us.
 		s.o.Log.ErrorContext(ctx, "an agent socket could not answer", "environment", k.knows().ID, "error", err)

@@ -104,7 +104,7 @@ func (k *keeping) what() string {
 func (k *keeping) explain(err error) error {
 	out := awscall.Explain(k.what(), err, k.m.o.Now())
 	var e *pullpass.Error
-	if errors.As(out, &e) && e.Code == "aws_denied" && !strings.Contains(e.Cause, "explicit deny") {
+	if errors.As(out, &e) && e.Code == pullpass.CodeAWSDenied && !strings.Contains(e.Cause, "explicit deny") {
 		e.Code = "repository_denied"
 		e.Hint = "add to the identity policy of " + k.top.principal + ": " + string(k.policy.Compact())
 	}

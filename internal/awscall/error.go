@@ -93,7 +93,7 @@ func fromCode(api smithy.APIError) *pullpass.Error {
 	}
 	switch code := api.ErrorCode(); code {
 	case "AccessDenied", "AccessDeniedException":
-		return is(pullpass.Denied, "aws_denied", message, deniedHint(message))
+		return is(pullpass.Denied, pullpass.CodeAWSDenied, message, deniedHint(message))
 	case "InvalidClientTokenId", "UnrecognizedClientException":
 		return is(
 			pullpass.Denied,

@@ -163,7 +163,7 @@ func (b *Broker) decide(ctx context.Context, caller pullpass.Caller, ask Ask, p 
 func (b *Broker) noRegistry(ctx context.Context, ask Ask, env *pullpass.Environment, p *plan) error {
 	none := &pullpass.Error{
 		Kind:  pullpass.NotFound,
-		Code:  "no_registry",
+		Code:  pullpass.CodeNoRegistry,
 		What:  "cannot issue a credential for " + place(ask),
 		Cause: "no registry is configured for it",
 		Hint:  p.host.AddCommand(),

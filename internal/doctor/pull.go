@@ -167,12 +167,12 @@ func (d *Doctor) specific(err error, host reference.Host, image reference.Image,
 	}
 	out := *e
 	switch {
-	case e.Code == "manifest_unknown" && host.ECR != nil:
+	case e.Code == pullpass.CodeManifestUnknown && host.ECR != nil:
 		out.Hint = fmt.Sprintf("list the tags: aws ecr list-images --registry-id %s --region %s --repository-name %s; %s",
 			host.ECR.Account, host.ECR.Region, image.Repository, e.Hint)
-	case e.Code == "login_refused":
+	case e.Code == pullpass.CodeLoginRefused:
 		out.Hint = e.Hint + "; a registry that Pullpass keeps gets it by: pullpass registry update NAME --username USER --password-file -"
-	case e.Code == "login_required":
+	case e.Code == pullpass.CodeLoginRequired:
 		if other, ok := neighbour(host, p.Logins); ok {
 			out.Cause = "nothing is stored for " + host.Name + "; there is a login for " + other + ", and a login counts for one host only"
 		}

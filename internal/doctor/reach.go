@@ -131,7 +131,7 @@ func explainTimeout(host reference.Host, err error) error {
 // explainPlain prints the mapping of a registry that speaks plain http.
 func (d *Doctor) explainPlain(host reference.Host, err error) error {
 	var e *pullpass.Error
-	if !errors.As(err, &e) || e.Code != "tls_not_spoken" {
+	if !errors.As(err, &e) || e.Code != pullpass.CodeTLSNotSpoken {
 		return err
 	}
 	named := *e

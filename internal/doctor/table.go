@@ -1,5 +1,7 @@
 package doctor
 
+import "github.com/pullpass/pullpass"
+
 // pullSymptoms are the rows that a pull of ours can end with.
 var pullSymptoms = []Symptom{
 	{
@@ -24,7 +26,7 @@ var pullSymptoms = []Symptom{
 		Code: "egress_forbidden", Seen: "egress is not allowed",
 		Cause:  "The registry, or where it redirects to, is at an address that the operator has not allowed: loopback, private or link-local.",
 		Fix:    "If that is meant, the operator allows the network or host:port: --allow-egress 10.20.0.0/16.",
-		errors: codes("egress_forbidden", "egress_allowance", "plain_http"),
+		errors: codes(pullpass.CodeEgressForbidden, "egress_allowance", "plain_http"),
 	},
 	{
 		Code: "timeout", Seen: "i/o timeout",
@@ -48,7 +50,7 @@ var pullSymptoms = []Symptom{
 		Code: "tls_not_spoken", Seen: "server gave HTTP response to HTTPS client",
 		Cause:  "The port speaks plain http.",
 		Fix:    "Use the registry's https port. Plain http is spoken only to hosts that are mapped to an http:// address.",
-		errors: codes("tls_not_spoken"),
+		errors: codes(pullpass.CodeTLSNotSpoken),
 	},
 	{
 		Code: "broken", Seen: "connection reset by peer, unexpected EOF",
@@ -126,7 +128,7 @@ var pullSymptoms = []Symptom{
 		Code: "aws_denied", Seen: "AccessDeniedException",
 		Cause:  "A policy does not allow this call to AWS.",
 		Fix:    "Compare the identity policy with the action and resource that AWS names.",
-		errors: codes("aws_denied", "aws_refused"),
+		errors: codes(pullpass.CodeAWSDenied, "aws_refused"),
 	},
 	{
 		Code: "throttled", Seen: "toomanyrequests, ThrottlingException",
@@ -144,7 +146,7 @@ var pullSymptoms = []Symptom{
 		Code: "no_credential", Seen: "no basic auth credentials",
 		Cause:  "Nothing is stored for exactly this host. A login counts for one host: one for another region or account does not help.",
 		Fix:    "Log in to the image's own host, or let a credential helper answer for it: pullpass registry add NAME --host HOST.",
-		errors: codes("login_required", "no_registry"),
+		errors: codes(pullpass.CodeLoginRequired, pullpass.CodeNoRegistry),
 	},
 	{
 		Code: "helper_cannot_store", Seen: "error storing credentials … not implemented",
@@ -162,7 +164,7 @@ var pullSymptoms = []Symptom{
 		Code: "login_refused", Seen: "unauthorized: incorrect username or password",
 		Cause:  "The registry does not accept the user name and password.",
 		Fix:    "Make a new access token there, and store it with the user name that the registry expects.",
-		errors: codes("login_refused"),
+		errors: codes(pullpass.CodeLoginRefused),
 	},
 	{
 		Code: "login_not_asked", Seen: "the registry asked for no login",
@@ -264,7 +266,7 @@ var pullSymptoms = []Symptom{
 		Code: "image_unknown", Seen: "manifest unknown: Requested image not found",
 		Cause:  "There is no such tag or digest: never pushed, removed by a lifecycle rule, not replicated yet, or not imported by a pull-through cache.",
 		Fix:    "List the tags; a pull-through cache needs ecr:BatchImportUpstreamImage.",
-		errors: codes("manifest_unknown", "blob_unknown"),
+		errors: codes(pullpass.CodeManifestUnknown, "blob_unknown"),
 	},
 	{
 		Code: "platform_missing", Seen: "no matching manifest for linux/…",

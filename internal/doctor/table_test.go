@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pullpass/pullpass"
 	"github.com/pullpass/pullpass/internal/doctor"
 )
 
@@ -53,7 +54,8 @@ func TestTableIsWhole(t *testing.T) {
 }
 
 // errorCodes finds the codes that a package gives its errors.
-var errorCodes = regexp.MustCompile(`(?:Code: |Code, e\.Cause(?:, e\.Hint)? = |pullpass\.(?:Denied|NotFound|Limited|Unavailable|Invalid), |fail\(|e\.Code = |refused\()"([a-z_]+)"`)
+var errorCodes = regexp.MustCompile(`(?:Code:\s+|Code, e\.Cause(?:, e\.Hint)? = |` +
+	`pullpass\.(?:Denied|NotFound|Limited|Unavailable|Invalid),\s+|fail\(\s*|e\.Code = |refused\(\s*)"([a-z_]+)"`)
 
 // Every way in which a pull's parts refuse has a line in the table: a new code
 // without one fails here, not before a person who wants to know.
@@ -88,6 +90,8 @@ func TestEveryRefusalIsInTheTable(t *testing.T) {
 	}
 	for _, code := range []string{ // those that a table of codes gives
 		"denied_by_boundary", "denied_by_organization", "denied_by_resource_control", "denied_by_endpoint", "denied_by_session", "upstream_denied", "key_denied",
+		pullpass.CodeNoRegistry, pullpass.CodeLoginRequired, pullpass.CodeLoginRefused, pullpass.CodeManifestUnknown,
+		pullpass.CodeEgressForbidden, pullpass.CodeTLSNotSpoken, pullpass.CodeAWSDenied,
 	} {
 		if _, ok := doctor.SymptomOfError(code); !ok {
 			t.Errorf("the error code %s has no line in the doctor's table", code)

@@ -19,7 +19,7 @@ var (
 )
 
 func forbid(what, cause, hint string) error {
-	return &pullpass.Error{Kind: pullpass.Denied, Code: "egress_forbidden",
+	return &pullpass.Error{Kind: pullpass.Denied, Code: pullpass.CodeEgressForbidden,
 		What: "cannot connect to " + what, Cause: cause, Hint: hint}
 }
 
@@ -80,7 +80,7 @@ func explain(req *http.Request, err error) error {
 		)
 	case errors.As(err, &record):
 		return fail(
-			"tls_not_spoken",
+			pullpass.CodeTLSNotSpoken,
 			"the server does not speak TLS on this port",
 			"check the port, and that https is spoken there",
 		)

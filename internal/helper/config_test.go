@@ -133,7 +133,7 @@ func TestNoConfiguration(t *testing.T) {
 // The sources are asked in the order of the configuration: one that knows nothing of the
 // host is passed over, one that refuses ends the search.
 func TestOrderOfSources(t *testing.T) {
-	none := &pullpass.Error{Kind: pullpass.NotFound, Code: helper.CodeNoRegistry, What: "none"}
+	none := &pullpass.Error{Kind: pullpass.NotFound, Code: pullpass.CodeNoRegistry, What: "none"}
 	denied := &pullpass.Error{Kind: pullpass.Denied, What: "refused"}
 	for _, test := range []struct {
 		order         []helper.SourceName
@@ -216,7 +216,7 @@ func TestOtherHelper(t *testing.T) {
 	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
 	b := newBench(t)
 	b.config.Helper = "other"
-	b.issuer.err = &pullpass.Error{Kind: pullpass.NotFound, Code: helper.CodeNoRegistry, What: "none"}
+	b.issuer.err = &pullpass.Error{Kind: pullpass.NotFound, Code: pullpass.CodeNoRegistry, What: "none"}
 	for in, want := range map[string]string{
 		"known.example": `"Secret":"other"`, "unknown.example": "credentials not found in native keychain\n", "broken.example": "the keychain is locked",
 	} {

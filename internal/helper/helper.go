@@ -22,12 +22,8 @@ const (
 // Usage is printed for anything but the five verbs.
 const Usage = "usage: docker-credential-pullpass get|store|erase|list|version"
 
-// CodeNoRegistry is the server's word that nothing is configured for a host;
-// CodeTimeout is ours that there was no answer in time.
-const (
-	CodeNoRegistry = "no_registry"
-	CodeTimeout    = "helper_timeout"
-)
+// CodeTimeout is the code of an answer that did not come in time.
+const CodeTimeout = "helper_timeout"
 
 // DefaultTimeout is the longest that the helper takes unless the configuration says
 // otherwise: the person waits for docker.

@@ -173,7 +173,7 @@ func TestNothingForPlainHTTP(t *testing.T) {
 
 // Clients recognise these texts, and no others.
 func TestFixedTexts(t *testing.T) {
-	noRegistry := &pullpass.Error{Kind: pullpass.NotFound, Code: helper.CodeNoRegistry, What: "no registry"}
+	noRegistry := &pullpass.Error{Kind: pullpass.NotFound, Code: pullpass.CodeNoRegistry, What: "no registry"}
 	for _, test := range []struct {
 		verb, in string
 		err      error
@@ -397,7 +397,7 @@ func TestOnlyARefusalRemovesAKeptCredential(t *testing.T) {
 		{"limited", &pullpass.Error{Kind: pullpass.Limited, What: "too often"}, true},
 		{"without a kind", errors.New("the answer cannot be read"), true},
 		{"denied", &pullpass.Error{Kind: pullpass.Denied, What: "no"}, false},
-		{"no registry", &pullpass.Error{Kind: pullpass.NotFound, Code: helper.CodeNoRegistry, What: "no"}, false},
+		{"no registry", &pullpass.Error{Kind: pullpass.NotFound, Code: pullpass.CodeNoRegistry, What: "no"}, false},
 		{"token gone", &pullpass.Error{Kind: pullpass.Unauthenticated, What: "who?"}, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {

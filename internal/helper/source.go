@@ -71,5 +71,5 @@ func (r *Rule) named(s SourceName) bool { return r != nil && r.source() == s }
 // noRegistry reports whether a source has said that it has nothing for the host.
 func noRegistry(err error) bool {
 	var e *pullpass.Error
-	return errors.As(err, &e) && e.Kind == pullpass.NotFound && e.Code == CodeNoRegistry
+	return errors.As(err, &e) && e.Kind == pullpass.NotFound && e.Code == pullpass.CodeNoRegistry
 }

@@ -57,7 +57,7 @@ func (h *Helper) ask(ctx context.Context, name SourceName, ask Ask, rule *Rule) 
 		return pullpass.Credential{}, err
 	}
 	if issuer == nil {
-		return pullpass.Credential{}, &pullpass.Error{Kind: pullpass.NotFound, Code: CodeNoRegistry, What: "no credential for " + ask.Host}
+		return pullpass.Credential{}, &pullpass.Error{Kind: pullpass.NotFound, Code: pullpass.CodeNoRegistry, What: "no credential for " + ask.Host}
 	}
 	return h.Cache.get(ctx, issuer, ask)
 }

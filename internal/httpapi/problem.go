@@ -35,27 +35,6 @@ type statusError struct {
 func (e *statusError) Error() string { return e.err.Error() }
 func (e *statusError) Unwrap() error { return e.err }
 
-// statusOf is the one place that turns kinds into statuses.
-func statusOf(k pullpass.Kind) int {
-	switch k {
-	case pullpass.Invalid:
-		return http.StatusUnprocessableEntity
-	case pullpass.Unauthenticated:
-		return http.StatusUnauthorized
-	case pullpass.Denied:
-		return http.StatusForbidden
-	case pullpass.NotFound:
-		return http.StatusNotFound
-	case pullpass.Conflict:
-		return http.StatusConflict
-	case pullpass.Limited:
-		return http.StatusTooManyRequests
-	case pullpass.Unavailable:
-		return http.StatusServiceUnavailable
-	}
-	return http.StatusInternalServerError
-}
-
 // kindOf is the reverse, for what huma refuses by itself.
 func kindOf(status int) pullpass.Kind {
 	switch {
@@ -82,7 +61,7 @@ func (s *Server) problemOf(ctx context.Context, err error) *problem {
 			e = &pullpass.Error{Kind: pullpass.Internal}
 		}
 	}
-	p := &problem{Problem: api.Problem{Type: "about:blank", Status: statusOf(e.Kind), Kind: e.Kind}}
+	p := &problem{Problem: api.Problem{Type: "about:blank", Status: api.StatusOf(e.Kind), Kind: e.Kind}}
 	var other *statusError
 	if errors.As(err, &other) {
 		p.Status = other.status

@@ -98,7 +98,7 @@ func TestParseRefuses(t *testing.T) {
 		{statement(`"Effect":"Allow","Action":"*","Condition":{"ForAnyValue:StringEqual":{"a":"b"}}`), "1:58", "operator", `"ForAnyValue:StringEquals"`},
 		{statement(`"Effect":"Allow","Action":"*","Condition":{"NullIfExists":{"a":"true"}}`), "1:58", "operator", "no IfExists"},
 		{statement(`"Effect":"Allow","Action":"*","Condition":{"Bool":{"a":null}}`), "1:70", "null", ""},
-		{statement(`"Effect":"Allow","Action":"*","Condition":{"Bool":{"a":"1","a":"2"}}`), "1:74", "twice", ""},
+		{statement(`"Effect":"Allow","Action":"*","Condition":{"Bool":{"a":"1","a":"2"}}`), "1:74", "duplicate key", ""},
 		{statement(`"Effect":"Allow","Action":"*","Condition":[]`), "1:57", "object of operators", ""},
 		{`{"Statement": 01}`, "1:15", "not a JSON number", ""},
 		{`{"Statement": tru}`, "1:15", "not a JSON value", ""},

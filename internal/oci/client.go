@@ -106,7 +106,7 @@ func (c *Client) ping(ctx context.Context, h reference.Host) (Challenge, error) 
 // spoken adds to the error of a port that speaks plain http the mapping that says so.
 func (c *Client) spoken(h reference.Host, err error) error {
 	var e *pullpass.Error
-	if errors.As(err, &e) && e.Code == "tls_not_spoken" {
+	if errors.As(err, &e) && e.Code == pullpass.CodeTLSNotSpoken {
 		e.Hint = "use the registry's https port; or, if plain http is meant, map it on the server and its runners: --host " + c.hosts.OverHTTP(
 			h,
 		)
@@ -144,7 +144,7 @@ func (c *Client) frontDoor(ctx context.Context, address string) (*http.Response,
 // there, so a 404 is not a missing one.
 func atFrontDoor(err error) error {
 	var e *pullpass.Error
-	if !errors.As(err, &e) || e.Code != "manifest_unknown" {
+	if !errors.As(err, &e) || e.Code != pullpass.CodeManifestUnknown {
 		return err
 	}
 	return &pullpass.Error{Kind: pullpass.Unavailable, Code: "registry_answer", What: e.What,
@@ -338,7 +338,7 @@ func (c *Client) Open(ctx context.Context, image reference.Image, cred pullpass.
 		}
 	}
 	if strings.Contains(cred.Username, ":") {
-		return nil, &pullpass.Error{Kind: pullpass.Invalid, Code: "login_refused", What: "cannot pull " + image.String(),
+		return nil, &pullpass.Error{Kind: pullpass.Invalid, Code: pullpass.CodeLoginRefused, What: "cannot pull " + image.String(),
 			Cause: "the user name has a colon, which ends a user name in a login",
 			Hint:  "store the login again, the user name without its password: pullpass registry update NAME --username NAME"}
 	}

@@ -145,7 +145,7 @@ func explain(on subject, resp *http.Response) error {
 	case code == "MANIFEST_UNKNOWN", status == http.StatusNotFound && a.code == "":
 		return set(
 			pullpass.NotFound,
-			"manifest_unknown",
+			pullpass.CodeManifestUnknown,
 			orElse(message, "the registry does not have this tag or digest"),
 			tagHint(on),
 		)
@@ -182,14 +182,14 @@ func explain(on subject, resp *http.Response) error {
 		if on.credential.Secret.Empty() {
 			return set(
 				pullpass.Denied,
-				"login_required",
+				pullpass.CodeLoginRequired,
 				"the registry wants a login and there is no credential for "+on.host.Name,
 				on.host.AddCommand(),
 			)
 		}
 		return set(
 			pullpass.Denied,
-			"login_refused",
+			pullpass.CodeLoginRefused,
 			"the registry does not accept the user name and password"+after(": ", message),
 			on.host.Kind.LoginHint(),
 		)

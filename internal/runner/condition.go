@@ -9,7 +9,6 @@ import (
 
 // The codes that a runner's conditions and its parts' errors carry.
 const (
-	CodeNoRegistry        = "no_registry" // the server: nothing is configured for this host
 	CodePullDenied        = "pull_denied" // the registry, or the server, refuses
 	CodeImageNotFound     = "image_not_found"
 	CodeImageInvalid      = "image_invalid" // not a reference, or not for this engine's platform

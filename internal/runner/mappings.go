@@ -77,7 +77,7 @@ func elsewhere(e *pullpass.Error) bool {
 	case pullpass.Unavailable, pullpass.Invalid:
 		return true
 	}
-	return e.Code == "egress_forbidden"
+	return e.Code == pullpass.CodeEgressForbidden
 }
 
 // here is a mapping with what only this runner's operator knows left open.

@@ -102,7 +102,7 @@ func TestLookupAndAnonymous(t *testing.T) {
 		code      string
 		anonymous bool
 	}{
-		{"no registry", &pullpass.Error{Kind: pullpass.NotFound, Code: runner.CodeNoRegistry, What: "w", Cause: "c"}, pullpass.PhaseFailed, runner.CodePullDenied, true},
+		{"no registry", &pullpass.Error{Kind: pullpass.NotFound, Code: pullpass.CodeNoRegistry, What: "w", Cause: "c"}, pullpass.PhaseFailed, runner.CodePullDenied, true},
 		{"not found", &pullpass.Error{Kind: pullpass.NotFound, What: "w", Cause: "c"}, pullpass.PhaseFailed, runner.CodeImageNotFound, false},
 		{"unavailable", &pullpass.Error{Kind: pullpass.Unavailable, What: "w", Cause: "c"}, pullpass.PhaseFailed, runner.CodePullFailed, false},
 		{"denied", &pullpass.Error{Kind: pullpass.Denied, Code: "runner_not_allowed", What: "w", Cause: "c"}, pullpass.PhaseFailed, "runner_not_allowed", false},

@@ -22,7 +22,7 @@ type Server interface {
 	// that the runner no longer has what was there.
 	AppendOutput(ctx context.Context, o Output) error
 	// Credential asks for what opens a host and repository for an environment. An
-	// error with the code CodeNoRegistry is the server's word that none is
+	// error with the code pullpass.CodeNoRegistry is the server's word that none is
 	// configured; any other error is a refusal.
 	Credential(ctx context.Context, r CredentialRequest) (pullpass.Credential, error)
 }

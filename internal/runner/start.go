@@ -353,7 +353,7 @@ func (j *job) credential(ctx context.Context, image Image) (pullpass.Credential,
 		Environment: j.e.ID, Host: image.Host, Repository: image.Repository, Action: pullpass.ActionPull,
 	})
 	var refusal *pullpass.Error
-	if errors.As(err, &refusal) && refusal.Kind == pullpass.NotFound && refusal.Code == CodeNoRegistry {
+	if errors.As(err, &refusal) && refusal.Kind == pullpass.NotFound && refusal.Code == pullpass.CodeNoRegistry {
 		return pullpass.Credential{}, nil
 	}
 	if err != nil {
