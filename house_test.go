@@ -19,14 +19,14 @@ import (
 // bound and never raise one; TestHouse says when a bound can be lowered.
 // Test files and generated files are not counted. A tab is one column.
 var houseBounds = []houseBound{
-	{figure: "methods outside their type's file", unit: "%", limit: 38, goal: 15},
-	{figure: "functions over 40 lines", unit: "%", limit: 3.1, goal: 2},
-	{figure: "lines over 120 columns", unit: "%", limit: 2.5, goal: 0.5},
-	{figure: "lines over 160 columns", limit: 480, goal: 0},
-	{figure: "lines that are not comments", unit: "%", limit: 92.6, goal: 89},
+	{figure: "methods outside their type's file", unit: "%", limit: 37, goal: 15},
+	{figure: "functions over 40 lines", unit: "%", limit: 3, goal: 2},
+	{figure: "lines over 120 columns", unit: "%", limit: 2.3, goal: 0.5},
+	{figure: "lines over 160 columns", limit: 450, goal: 0},
+	{figure: "lines that are not comments", unit: "%", limit: 92.4, goal: 89},
 	{figure: "files over 500 lines", limit: 0, goal: 0},
 	{figure: "exported identifiers without a doc comment", unit: "%", limit: 1.5, goal: 5},
-	{figure: "lines of cmd/pullpass", limit: 13400, goal: 4500},
+	{figure: "lines of cmd/pullpass", limit: 13000, goal: 4500},
 }
 
 // houseBound is one figure. All of them are better when they are smaller.
