@@ -24,6 +24,11 @@ type old struct {
 	fail     map[string]error
 	steps    []string
 	before   time.Time
+	done     bool // another server has done it
+}
+
+func (o *old) TakeChore(context.Context, string, time.Duration) (bool, error) {
+	return !o.done, o.fail["chore"]
 }
 
 func (o *old) step(s string) {
@@ -129,4 +134,18 @@ func TestRetentionRuns(t *testing.T) {
 			t.Errorf("a server that stops logs %q", &log)
 		}
 	})
+}
+
+// TestPruneIsOneServers: what another server has done within the hour is not done
+// again, nor where nobody can tell.
+func TestPruneIsOneServers(t *testing.T) {
+	for _, o := range []*old{
+		{prunable: map[pullpass.OrganizationID]bool{"org_1": true}, done: true},
+		{prunable: map[pullpass.OrganizationID]bool{"org_1": true}, fail: map[string]error{"chore": errDisk}},
+	} {
+		err := audit.Retention{Store: o, Door: o, Keep: time.Hour, Now: time.Now}.Turn(t.Context())
+		if !errors.Is(err, o.fail["chore"]) || len(o.steps) > 0 {
+			t.Errorf("Turn: %q, %v", o.steps, err)
+		}
+	}
 }
