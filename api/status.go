@@ -1,9 +1,20 @@
 package api
 
-import (
-	"net/http"
+import "github.com/pullpass/pullpass"
 
-	"github.com/pullpass/pullpass"
+// The statuses of RFC 9110 and 6585. net/http has them, too; but the credential helper
+// links this package, and net/http costs it more time at its start than its work.
+const (
+	statusUnauthorized        = 401
+	statusForbidden           = 403
+	statusNotFound            = 404
+	statusConflict            = 409
+	statusUnprocessableEntity = 422
+	statusTooManyRequests     = 429
+	statusInternalServerError = 500
+	statusBadGateway          = 502
+	statusServiceUnavailable  = 503
+	statusGatewayTimeout      = 504
 )
 
 // statuses pairs each kind of error with the HTTP status that it has on the wire: of
@@ -12,14 +23,14 @@ var statuses = []struct {
 	kind   pullpass.Kind
 	status int
 }{
-	{pullpass.Invalid, http.StatusUnprocessableEntity},
-	{pullpass.Unauthenticated, http.StatusUnauthorized},
-	{pullpass.Denied, http.StatusForbidden},
-	{pullpass.NotFound, http.StatusNotFound},
-	{pullpass.Conflict, http.StatusConflict},
-	{pullpass.Limited, http.StatusTooManyRequests},
-	{pullpass.Unavailable, http.StatusServiceUnavailable},
-	{pullpass.Internal, http.StatusInternalServerError},
+	{pullpass.Invalid, statusUnprocessableEntity},
+	{pullpass.Unauthenticated, statusUnauthorized},
+	{pullpass.Denied, statusForbidden},
+	{pullpass.NotFound, statusNotFound},
+	{pullpass.Conflict, statusConflict},
+	{pullpass.Limited, statusTooManyRequests},
+	{pullpass.Unavailable, statusServiceUnavailable},
+	{pullpass.Internal, statusInternalServerError},
 }
 
 // StatusOf returns the HTTP status of a kind, 500 for kinds that it does not know.
@@ -29,7 +40,7 @@ func StatusOf(k pullpass.Kind) int {
 			return s.status
 		}
 	}
-	return http.StatusInternalServerError
+	return statusInternalServerError
 }
 
 // KindOf returns the kind that an answer's status means where the answer itself does
@@ -42,9 +53,9 @@ func KindOf(status int) pullpass.Kind {
 		}
 	}
 	switch {
-	case status == http.StatusBadGateway || status == http.StatusGatewayTimeout:
+	case status == statusBadGateway || status == statusGatewayTimeout:
 		return pullpass.Unavailable
-	case status < http.StatusInternalServerError:
+	case status < statusInternalServerError:
 		return pullpass.Invalid
 	}
 	return pullpass.Internal

@@ -44,7 +44,7 @@ func parseLedger(text string) (ledger, error) {
 				return nil, fmt.Errorf("line %d is not equivalent or untested and a mutant's key", n+1)
 			}
 			if _, ok := l[key]; ok {
-				return nil, fmt.Errorf("line %d: %s is there twice", n+1, key)
+				return nil, fmt.Errorf("line %d: duplicate key %s", n+1, key)
 			}
 			l[key] = entry{word == "equivalent", reason}
 		}
