@@ -31,6 +31,18 @@ func consultations() []consultation {
 		return []string{"registry", "test", name, "--repository", "team/app", "--tag", "1"}
 	}
 	return []consultation{
+		{name: "the name is not public", symptom: "name_not_public", result: "failed", fix: "spelling",
+			ill: func(c *clinic) []string {
+				privateDNS(c.t)
+				c.pullpass(0, "canary-right", "registry", "add", "lost", "--host", "lost.example.com", "--username", "ada")
+				return try("lost")
+			},
+			cure: func(c *clinic) []string {
+				at := basicRegistry(c.t)
+				c.restart(func(s *config.Server) { s.Hosts = append(s.Hosts, "host="+at+",registry=http://"+at) })
+				c.pullpass(0, "canary-right", "registry", "add", "right", "--host", at, "--username", "ada")
+				return try("right")
+			}},
 		{name: "the operator has not allowed the address", symptom: "egress_forbidden", result: "failed", fix: "allow",
 			ill: func(c *clinic) []string {
 				at := basicRegistry(c.t)

@@ -167,20 +167,11 @@ type carried struct {
 
 func writeMinted(m Minted) pullpass.Secret {
 	c := m.Credential
-	text, _ := json.Marshal(
-		carried{
-			c.Host,
-			c.Username,
-			c.Secret.Reveal(),
-			c.Expires,
-			c.Unscoped,
-			m.Principal,
-			m.Repositories,
-			m.Policy,
-			m.WebIdentity,
-			m.Anonymous,
-		},
-	) //nolint:errchkjson,gosec // strings and a time; sealed as a whole
+	all := carried{
+		c.Host, c.Username, c.Secret.Reveal(), c.Expires, c.Unscoped,
+		m.Principal, m.Repositories, m.Policy, m.WebIdentity, m.Anonymous,
+	}
+	text, _ := json.Marshal(all) //nolint:errchkjson,gosec // strings and a time; sealed as a whole
 	return pullpass.NewSecret(string(text))
 }
 

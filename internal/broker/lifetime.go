@@ -47,9 +47,8 @@ func lifetimeOf(c pullpass.Credential, now time.Time, first bool) (l lifetime, o
 
 // around spreads d by a tenth to both sides.
 func around(d time.Duration) time.Duration {
-	return time.Duration(
-		float64(d) * (1 - jitter + 2*jitter*rand.Float64()),
-	) //nolint:gosec // spreading load, not a secret
+	spread := 2 * jitter * rand.Float64() //nolint:gosec // spreading load, not a secret
+	return time.Duration(float64(d) * (1 - jitter + spread))
 }
 
 // between spreads evenly.

@@ -108,9 +108,8 @@ func KeyNumber(sealed []byte) (int64, error) {
 	if len(sealed) <= headerLength || sealed[0] != format1 && sealed[0] != format2 {
 		return 0, errBroken("it is not in a form that Pullpass writes")
 	}
-	return int64(
-		binary.BigEndian.Uint64(sealed[1:headerLength]),
-	), nil //nolint:gosec // a forged number is looked up and not found
+	number := binary.BigEndian.Uint64(sealed[1:headerLength])
+	return int64(number), nil //nolint:gosec // a forged number is looked up and not found
 }
 
 // Unbound is how a sealed value begins that is bound to its place alone.

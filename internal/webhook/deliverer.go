@@ -69,8 +69,8 @@ func New(o Options) *Deliverer {
 	}
 	return &Deliverer{
 		o:      o,
-		holder: "server-" + strconv.FormatUint(rand.Uint64(), 36),
-	} //nolint:gosec // a name, not a secret
+		holder: "server-" + strconv.FormatUint(rand.Uint64(), 36), //nolint:gosec // a name, not a secret
+	}
 }
 
 const (
