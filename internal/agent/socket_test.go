@@ -107,7 +107,7 @@ func TestLongestRequests(t *testing.T) {
 	s := &server{}
 	path := open(t, sockets(t, shortDir(t), s), environment())
 	for field, longest := range map[string]int{"host": 512, "repository": 255, "refused": 64} {
-		for extra, want := range []int{http.StatusOK, http.StatusBadRequest} {
+		for extra, want := range []int{http.StatusOK, http.StatusUnprocessableEntity} {
 			asked := len(s.asked)
 			value := strings.Repeat("h", longest+extra)
 			body := fmt.Sprintf(`{"host":"h",%q:%q}`, field, value)

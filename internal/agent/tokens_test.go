@@ -42,12 +42,12 @@ func TestTokens(t *testing.T) {
 		status     int
 	}{
 		{"one audience", `{"audience":["sts.amazonaws.com"]}`, http.StatusOK},
-		{"another environment", `{"audience":["x"],"environment":"env_0000000000000000000000000g"}`, http.StatusBadRequest},
-		{"a subject", `{"audience":["x"],"subject":"https://github.com/acme/app/tree/main"}`, http.StatusBadRequest},
-		{"no audience", `{}`, http.StatusBadRequest},
-		{"not JSON", `x`, http.StatusBadRequest},
-		{"twice", `{"audience":["x"]}{"audience":["x"]}`, http.StatusBadRequest},
-		{"too long", `{"audience":["` + strings.Repeat("x", 16<<10) + `"]}`, http.StatusBadRequest},
+		{"another environment", `{"audience":["x"],"environment":"env_0000000000000000000000000g"}`, http.StatusUnprocessableEntity},
+		{"a subject", `{"audience":["x"],"subject":"https://github.com/acme/app/tree/main"}`, http.StatusUnprocessableEntity},
+		{"no audience", `{}`, http.StatusUnprocessableEntity},
+		{"not JSON", `x`, http.StatusUnprocessableEntity},
+		{"twice", `{"audience":["x"]}{"audience":["x"]}`, http.StatusUnprocessableEntity},
+		{"too long", `{"audience":["` + strings.Repeat("x", 16<<10) + `"]}`, http.StatusUnprocessableEntity},
 		{"a runner that the server does not know", `{"audience":["refused"]}`, http.StatusServiceUnavailable},
 	} {
 		status, body := call(t, path, http.MethodPost, api.PathAgentTokens, c.body)

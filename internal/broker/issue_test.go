@@ -347,7 +347,7 @@ func TestWhatAStartLeftOut(t *testing.T) {
 		{"opened since", pullpass.InsideLogin, "late.example", true, "no_registry", "pullpass env restart dev"},
 		{"added since, for the start", pullpass.InsideNever, "late.example", false, "no_registry", "pullpass env restart dev"},
 		{"closed", pullpass.InsideNever, "late.example", true, "credential_denied", "pullpass registry update late --inside login"},
-		{"not configured", pullpass.InsideLogin, "nowhere.example", true, "no_registry", "pullpass registry add --host nowhere.example"},
+		{"not configured", pullpass.InsideLogin, "nowhere.example", true, "no_registry", "pullpass registry add NAME --host nowhere.example"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := newScene(t, broker.Options{})
