@@ -118,7 +118,8 @@ func testMakersOfBefore(t *testing.T, open Open) {
 	})
 	must(t, "AppendEvents", err)
 	for _, undo := range []string{
-		`ALTER TABLE runners DROP COLUMN made_by`, `ALTER TABLE trusts DROP COLUMN made_by`, `DELETE FROM goose_db_version WHERE version_id >= 47`,
+		`ALTER TABLE runners DROP COLUMN made_by`, `ALTER TABLE trusts DROP COLUMN made_by`,
+		`DROP TABLE chores`, `DROP INDEX environments_gone`, `DROP INDEX tokens_over`, `DELETE FROM goose_db_version WHERE version_id >= 47`,
 	} {
 		_, err := w.Schema().Write.ExecContext(ctx, undo)
 		must(t, undo, err)
