@@ -61,7 +61,11 @@ func (t *trial) run(ctx context.Context, mutants []*mutant) error {
 	for range t.workers {
 		wait.Go(func() {
 			for m := range work {
-				if err := t.try(ctx, m); err != nil {
+				err := t.try(ctx, m)
+				if m.status == lived || m.status == notCovered {
+					fmt.Fprintln(os.Stderr, m) // as it is found: a run takes long
+				}
+				if err != nil {
 					mu.Lock()
 					failed = errors.Join(failed, err)
 					mu.Unlock()

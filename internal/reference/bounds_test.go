@@ -123,3 +123,17 @@ func TestWhereMappingsLead(t *testing.T) {
 		}
 	}
 }
+
+// A digest has one form: lower-case hexadecimal digits, as many as its algorithm has.
+func TestDigestsHaveOneForm(t *testing.T) {
+	hex := strings.Repeat("0123456789abcdef", 4)
+	for digest, want := range map[string]bool{
+		"sha256:" + hex: true, "sha512:" + hex + hex: true,
+		"sha256:" + strings.ToUpper(hex): false, "sha256:A" + hex[1:]: false, "SHA256:" + hex: false, "sha256:" + hex[1:]: false, "sha256:" + hex + "0": false,
+		"sha256:" + hex + hex: false, "sha512:" + hex: false, "md5:" + hex[:32]: false, hex: false, "sha256:": false, "": false,
+	} {
+		if got := reference.ValidDigest(digest); got != want {
+			t.Errorf("ValidDigest(%q) = %v, want %v", digest, got, want)
+		}
+	}
+}
