@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"bytes"
 	"context"
 	"net"
 	"net/url"
@@ -18,6 +19,8 @@ type cable struct {
 	ends   map[net.Conn]bool
 	thaw   chan struct{} // of the connections that were there when it froze; nil: none is frozen
 	frozen map[net.Conn]bool
+	lose   int  // of the answer to the next commit this many bytes arrive; -1: all
+	losing bool // the commit has passed
 }
 
 // plug puts a cable between the test and the database at address, and returns
@@ -32,7 +35,7 @@ func plug(t *testing.T, address string) (*cable, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &cable{t: t, target: u.Host, addr: l.Addr().String(), ends: map[net.Conn]bool{}, frozen: map[net.Conn]bool{}}
+	c := &cable{t: t, target: u.Host, addr: l.Addr().String(), ends: map[net.Conn]bool{}, frozen: map[net.Conn]bool{}, lose: -1}
 	go c.serve(l)
 	t.Cleanup(func() { _ = l.Close(); c.pull(true); c.unfreeze() })
 	u.Host = c.addr
@@ -94,6 +97,12 @@ func (c *cable) carry(to, from net.Conn) {
 		if thaw != nil {
 			<-thaw
 		}
+		if kept, cut := c.answer(buffer[:n]); cut {
+			_, _ = to.Write(buffer[:kept])
+			c.pull(true)
+			c.pull(false)
+			return
+		}
 		if n > 0 {
 			if _, err := to.Write(buffer[:n]); err != nil {
 				return
@@ -103,6 +112,30 @@ func (c *cable) carry(to, from net.Conn) {
 			return
 		}
 	}
+}
+
+// loseAnswer cuts the connections when the database answers the next commit, after
+// some bytes of the answer.
+func (c *cable) loseAnswer(after int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lose, c.losing = after, false
+}
+
+// answer looks at what passes: a commit, then the answer to it.
+func (c *cable) answer(data []byte) (kept int, cut bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.lose < 0 || len(data) == 0:
+	case c.losing:
+		kept = min(c.lose, len(data))
+		c.lose, c.losing = -1, false
+		return kept, true
+	case bytes.Contains(data, []byte("COMMIT")):
+		c.losing = true
+	}
+	return 0, false
 }
 
 // freeze forgets every connection that there is, as a firewall does: nobody is

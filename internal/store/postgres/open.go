@@ -192,7 +192,7 @@ func networkFault(err error) store.Fault {
 	case errors.As(err, &connect), pgconn.Timeout(err):
 		return store.FaultLost
 	case errors.As(err, &network), pgconn.SafeToRetry(err),
-		errors.Is(err, net.ErrClosed), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, driver.ErrBadConn):
+		errors.Is(err, net.ErrClosed), errors.Is(err, pgconn.ErrConnClosed), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, driver.ErrBadConn):
 		return store.FaultCut
 	}
 	return store.FaultOther

@@ -130,6 +130,9 @@ func (t *transaction) Commit() error {
 			max(0, until.Sub(t.began).Microseconds()))
 	}
 	conn := t.session.Conn.Conn().PgConn()
+	if conn.IsClosed() {
+		return pgconn.ErrConnClosed // nothing can be sent
+	}
 	results, err := conn.Exec(t.ctx, text).ReadAll()
 	t.session.note(t.ctx, err)
 	var refused *pgconn.PgError
@@ -145,9 +148,11 @@ func (t *transaction) Commit() error {
 			return fmt.Errorf("the database came to it too late: %w", context.DeadlineExceeded)
 		}
 		return err
-	case pgconn.SafeToRetry(err): // nothing of it was sent
+	case pgconn.SafeToRetry(err) && !errors.Is(err, pgconn.ErrConnClosed): // nothing of it was sent
 		return err
 	}
+	// A connection that is cut while the answer is read is "closed", too, and pgx calls
+	// that safe to retry; but the commit was on its way.
 	return fmt.Errorf("%w: %w", store.ErrOutcome, err)
 }
 
