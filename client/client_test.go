@@ -211,7 +211,7 @@ func TestUnreachable(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err = c.Self(ctx); !errors.Is(err, context.Canceled) {
-		t.Errorf("a call that was given up: %v, want context.Canceled inside", err)
+		t.Errorf("an abandoned call: %v, want context.Canceled inside", err)
 	}
 }
 

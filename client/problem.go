@@ -57,7 +57,7 @@ func (c *Client) problem(resp *http.Response, body io.Reader) *pullpass.Error {
 }
 
 func readProblem(resp *http.Response, body io.Reader) (p api.Problem, ok bool) {
-	mediaType, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")) // empty if it is none
+	mediaType, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")) // empty if it is malformed
 	if mediaType != api.ProblemType {
 		return p, false
 	}

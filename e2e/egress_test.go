@@ -36,7 +36,7 @@ var places = []place{
 	{"a registry", 4, func(ctx context.Context, c *client.Client, host string, _ int) error {
 		d, err := c.TestRegistrySettings(ctx, pullpass.Registry{Name: "named", Host: host, Auth: pullpass.AuthBasic, Username: "ada"}, pullpass.NewSecret("canary-password"), client.RegistryTest{Repository: "team/app"})
 		if err == nil && d.Healthy {
-			return fmt.Errorf("a registry that is none was found healthy")
+			return fmt.Errorf("a host that is not a registry was found healthy")
 		}
 		return nil
 	}},
@@ -49,7 +49,7 @@ var places = []place{
 			return err
 		}
 		if _, err := c.Prove(ctx, p.ID); err == nil {
-			return fmt.Errorf("a repository that is none was proved")
+			return fmt.Errorf("an address that is not a repository was proved")
 		}
 		return nil
 	}},

@@ -305,8 +305,8 @@ func TestATokenIsNotSpentWhereJoiningCannotWork(t *testing.T) {
 		says        string
 	}{
 		"an engine on another machine":         {good, "tcp://127.0.0.1:1", nil, "cannot use a Docker Engine over tcp"},
-		"a mapping that is none":               {good, host, []string{"--host=host="}, `the registry host "" is refused`},
-		"an allowance that is none":            {good, host, []string{"--allow-egress=not/an/address"}, "--allow-egress: want a prefix"},
+		"an invalid mapping":                   {good, host, []string{"--host=host="}, `the registry host "" is refused`},
+		"an invalid allowance":                 {good, host, []string{"--allow-egress=not/an/address"}, "--allow-egress: want a prefix"},
 		"a state in which nothing can be kept": {blocked, host, nil, "runner.json"},
 	} {
 		refusedWith(t, ctx, what, as(t, ctx, s, made.ID, token, try.state, try.host, try.args...), try.says)

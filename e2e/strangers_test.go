@@ -28,7 +28,7 @@ func TestStrangersHoldNoMemory(t *testing.T) {
 		{"join", "POST /api/v1/runners/join HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 65536\r\n\r\n"},
 		{"half a header", "GET /api/v1/self HTTP/1.1\r\nHost: x\r\nX-Filler: " + strings.Repeat("x", 8<<10)},
 		{"half a body", "POST /api/v1/token HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 16000\r\n\r\n" + strings.Repeat("x", 15_000)},
-		{"a token that is none", "POST /api/v1/projects HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer x\r\nContent-Length: 1048576\r\n\r\n"},
+		{"an invalid token", "POST /api/v1/projects HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer x\r\nContent-Length: 1048576\r\n\r\n"},
 		{"a body where none is read", "GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

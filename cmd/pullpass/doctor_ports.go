@@ -92,7 +92,7 @@ func (o awsOpener) policies(ctx context.Context, host reference.Host) (iam.Reade
 }
 
 // aboutOwn leaves the fix to the doctor's table where the error speaks of an
-// integration: a person's own identity is none.
+// integration: a person's own identity is not an integration.
 func aboutOwn(err error) error {
 	var e *pullpass.Error
 	if !errors.As(err, &e) || !slices.Contains([]string{"aws_no_identity", "aws_key_unknown", "aws_signature", "aws_invalid"}, e.Code) {

@@ -219,7 +219,7 @@ func TestSealsProblem(t *testing.T) {
 	}
 }
 
-// The checkpoint of an empty log is one; a signed note that is nothing else is none.
+// The checkpoint of an empty log is one; a signed note of another form is not a checkpoint.
 func TestCheckpointOfNothing(t *testing.T) {
 	s := signer(t, 7)
 	if c, err := audit.OpenCheckpoint(s.Checkpoint(audit.Head{}), s.Key()); err != nil || c.Head != (audit.Head{}) || c.Organization != "org_1" {

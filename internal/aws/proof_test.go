@@ -62,7 +62,7 @@ func TestProofs(t *testing.T) {
 		"another service of AWS":    {change(func(p *pullpass.IdentityProof) { p.Host = "iam.amazonaws.com" }), bound},
 		"STS of another region":     {change(func(p *pullpass.IdentityProof) { p.Host = "sts.us-east-1.amazonaws.com" }), bound},
 		"metadata":                  {change(func(p *pullpass.IdentityProof) { p.Host = "169.254.169.254" }), bound},
-		"a region that is none":     {change(func(p *pullpass.IdentityProof) { p.Credential = strings.Replace(p.Credential, "eu-west-1", "evil", 1) }), bound},
+		"an invalid region":         {change(func(p *pullpass.IdentityProof) { p.Credential = strings.Replace(p.Credential, "eu-west-1", "evil", 1) }), bound},
 		"another service's scope":   {change(func(p *pullpass.IdentityProof) { p.Credential = strings.Replace(p.Credential, "/sts/", "/ecr/", 1) }), bound},
 		"another key":               {change(func(p *pullpass.IdentityProof) { p.Credential = strings.Replace(p.Credential, plainKey, adminKey, 1) }), bound},
 		"another time":              {change(func(p *pullpass.IdentityProof) { p.Date = p.Date[:9] + "000000Z" }), bound},

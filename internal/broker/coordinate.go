@@ -120,7 +120,7 @@ func (c *coordinator) renew(ctx context.Context, org pullpass.OrganizationID, ke
 	}
 }
 
-// handed is what the others are given. A flight that was given up says nothing
+// handed is what the others are given. A canceled flight says nothing
 // about AWS: somebody else should try.
 func (c *coordinator) handed(ctx context.Context, out outcome) Outcome {
 	if out.err == nil {

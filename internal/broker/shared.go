@@ -50,7 +50,7 @@ type Claimed struct {
 	BusyFor time.Duration // its lease ends then, if the server that holds it has died
 }
 
-// Outcome of minting. All empty: it was given up, and somebody else should try.
+// Outcome of minting. All empty: it was canceled, and somebody else should try.
 type Outcome struct {
 	Minted         pullpass.Secret
 	Refresh, Serve time.Duration

@@ -122,7 +122,7 @@ func TestNoConfiguration(t *testing.T) {
 	}
 	t.Setenv(helper.EnvTimeout, "soon")
 	if _, err := c.Deadline(); err == nil {
-		t.Error("a time that is none was taken")
+		t.Error("an invalid duration was accepted")
 	}
 	t.Setenv(helper.EnvConfig, filepath.Join(t.TempDir(), "none.json"))
 	if _, err := helper.LoadConfig(); err == nil {

@@ -15,7 +15,7 @@ import (
 // same: many processes that wait for one another must not fail one after the other.
 const failedAge = 5 * time.Second
 
-// failure is a kept answer that is none. It holds no secret.
+// failure is a kept failure, in the place of an answer. It holds no secret.
 type failure struct {
 	Problem *api.Problem `json:"problem"`
 	At      time.Time    `json:"at"`

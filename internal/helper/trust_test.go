@@ -130,7 +130,7 @@ func TestOldLoginsOfSeveralSpellings(t *testing.T) {
 	}
 }
 
-// docker logout asks Docker Hub's special keys for tokens: a password is none.
+// docker logout asks Docker Hub's special keys for tokens: a password is not a token.
 func TestDockerHubTokenKeys(t *testing.T) {
 	const hub = "https://index.docker.io/v1/"
 	b := newBench(t)

@@ -57,7 +57,7 @@ func (o opening) unfit(what string, r pullpass.Runner) *pullpass.Error {
 
 var versionNumbers = regexp.MustCompile(`^v?(\d{1,6})\.(\d{1,6})\.(\d{1,6})`)
 
-// olderThan compares what a release calls itself; a build that is none counts as
+// olderThan compares what a release calls itself; a build that is not a release counts as
 // current.
 func olderThan(version string, least [3]int) bool {
 	numbers := versionNumbers.FindStringSubmatch(version)

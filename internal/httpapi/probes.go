@@ -59,7 +59,7 @@ func (s *Server) testSettings(ctx context.Context, c pullpass.Caller, in *struct
 	if err != nil {
 		return nil, err
 	}
-	r.ID = "" // it is none
+	r.ID = "" // it is not saved
 	return s.tryRegistry(ctx, c, RegistryTrial{Registry: r, Password: in.Body.Settings.Password.Secret(), Repository: in.Body.Repository, Tag: in.Body.Tag}, in.Body.Runner)
 }
 

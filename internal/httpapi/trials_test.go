@@ -386,7 +386,7 @@ func TestGivenUpTrials(t *testing.T) {
 	waiting(t, own)
 	hangUp()
 	if _, err := outcome(); err == nil {
-		t.Error("a request that was given up succeeded")
+		t.Error("a canceled request succeeded")
 	}
 	look := time.NewTicker(10 * time.Millisecond)
 	defer look.Stop()

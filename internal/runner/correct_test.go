@@ -7,7 +7,7 @@ import (
 	"github.com/pullpass/pullpass"
 )
 
-// Another process with the runner's token reported a failure that is none of this
+// Another process with the runner's token reported a failure that is not this
 // runner's: the live runner says what is true once more, and then no more.
 func TestALiveRunnerCorrectsAnothersReport(t *testing.T) {
 	story(t, func(t *testing.T, w *world) {

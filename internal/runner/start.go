@@ -383,7 +383,7 @@ func codeOf(err error) string {
 	return CodePullFailed
 }
 
-// failed reports a failed step, unless it failed because it was given up.
+// failed reports a failed step, unless it failed because it was canceled.
 func (w *worker) failed(ctx context.Context, service, code string, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()

@@ -186,7 +186,7 @@ func TestPerson(t *testing.T) {
 		{"a list of others", groups, map[string]any{"groups": []string{"pull", "pass"}}, signin.Answer{}, "claim_missing"},
 		{"the demanded claim is not there", groups, nil, signin.Answer{}, "claim_missing"},
 		{"a demanded truth", signin.Options{Claim: "staff=true"}, map[string]any{"staff": true}, signin.Answer{}, ""},
-		{"a demanded truth that is none", signin.Options{Claim: "staff=true"}, map[string]any{"staff": false}, signin.Answer{}, "claim_missing"},
+		{"a required claim that is false", signin.Options{Claim: "staff=true"}, map[string]any{"staff": false}, signin.Answer{}, "claim_missing"},
 	} {
 		p := newIDP(t)
 		if test.answer.Issuer == "" && test.want == "" {

@@ -26,7 +26,7 @@ func TestGitHubIDs(t *testing.T) {
 		{name: "a namesake registered later", subject: Subject{Repository: "octo-org@123456/octo-repo@456789"}, subj: names, id: "999999"},
 		{name: "another branch", subject: Subject{Repository: "octo-org@123456/octo-repo@456789", Branches: []string{"release"}}, subj: ids, id: "456789"},
 		{name: "one id only", subject: Subject{Repository: "octo-org/octo-repo", RepositoryID: "456789"}, bad: true},
-		{name: "an id that is none", subject: Subject{Repository: "octo-org/octo-repo", OwnerID: "x", RepositoryID: "456789"}, bad: true},
+		{name: "an invalid id", subject: Subject{Repository: "octo-org/octo-repo", OwnerID: "x", RepositoryID: "456789"}, bad: true},
 		{name: "ids that contradict", subject: Subject{Repository: "octo-org@1/octo-repo@2", OwnerID: "3", RepositoryID: "2"}, bad: true},
 		{name: "half of the ids in the source", subject: Subject{Repository: "octo-org@123456/octo-repo"}, bad: true},
 	} {

@@ -94,7 +94,7 @@ func checkSidDuplicates(p *pass) {
 		used[fresh] = true
 		p.report(
 			m.value,
-			"the Sid "+quoted(m.value.text)+" stands in an earlier statement, too",
+			"the Sid "+quoted(m.value.text)+" is used by an earlier statement, too",
 			replaceString(m.value, fresh),
 		)
 	})
