@@ -304,8 +304,14 @@ func (d *devcontainerReader) features(features *node, service string, chain []st
 	}
 	locked := d.lock()
 	for _, e := range features.keys {
-		id := e.key
+		id, missing := expandDevcontainer(e.key, d.r.in)
+		id = strings.ToLower(id) // as the tools do
 		switch {
+		case len(missing) > 0:
+			id = ""
+		case strings.TrimSpace(id) == "":
+			d.r.fail(CodeBadReference, e.at, "a feature has no name", "its key is empty", "name it: "+shorthand+"NAME:1")
+			continue
 		case strings.HasPrefix(id, "./") || strings.HasPrefix(id, "../"):
 			d.localFeature(e, service, chain)
 			continue
@@ -318,10 +324,6 @@ func (d *devcontainerReader) features(features *node, service string, chain []st
 		case strings.Count(strings.SplitN(id, ":", 2)[0], "/") < 2 || !strings.Contains(strings.SplitN(id, "/", 2)[0], "."):
 			d.r.fail(CodeUnsupported, e.at, "feature "+quote(id)+" is not supported", "it means a release at GitHub, an old form", "publish it to a registry")
 			continue
-		}
-		id, missing := expandDevcontainer(strings.ToLower(id), d.r.in)
-		if len(missing) > 0 {
-			id = ""
 		}
 		ref := Reference{Raw: e.key, Name: id, Kind: KindFeature, Service: service, Locked: locked[e.key], Needed: true, Missing: missing, Position: e.at}
 		d.r.refer(ref)

@@ -31,7 +31,7 @@ func (r *reader) refer(ref Reference) {
 		}
 		return
 	}
-	if ref.Name == "" && len(ref.Missing) == 0 && ref.Kind != KindProduct {
+	if ref.Raw == "" || ref.Name == "" && len(ref.Missing) == 0 && ref.Kind != KindProduct {
 		r.fail(CodeBadReference, ref.Position, quote(ref.Raw)+" names no image", "nothing is left once its variables are replaced", "")
 		return
 	}
